@@ -1,0 +1,16 @@
+"""tinygrad_core: a small autograd engine that runs the same operations now (dynamic graphs) or later (static ones).
+
+PyTorch's names and semantics: a program that uses what is here runs after `import tinygrad_core as torch`.
+"""
+from . import autograd, methods
+from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .device import Generator, manual_seed
+from .dtypes import (double, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
+                     set_default_dtype, short, uint8)
+from .dtypes import bool_ as bool
+from .dtypes import float_ as float
+from .dtypes import int_ as int
+from .functions import *  # noqa: F403
+from .tensor import Tensor
+
+__version__ = "0.1.0"

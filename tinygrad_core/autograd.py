@@ -1,0 +1,350 @@
+"""Walking the graph: backward, grad, hooks, and the switches that say whether a graph is recorded."""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from . import versions
+from .device import array_module
+from .errors import GradError, Line, ShapeError, at_line, learner_line
+from .node import FREED, Leaf, Node, Output, ancestors
+from .ops import OPS, Arrays, arrays
+from .ops.core import AUX, INPUT, OUT
+from .tensor import Recorded, Tensor, describe, mode, recorded, wrap
+
+ndarray = np.ndarray
+
+
+# ---- switches
+class _GradMode:
+    """A context manager and decorator that sets whether operations are recorded, and sets it back."""
+
+    def __init__(self, wanted: bool):
+        self.wanted = wanted
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(mode.grad)
+        mode.grad = self.wanted
+
+    def __exit__(self, *_: Any) -> None:
+        mode.grad = self._before.pop()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with type(self)() if type(self) is not set_grad_enabled else set_grad_enabled(self.wanted):
+                return function(*args, **kwargs)
+        return wrapped
+
+
+class no_grad(_GradMode):
+    """Record nothing inside: `with no_grad():`, or `@no_grad()` on a function."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(_GradMode):
+    """Record inside, even within `no_grad`."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class set_grad_enabled(_GradMode):
+    """Record inside, or not, as the argument says."""
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require gradients are recorded at the moment."""
+    return mode.grad
+
+
+# ---- entry points
+def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Any = None) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves that they depend on.
+
+    Args:
+        tensors: one tensor or several.
+        grad_tensors: for each the gradient to start from, in its shape; None for 1 on a tensor of one element.
+        retain_graph: keep what the nodes have saved; by default the same as `create_graph`.
+        create_graph: record the backward pass, so that gradients can be differentiated again.
+        inputs: add gradients to these leaves only.
+    """
+    roots, seeds = _start(tensors, grad_tensors)
+    nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
+    _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
+
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`, as tensors; no `.grad` is touched.
+
+    Args:
+        outputs, grad_outputs, retain_graph, create_graph: as in `backward`.
+        inputs: one tensor or several, leaves or not.
+        allow_unused: give None for an input that the outputs do not depend on; otherwise that is an error.
+    """
+    roots, seeds = _start(outputs, grad_outputs)
+    tensors = _listed(inputs)
+    nodes = [_input_node(t) for t in tensors]
+    found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
+    grads = tuple(found.get(node) for node in nodes)
+    if not allow_unused and any(g is None for g in grads):
+        k = next(k for k, g in enumerate(grads) if g is None)
+        raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
+                        "on it. Pass allow_unused=True to get None for it.")
+    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads)
+
+
+def _listed(tensors: Any) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _input_node(t: Tensor) -> Node:
+    if t.node is None:
+        raise GradError(f"{describe(t)} does not require gradients, so there is no gradient with respect to it. "
+                        "Make it with requires_grad=True.")
+    return t.node
+
+
+def _start(tensors: Any, gradients: Any) -> tuple[list[Node], list[Any]]:
+    """The nodes to start from and the gradient that each starts with, checked."""
+    tensors = _listed(tensors)
+    given = [None] * len(tensors) if gradients is None else (
+        [gradients] if isinstance(gradients, Tensor) or not isinstance(gradients, Sequence) else list(gradients))
+    if len(given) != len(tensors):
+        raise GradError(f"{len(tensors)} outputs need as many starting gradients, got {len(given)}")
+    return [_root(t) for t in tensors], [_seed(t, g) for t, g in zip(tensors, given)]
+
+
+def _root(t: Tensor) -> Node:
+    if t.node is None:
+        raise GradError("backward on a tensor that was not computed from anything that requires gradients: no graph "
+                        "leads from it to a leaf. Make the inputs with requires_grad=True, and compute outside "
+                        f"no_grad() and without detach().{at_line(learner_line())}")
+    return t.node
+
+
+def _seed(t: Tensor, gradient: Any) -> Any:
+    if gradient is None:
+        if t.array.size != 1:
+            raise GradError(f"backward needs one number to start from, and this tensor has shape {t.shape}: which of "
+                            f"its {t.array.size} elements should change least? Reduce it first (t.sum().backward(), "
+                            f"t.mean().backward()), or pass gradient= in its shape.{at_line(learner_line())}")
+        return t.array.dtype.type(1) if not t.array.ndim else array_module(t.array).ones_like(t.array)
+    gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
+    if gradient.shape != t.shape:
+        raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}."
+                         f"{at_line(learner_line())}")
+    return gradient
+
+
+# ---- the sweep
+def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targets: list[Node] | None,
+           accumulate: bool) -> dict[Node, Any]:
+    """Visit every node once, youngest first, and hand its gradient on to its parents.
+
+    With `targets`, only paths that lead to them are followed; their gradients are returned, and also added
+    to `.grad` if `accumulate` says so.
+    """
+    stop = frozenset(targets or ())
+    order = ancestors(roots)
+    _check_writes(order)
+    found: dict[Node, Any] = {}
+    before, mode.grad = mode.grad, create
+    try:
+        for node, g in zip(roots, seeds):
+            g = (g if isinstance(g, Tensor) else wrap(g)) if create else (g.array if isinstance(g, Tensor) else g)
+            node.g = g if node.g is None else node.g + g
+            if mode.watch is not None:
+                mode.watch.seeded(node, g)
+        F = recorded if create else arrays(array_module(*(n.g for n in roots)))
+        for node in order if targets is None else _leading_to(order, stop):
+            g = node.g
+            if g is None:
+                continue
+            node.g = None
+            if node.hooks is not None:
+                g = node.hooks.run(g, create)
+            if node in stop:
+                found[node] = g
+            if node.op is not None:
+                _hand_on(node, g, F)
+                if not retain and node.op.holds:
+                    _free(node)
+            elif type(node) is Output:
+                _gather(node, g)
+            elif accumulate and (targets is None or node in stop):
+                _collect(node, g, create)
+        return found
+    finally:
+        mode.grad = before
+        for node in order:
+            node.g = None
+
+
+def _hand_on(node: Node, g: Any, F: Any) -> None:
+    """Run the node's rule and add what it gives to its parents' gradients."""
+    saved = node.saved
+    if saved is FREED:
+        raise _freed(node)
+    parents = node.parents
+    op = node.op
+    if op.whole or F is recorded or mode.watched:
+        grads = pull(node, g, F, parents)
+        if mode.watched:
+            mode.watch.visited(node, g, parents, grads)
+        for p, d in zip(parents, grads):
+            if p is not None and d is not None:
+                p.g = d if p.g is None else p.g + d
+        return
+    shapes = node.shapes
+    if len(parents) == 2:
+        p, q = parents
+        if p is not None:
+            d = op.pulls[0](F, g, saved)
+            if shapes is not None and d.shape != shapes[0]:
+                d = F.sum_to(d, shape=shapes[0])
+            p.g = d if p.g is None else p.g + d
+        if q is not None:
+            d = op.pulls[1](F, g, saved)
+            if shapes is not None and d.shape != shapes[1]:
+                d = F.sum_to(d, shape=shapes[1])
+            q.g = d if q.g is None else q.g + d
+        return
+    for k, (p, rule) in enumerate(zip(parents, op.pulls)):
+        if p is not None and rule is not None:
+            d = rule(F, g, saved)
+            if shapes is not None and d.shape != shapes[k]:
+                d = F.sum_to(d, shape=shapes[k])
+            p.g = d if p.g is None else p.g + d
+
+
+def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[Any]:
+    """The gradients that a node sends to its parents, in order; None where none is wanted."""
+    op = node.op
+    if op.backward is not None:
+        needs = tuple(p is not None for p in parents)
+        if type(F) is Arrays:
+            grads = op.pulls[0](F.xp, g, needs, node.saved)
+        else:
+            grads = _through_formula(node, g, needs)
+    else:
+        saved = node.saved if type(F) is Arrays else _as_tensors(node, node.saved)
+        if op.variadic:
+            grads = op.pulls[0](F, g, saved)
+        else:
+            grads = [rule(F, g, saved) if p is not None and rule is not None else None
+                     for p, rule in zip(parents, op.pulls)]
+    if node.shapes is not None:
+        grads = [d if d is None else F.sum_to(d, shape=s) for d, s in zip(grads, node.shapes)]
+    return list(grads)
+
+
+def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a node saved, as tensors with their place in the graph: an input's is its parent, the output's the node."""
+    def lift(value: Any, kind: int, key: Any) -> Any:
+        if kind in (OUT, INPUT) and hasattr(value, "dtype"):
+            t = wrap(value)
+            t.node = node if kind == OUT else node.parents[key]
+            return t
+        if kind == INPUT and isinstance(value, tuple):
+            return tuple(lift(v, INPUT, k) for k, v in enumerate(value))
+        return wrap(value) if kind == AUX and hasattr(value, "dtype") else value
+
+    return tuple(lift(value, kind, key) for value, (kind, key, _) in zip(saved, node.op.keep))
+
+
+def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any]:
+    """The gradients of a fused operation as graph: its formula is run again on its inputs and differentiated."""
+    op = node.op
+    saved = {(kind, key): value for value, (kind, key, _) in zip(_as_tensors(node, node.saved), op.keep)}
+    inputs = [saved[INPUT, k] for k in range(len(op.inputs))]
+    # Fresh aliases mark where the formula's graph ends and the node's own history begins.
+    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]
+    attrs = {key: value for (kind, key), value in saved.items() if isinstance(key, str)}
+    with enable_grad():
+        out = op.formula(*inputs, **attrs)
+        asked = [x for x, need in zip(inputs, needs) if need]
+        grads = iter(grad(out, asked, g, create_graph=True, allow_unused=True))
+    return [next(grads) if need else None for need in needs]
+
+
+def _gather(node: Output, g: Any) -> None:
+    """Put one output's gradient in its place among those of its operation."""
+    operation = node.parents[0]
+    if operation.g is None:
+        operation.g = [None] * operation.op.outputs
+    before = operation.g[node.index]
+    operation.g[node.index] = g if before is None else before + g
+
+
+def _collect(leaf: Leaf, g: Any, create: bool) -> None:
+    """Add a gradient to a leaf's `.grad`."""
+    before = leaf.grad
+    watch = mode.watch
+    added = g
+    if before is None:
+        if not create and type(g) is ndarray and (g.base is not None or not g.flags.writeable or getrefcount(g) > 5):
+            g = g.copy()                # a view, or still referenced elsewhere: a leaf owns its gradient
+        leaf.grad = g if create else wrap(g)
+    elif create:
+        leaf.grad = before + g
+    elif type(before.array) is ndarray:
+        before.array += g
+    else:
+        before.array = before.array + g
+    if watch is not None:
+        watch.collected(leaf, added, leaf.grad)
+
+
+def _leading_to(order: list[Node], stop: frozenset[Node]) -> list[Node]:
+    """The nodes of `order` from which a target can be reached: the only ones worth visiting."""
+    leading = set(stop)
+    for node in reversed(order):
+        if any(p in leading for p in node.parents):
+            leading.add(node)
+    return [node for node in order if node in leading]
+
+
+def _free(node: Node) -> None:
+    """Let go of what a visited node saved."""
+    if mode.watched:
+        mode.watch.freed(node)
+    node.saved = FREED
+
+
+def _freed(node: Node) -> GradError:
+    return GradError(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
+                     "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
+                     f"first.{at_line(learner_line())}")
+
+
+def _check_writes(order: list[Node]) -> None:
+    """Refuse to compute with a saved value that was written in place after it was saved."""
+    oldest = next((node.seq for node in reversed(order) if node.op is not None), None)
+    if oldest is None or not versions.written_since(oldest):
+        return
+    for node in order:
+        if node.op is None or node.saved is FREED:
+            continue
+        found = versions.stale(node.saved, node.seq)
+        if found is not None:
+            k, write = found
+            kind, key, _ = node.op.keep[k]
+            what = "its result" if kind == OUT else f"its input {node.op.inputs[key]!r}" if kind == INPUT else "a value"
+            raise GradError(
+                f"{node.op.name} saved {what} for the backward pass, and that value was changed in place afterwards, "
+                f"so its gradient would be wrong.\n  saved by {node.op.name}{_where(node)}\n  changed at "
+                f"{write.line}\nWrite the change as a new tensor (y = y + 1, not y += 1), or clone() the value first.")
+
+
+def _where(node: Node) -> str:
+    return f" at {Line.at(node.where)}" if node.where is not None else ""

@@ -1,0 +1,82 @@
+"""Names of number types, the default one, and which type a mixed operation gives (PyTorch's rules)."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError
+
+float16, float32, float64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+uint8, int8, int16, int32, int64 = (np.dtype(n) for n in ("uint8", "int8", "int16", "int32", "int64"))
+bool_ = np.dtype("bool")
+half, float_, double, long, int_, short = float16, float32, float64, int64, int32, int16
+
+_default = float32
+_SUPPORTED = {float16, float32, float64, uint8, int8, int16, int32, int64, bool_}
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype of tensors made from Python floats: float32 unless it was changed."""
+    return _default
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make tensors from Python floats have `dtype`, a floating-point type."""
+    global _default
+    dtype = as_dtype(dtype)
+    if dtype.kind != "f":
+        raise DTypeError(f"the default dtype must be a floating-point type, got {dtype}")
+    _default = dtype
+
+
+def as_dtype(dtype: Any) -> np.dtype[Any]:
+    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool count too."""
+    if dtype is float:
+        return _default
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in _SUPPORTED:
+        raise DTypeError(f"no dtype {dtype!r} here; there are {', '.join(sorted(str(d) for d in _SUPPORTED))}")
+    return found
+
+
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Whether gradients can flow through values of this dtype."""
+    return dtype.kind == "f"
+
+
+def scalar_dtype(value: Any) -> np.dtype[Any]:
+    """The dtype that a Python number becomes as a tensor."""
+    if isinstance(value, bool):
+        return bool_
+    return int64 if isinstance(value, int) else _default
+
+
+def result_type(values: tuple[Any, ...]) -> np.dtype[Any]:
+    """The dtype of an elementwise operation on arrays and Python numbers.
+
+    As in PyTorch: an operand only raises the result's dtype if it is of a higher category (bool, integer,
+    float) than every operand that outranks it; arrays with dims outrank 0-d ones, which outrank numbers.
+    """
+    ranks: list[np.dtype[Any] | None] = [None, None, None]
+    for value in values:
+        if hasattr(value, "dtype"):
+            rank, dtype = (0 if value.ndim else 1), value.dtype
+        else:
+            rank, dtype = 2, scalar_dtype(value)
+        known = ranks[rank]
+        ranks[rank] = dtype if known is None else np.promote_types(known, dtype)
+    result = None
+    for dtype in ranks:
+        if dtype is None:
+            continue
+        if result is None:
+            result = dtype
+        elif _CATEGORY[dtype.kind] > _CATEGORY[result.kind]:
+            result = _default if dtype.kind == "f" and dtype is ranks[2] else dtype
+    assert result is not None
+    return result

@@ -1,0 +1,101 @@
+"""Errors that teach: their kinds, and how to find the line of the learner's code that is to blame."""
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from types import CodeType, FrameType
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class EngineError(RuntimeError):
+    """Base of every error that the engine raises on purpose."""
+
+
+class ShapeError(EngineError, ValueError):
+    """Shapes that do not fit an operation."""
+
+
+class DTypeError(EngineError, TypeError):
+    """A dtype that an operation or a gradient cannot use."""
+
+
+class DeviceError(EngineError):
+    """Tensors on different devices, or a device that is not there."""
+
+
+class GradError(EngineError):
+    """A backward pass that cannot be run, or would be wrong."""
+
+
+_inside: dict[str, bool] = {}
+
+
+def here(depth: int = 1) -> tuple[CodeType, int] | None:
+    """Where the learner's code stands now, as cheaply as it can be noted: a code object and an offset in it.
+
+    No frame is kept, so nothing that the code holds is kept alive; `Line.at` finds the line later.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        known = _inside.get(file)
+        if known is None:
+            known = _inside[file] = file.startswith(_PACKAGE)
+        if not known:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+class Line:
+    """One line of somebody's code: where it stands, found late and printed when asked."""
+
+    __slots__ = ("file", "number", "function")
+
+    def __init__(self, file: str, number: int, function: str = ""):
+        self.file, self.number, self.function = file, number, function
+
+    @classmethod
+    def at(cls, place: tuple[CodeType, int]) -> "Line":
+        """The line of a place that `here` noted."""
+        code, offset = place
+        number = next((line for start, stop, line in code.co_lines() if start <= offset < stop and line), 0)
+        return cls(code.co_filename, number, code.co_name)
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, stripped; empty where the source is not at hand."""
+        return linecache.getline(self.file, self.number).strip()
+
+    def __str__(self) -> str:
+        name = cell_name(self.file)
+        code = f": {self.text}" if self.text else ""
+        return f"{name}, line {self.number}{code}"
+
+
+def cell_name(file: str) -> str:
+    """A file's name as a learner knows it: the last part of a path, `this cell` for a notebook cell."""
+    if "ipykernel_" in file or file.startswith("<ipython-input"):
+        return "this notebook"
+    return os.path.basename(file) if not file.startswith("<") else file
+
+
+def learner_frame(depth: int = 1) -> FrameType | None:
+    """The innermost frame outside this package, or None."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def learner_line(depth: int = 1) -> Line | None:
+    """The innermost line outside this package: the one that a message should name."""
+    frame = learner_frame(depth + 1)
+    return None if frame is None else Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def at_line(line: Line | None) -> str:
+    """A message's closing words: `  at lesson.py, line 3: c = a @ b`."""
+    return f"\n  at {line}" if line is not None else ""

@@ -1,0 +1,62 @@
+"""What a person can hang on a node: functions that see, or change, the gradient that passes."""
+from __future__ import annotations
+
+from typing import Any
+
+from .node import Node
+from .tensor import Tensor, wrap
+
+
+class Hooks:
+    """The hooks of one node, in the order in which they were registered, and the gradient it was asked to keep."""
+
+    __slots__ = ("functions", "retain", "kept", "_next")
+
+    def __init__(self) -> None:
+        self.functions: dict[int, Any] = {}
+        self.retain = False
+        self.kept: Tensor | None = None
+        self._next = 0
+
+    def add(self, function: Any) -> "Handle":
+        """Register a function; the handle removes it again."""
+        self._next += 1
+        self.functions[self._next] = function
+        return Handle(self.functions, self._next)
+
+    def run(self, g: Any, create: bool) -> Any:
+        """The gradient after every hook has seen it; a hook that returns something replaces it."""
+        t = g if isinstance(g, Tensor) else wrap(g)
+        for function in list(self.functions.values()):
+            changed = function(t)
+            if changed is not None:
+                t = changed
+        if self.retain:
+            self.kept = t if self.kept is None else self.kept + t
+        return t if create else t.array
+
+
+class Handle:
+    """Removes a hook: `handle.remove()`."""
+
+    __slots__ = ("_hooks", "_key")
+
+    def __init__(self, hooks: dict[int, Any], key: int):
+        self._hooks, self._key = hooks, key
+
+    def remove(self) -> None:
+        """Take the hook off; a second call does nothing."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> "Handle":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+def hooks_of(node: Node) -> Hooks:
+    """The hooks of a node, made where there are none yet."""
+    if node.hooks is None:
+        node.hooks = Hooks()
+    return node.hooks

@@ -1,0 +1,159 @@
+"""What an operation is: one record in one table, and the namespaces in which a gradient rule can be run."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+# What a node can keep for its rule, in the order in which it is stored.
+OUT, INPUT, SHAPE, ATTR, AUX = range(5)
+Rule = Callable[..., Any]
+
+
+class Op:
+    """One operation: its forward computation on arrays and a gradient rule for each input.
+
+    A rule is written once, against a namespace `F`: `rule(F, g, ...)` where `g` is the gradient of the
+    output. Given arrays it computes; given Tensors it builds graph, which is what second-order gradients are.
+    **A rule's parameter names say what a node must keep**: `out` (the result), an input's name, an input's
+    name with `_shape`, or an attribute of the operation. What no rule names is not kept.
+    """
+
+    __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "pulls", "broadcasts", "view",
+                 "aux", "backward", "formula", "outputs", "whole", "holds",
+                 "notation")
+
+    def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
+                 broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
+                 backward: Rule | None = None, formula: Callable[..., Any] | None = None, outputs: int = 1,
+                 notation: dict[str, str] | None = None):
+        code = forward.__code__
+        positional = code.co_varnames[1:code.co_argcount]
+        self.variadic = bool(code.co_flags & 0x04)
+        self.inputs = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],) if self.variadic else positional
+        self.name, self.label, self.forward = name, label or name, forward
+        self.broadcasts, self.view, self.aux, self.outputs = broadcasts, view, aux, outputs
+        self.backward, self.formula, self.notation = backward, formula, notation or {}
+        unknown = set(rules) - set(self.inputs)
+        if unknown:
+            raise TypeError(f"{name}: a rule for {unknown}, but its inputs are {self.inputs}")
+        self.rules = tuple(rules.get(i) for i in self.inputs)
+        self._plan_saving()
+
+    def _plan_saving(self) -> None:
+        """From the rules' parameter names: what a node keeps, which inputs' rules read it, in which order."""
+        readers: dict[tuple[int, Any], int] = {}
+        wanted = [[self._locate(p) for p in parameters(r, 2)] if r else [] for r in self.rules]
+        if self.backward is not None:
+            wanted = [[self._locate(p) for p in parameters(self.backward, 3)]] * max(1, len(self.inputs))
+            if self.formula is not None:
+                names = code_names(self.forward)
+                wanted = [w + [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in names] for w in wanted]
+        for i, places in enumerate(wanted):
+            for place in places:
+                readers[place] = readers.get(place, 0) | (-1 if self.backward or self.variadic else 1 << i)
+        order = sorted(readers, key=lambda place: (place[0], str(place[1])))
+        self.keep = tuple((kind, key, readers[kind, key]) for kind, key in order)
+        index = {place: k for k, place in enumerate(order)}
+        self.pulls = tuple(_pull(rule, [index[p] for p in places], len(order))
+                           for rule, places in zip(self.rules, wanted, strict=False))
+        self.whole = self.backward is not None or self.variadic
+        self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
+        if self.backward is not None:
+            picks = [index[self._locate(p)] for p in parameters(self.backward, 3)]
+            self.pulls = (lambda xp, g, needs, saved: self.backward(xp, g, needs, *[saved[k] for k in picks]),)
+
+    def _locate(self, parameter: str) -> tuple[int, Any]:
+        if parameter == "out":
+            return OUT, 0
+        if parameter in self.aux:
+            return AUX, self.aux.index(parameter)
+        if parameter in self.inputs:
+            return INPUT, self.inputs.index(parameter)
+        if parameter.endswith("_shape") and parameter[:-6] in self.inputs:
+            return SHAPE, self.inputs.index(parameter[:-6])
+        if parameter in code_names(self.forward):
+            return ATTR, parameter
+        raise TypeError(f"{self.name}: a rule asks for {parameter!r}, which the operation does not have")
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def code_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's keyword-only parameters: an operation's attributes."""
+    code = function.__code__
+    return code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
+
+
+def parameters(function: Callable[..., Any], skip: int) -> tuple[str, ...]:
+    """The names of a function's positional parameters after the first `skip`."""
+    return function.__code__.co_varnames[skip:function.__code__.co_argcount]
+
+
+def _pull(rule: Rule | None, picks: list[int], total: int) -> Rule | None:
+    """`rule` as a function of (F, g, saved); the common shapes are spelled out because this call is hot."""
+    if rule is None:
+        return None
+    if not picks:
+        return lambda F, g, saved: rule(F, g)
+    if len(picks) == 1:
+        k, = picks
+        return lambda F, g, saved: rule(F, g, saved[k])
+    if picks == list(range(total)):
+        return lambda F, g, saved: rule(F, g, *saved)
+    return lambda F, g, saved: rule(F, g, *[saved[k] for k in picks])
+
+
+OPS: dict[str, Op] = {}
+
+
+def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,
+              view: bool = False, aux: tuple[str, ...] = (), backward: Rule | None = None,
+              formula: Callable[..., Any] | None = None, outputs: int = 1, notation: dict[str, str] | None = None,
+              **rules: Rule) -> Op:
+    """Enter an operation into the table.
+
+    Args:
+        name: the name under which rules and functions find it.
+        forward: `forward(xp, *inputs, **attributes)` on arrays of the library `xp`; inputs are positional,
+            attributes keyword-only. With `aux` it returns `(out, *aux)`.
+        broadcasts: inputs of different shapes are stretched; their gradients are summed back.
+        view: the result shares memory with the first input.
+        aux: names of by-products of the forward computation that the backward one reads.
+        backward: for a fused operation: `backward(xp, g, needs, ...)` returns all gradients at once, on arrays.
+        formula: for a fused operation: the same function of Tensors over primitives, used where graph is wanted.
+        outputs: how many results the forward computation returns, if not one.
+        notation: how to write the result (`out`) and the gradients of inputs, where it cannot be read off the rules.
+        **rules: for each differentiable input its gradient rule; see `Op`.
+    """
+    if name in OPS:
+        raise ValueError(f"two operations are called {name!r}")
+    OPS[name] = op = Op(name, forward, rules, label=label, broadcasts=broadcasts, view=view, aux=aux,
+                        backward=backward, formula=formula, outputs=outputs, notation=notation)
+    return op
+
+
+class Arrays:
+    """The namespace in which rules compute: every operation, on the arrays of one library."""
+
+    def __init__(self, xp: Any):
+        self.xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in OPS:
+            raise AttributeError(name)
+        function = partial(OPS[name].forward, self.xp)
+        setattr(self, name, function)
+        return function
+
+
+_namespaces: dict[str, Arrays] = {}
+
+
+def arrays(xp: Any) -> Arrays:
+    """The one `Arrays` namespace of a library."""
+    space = _namespaces.get(xp.__name__)
+    if space is None:
+        space = _namespaces[xp.__name__] = Arrays(xp)
+    return space

@@ -1,0 +1,45 @@
+"""Operations that make many elements into one: sums and extremes over dimensions."""
+from __future__ import annotations
+
+from typing import Any
+
+from .core import primitive
+
+
+def kept(shape: tuple[int, ...], dim: tuple[int, ...] | None) -> tuple[int, ...]:
+    """`shape` with the reduced dims kept as 1; `dim` None means all of them."""
+    return tuple(1 if dim is None or i in dim else n for i, n in enumerate(shape))
+
+
+def _spread(F: Any, value: Any, shape: tuple[int, ...], dim: tuple[int, ...] | None, keepdim: bool) -> Any:
+    """A reduced value as something that broadcasts against the input it was reduced from."""
+    return value if keepdim or dim is None else F.reshape(value, shape=kept(shape, dim))
+
+
+def _sum_x(F: Any, g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
+    return F.expand(_spread(F, g, x_shape, dim, keepdim), shape=x_shape)
+
+
+def _extreme_x(F: Any, g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+    """Ties share the gradient evenly, as PyTorch's `amax` and `amin` do."""
+    chosen = F.cast(x == _spread(F, out, x.shape, dim, keepdim), dtype=g.dtype)
+    return _spread(F, g, x.shape, dim, keepdim) * chosen / F.sum(chosen, dim=dim, keepdim=True)
+
+
+def _sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    if x.shape == shape:
+        return x
+    extra = x.ndim - len(shape)
+    if x.shape[extra:] == shape:
+        # Leading dims only: the case of every bias. One flat dim is much faster to sum than several.
+        return xp.add.reduce(x if extra == 1 else x.reshape((-1,) + shape), axis=0)
+    dims = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 != x.shape[extra + i])
+    return x.sum(dims, keepdims=True).reshape(shape)
+
+
+primitive("sum", lambda xp, x, *, dim, keepdim: x.sum(dim, keepdims=keepdim), label="Σ", x=_sum_x)
+primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
+primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x)
+primitive("amin", lambda xp, x, *, dim, keepdim: x.min(dim, keepdims=keepdim), label="min", x=_extreme_x)
+primitive("argmax", lambda xp, x, *, dim, keepdim: xp.argmax(x, axis=dim, keepdims=keepdim))
+primitive("argmin", lambda xp, x, *, dim, keepdim: xp.argmin(x, axis=dim, keepdims=keepdim))

@@ -1,0 +1,73 @@
+"""Operations that move elements without changing them: shapes, orders of dims, indexing and its reverse."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .core import primitive
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argsort(order))
+
+
+def _is_advanced(index: Any) -> bool:
+    """Whether an index holds integer arrays, whose entries may repeat: then gradients must add, not overwrite."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(hasattr(p, "dtype") and getattr(p, "ndim", 0) and p.dtype.kind in "iu" for p in parts)
+
+
+def _scatter(xp: Any, y: Any, *, shape: tuple[int, ...], index: Any) -> Any:
+    out = xp.zeros(shape, y.dtype)
+    if _is_advanced(index):
+        xp.add.at(out, index, y)
+    else:
+        out[index] = y
+    return out
+
+
+def _put(xp: Any, x: Any, y: Any, *, index: Any) -> Any:
+    out = x.copy()
+    out[index] = y
+    return out
+
+
+def _pair(xp: Any, *xs: Any, dim: int) -> Any:
+    return xp.concatenate(xs, axis=dim)
+
+
+def _cat_xs(F: Any, g: Any, xs_shape: Any, dim: int) -> list[Any]:
+    grads, start = [], 0
+    for shape in xs_shape:
+        stop = start + shape[dim]
+        grads.append(F.getitem(g, index=(slice(None),) * (dim % len(shape)) + (slice(start, stop),)))
+        start = stop
+    return grads
+
+
+primitive("reshape", lambda xp, x, *, shape: x.reshape(shape), view=True,
+          x=lambda F, g, x_shape: F.reshape(g, shape=x_shape))
+primitive("expand", lambda xp, x, *, shape: xp.broadcast_to(x, shape), view=True,
+          x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
+primitive("permute", lambda xp, x, *, dims: x.transpose(dims), label="ᵀ", view=True,
+          x=lambda F, g, dims: F.permute(g, dims=_inverse(dims)))
+primitive("getitem", lambda xp, x, *, index: x[index], label="[ ]", view=True,
+          x=lambda F, g, x_shape, index: F.scatter_into(g, shape=x_shape, index=index))
+primitive("scatter_into", _scatter, y=lambda F, g, index: F.getitem(g, index=index))
+primitive("setitem", _put, label="[ ]=",
+          x=lambda F, g, y_shape, index: F.setitem(g, 0.0, index=index),
+          y=lambda F, g, y_shape, index: F.sum_to(F.getitem(g, index=index), shape=y_shape))
+primitive("cat", _pair, xs=_cat_xs)
+
+
+def _look(F: Any, g: Any, chain: Any) -> Any:
+    """The part of `g` that a chain of view operations shows."""
+    for op, attrs in chain:
+        g = getattr(F, op.name)(g, **attrs)
+    return g
+
+
+# A base after a write into one of its views: its own old values outside the view, the written ones inside.
+primitive("patch", lambda xp, x, y, *, inside, chain: x,
+          x=lambda F, g, inside: F.where(inside, 0.0, g), y=lambda F, g, chain: _look(F, g, chain))

@@ -1,0 +1,668 @@
+"""Tensor, the array a person holds; and `apply`, the one door through which operations run on tensors."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, versions
+from .device import array_module
+from .errors import DTypeError, DeviceError, EngineError, GradError, ShapeError, at_line, here, learner_line
+from .node import Leaf, Node, Output
+from .ops import OPS, Op
+
+ndarray = np.ndarray
+_COMPARES = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+_FLOATING = frozenset({"exp", "log", "sqrt", "sin", "cos", "tanh", "div"})
+
+
+class Mode:
+    """How operations run at the moment.
+
+    `plain` is the one flag that the hot paths read: gradients on and nobody watching. Everything else,
+    `no_grad` and recording, goes through `apply`.
+    """
+
+    __slots__ = ("_grad", "_watch", "inference", "plain", "watched")
+
+    def __init__(self) -> None:
+        self._grad, self._watch, self.inference, self.plain, self.watched = True, None, False, True, False
+
+    @property
+    def grad(self) -> bool:
+        """Whether operations leave nodes behind."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, wanted: bool) -> None:
+        self._grad = wanted
+        self.plain = wanted and self._watch is None
+
+    @property
+    def watch(self) -> Any:
+        """The recorder that is told of everything, or None."""
+        return self._watch
+
+    @watch.setter
+    def watch(self, watch: Any) -> None:
+        self._watch = watch
+        self.watched = watch is not None
+        self.plain = self._grad and watch is None
+
+
+mode = Mode()
+
+
+class Tensor:
+    """A multi-dimensional array of one dtype that can remember how it was computed.
+
+    Args:
+        data: a number, nested sequences of numbers, an array, or another tensor; copied.
+        dtype: the dtype of the elements; by default float32 for Python floats, int64 for integers, and an
+            array's own.
+        device: "cpu" or "cuda".
+        requires_grad: ask for gradients with respect to this tensor (floating-point only).
+        name: a name for pictures and listings.
+
+    `array` is the NumPy or CuPy array that holds the numbers; a tensor without dims holds a NumPy scalar,
+    because arithmetic on scalars is many times faster than on arrays of one element.
+    """
+
+    __slots__ = ("array", "node", "_name", "_view", "_views", "__weakref__")
+    __array_ufunc__ = None          # so that `ndarray * tensor` asks the tensor
+
+    array: Any
+    node: Node | None
+
+    def __init__(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+                 name: str | None = None):
+        self.array = unboxed(as_array(data, dtype, device))
+        self.node = None
+        if name is not None:
+            self._name = name
+        if requires_grad:
+            self.requires_grad_()
+
+    # ---- what it is
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size along each dim."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """How many dims there are."""
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the numbers lie: "cpu" or "cuda:0"."""
+        device = getattr(self.array, "device", "cpu")
+        return "cpu" if isinstance(device, str) else f"cuda:{device.id}"
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the elements in bytes."""
+        return self.array.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        """The size of one element in bytes."""
+        return self.array.dtype.itemsize
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size along one dim."""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    def dim(self) -> int:
+        """How many dims there are."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """How many elements there are."""
+        return self.array.size
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a floating-point one."""
+        return self.array.dtype.kind == "f"
+
+    @property
+    def name(self) -> str | None:
+        """The name for pictures and listings, if one was given."""
+        return getattr(self, "_name", None)
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._name = name
+
+    # ---- its place in the graph
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a backward pass will compute a gradient here, or pass through."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Ask, or stop asking, for gradients with respect to this tensor; it must be a leaf."""
+        if not requires_grad:
+            if self.node is not None and not self.is_leaf:
+                raise GradError("requires_grad can be switched off on leaves only; this tensor was computed by "
+                                f"{self.node.op}. Use t.detach() for its value without its history.")
+            self.node = None
+        elif self.node is None:
+            if self.array.dtype.kind != "f":
+                raise DTypeError(f"only floating-point tensors can require gradients, and this one is "
+                                 f"{self.array.dtype}: a slope needs numbers that can change by a little. Write "
+                                 f"its values with a decimal point, or pass dtype=float32.{at_line(learner_line())}")
+            self.node = Leaf()
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by hand, not computed from tensors that require gradients."""
+        return self.node is None or isinstance(self.node, Leaf)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that computed this tensor, or None for a leaf."""
+        node = self.node
+        if node is None or isinstance(node, Leaf):
+            return None
+        return node.parents[0] if isinstance(node, Output) else node
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that backward passes have summed up here, or None where none has yet."""
+        node = self.node
+        if isinstance(node, Leaf):
+            return node.grad
+        kept = node.hooks.kept if node is not None and node.hooks is not None else None
+        return kept
+
+    @grad.setter
+    def grad(self, grad: "Tensor | None") -> None:
+        if not isinstance(self.node, Leaf):
+            if grad is None:
+                return
+            raise GradError("only a leaf that requires gradients holds a .grad; call t.requires_grad_() first")
+        if grad is not None and (not isinstance(grad, Tensor) or grad.shape != self.shape):
+            raise ShapeError(f"the gradient of a tensor of shape {self.shape} must be a tensor of that shape, got "
+                             f"{describe(grad)}")
+        self.node.grad = grad
+
+    @property
+    def data(self) -> "Tensor":
+        """The same memory without its history; writes through it are *not* noticed by backward passes."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.array = value.array if isinstance(value, Tensor) else unboxed(as_array(value, self.dtype, None))
+
+    def detach(self) -> "Tensor":
+        """The same memory as a tensor of its own that gradients do not pass."""
+        return wrap(self.array)
+
+    @property
+    def _version(self) -> int:
+        """How many times this tensor's memory was written in place."""
+        return versions.version(self.array)
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+                 inputs: Any = None) -> None:
+        """Compute the gradient of this tensor with respect to every leaf it depends on; add it to their `.grad`.
+
+        Args:
+            gradient: the gradient to start from, in this tensor's shape; 1 for a tensor of one element.
+            retain_graph: keep what the graph has saved, so that it can be walked again.
+            create_graph: record the backward pass too, for gradients of gradients.
+            inputs: the only leaves to add gradients to; by default all.
+        """
+        from . import autograd
+
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    # ---- its numbers
+    def item(self) -> Any:
+        """The value of a tensor of one element as a Python number."""
+        if self.array.size != 1:
+            raise ShapeError(f"item() needs a tensor of one element, this one has shape {self.shape}; use "
+                             f"tolist() or index it first.{at_line(learner_line())}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array that shares memory; the tensor must not require gradients."""
+        if self.node is not None:
+            raise GradError("numpy() on a tensor that requires gradients would lose its history: write "
+                            f"t.detach().numpy().{at_line(learner_line())}")
+        return np.asarray(self.array if isinstance(self.array, (ndarray, np.generic)) else self.array.get())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub":
+            raise DTypeError(f"only integer tensors can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ShapeError(f"the truth of a tensor of shape {self.shape} is not one answer but {self.array.size}; "
+                             f"ask t.any() or t.all().{at_line(learner_line())}")
+        return bool(self.array)
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise ShapeError("a tensor without dims has no length")
+        return self.array.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self.detach().numpy()), separator=", ", prefix="tensor(", precision=4,
+                               floatmode="maxprec", threshold=1000)
+        notes = ""
+        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
+            notes += f", dtype={self.dtype}"
+        if self.device != "cpu":
+            notes += f", device={self.device!r}"
+        if not self.is_leaf:
+            notes += f", grad_fn={self.grad_fn}"
+        elif self.node is not None:
+            notes += ", requires_grad=True"
+        return f"tensor({body}{notes})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if not self.is_leaf:
+            raise GradError("only leaves can be deep-copied: the copy of a computed tensor would lose its history. "
+                            "Use t.detach().clone().")
+        twin = self.__class__.__new__(self.__class__)
+        twin.array, twin.node = self.array.copy(), Leaf() if self.node is not None else None
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise GradError("only leaves can be pickled; use t.detach()")
+        return _rebuild, (self.__class__, self.array, self.requires_grad)
+
+
+def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
+    """A tensor from its pickled parts."""
+    t = cls.__new__(cls)
+    t.array, t.node = array, Leaf() if requires_grad else None
+    return t
+
+
+_new = Tensor.__new__
+
+
+def wrap(array: Any) -> Tensor:
+    """A tensor without history around an array, which is not copied."""
+    t = _new(Tensor)
+    t.array = array
+    t.node = None
+    return t
+
+
+def unboxed(array: Any) -> Any:
+    """A NumPy array without dims as the scalar it holds; anything else unchanged."""
+    return array[()] if type(array) is ndarray and not array.ndim else array
+
+
+def as_array(data: Any, dtype: Any, device: Any) -> Any:
+    """A fresh array from numbers, sequences, arrays or tensors, in the dtype the rules of `Tensor` give."""
+    if isinstance(data, Tensor):
+        data = data.array
+    if dtype is not None:
+        dtype = dtypes.as_dtype(dtype)
+    if not hasattr(data, "dtype"):
+        data, inferred = _from_python(data)
+        dtype = dtype or inferred
+    if device is not None and str(device) != "cpu":
+        from .device import to_device
+        return to_device(data, dtype, device)
+    xp = array_module(data)
+    array = xp.array(data, dtype=dtype)
+    dtypes.as_dtype(array.dtype)
+    return array
+
+
+def _from_python(data: Any) -> tuple[np.ndarray, np.dtype[Any]]:
+    """Nested Python sequences (which may hold tensors) as an array, and the dtype they ask for."""
+    if isinstance(data, (list, tuple)):
+        data = _plain(data)
+    try:
+        array = np.array(data)
+    except ValueError as error:
+        raise ShapeError("rows of different lengths do not make a tensor: every nested list must have the same "
+                         f"length.{at_line(learner_line())}") from error
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"a tensor holds numbers, got {type(data).__name__} with elements of type "
+                         f"{array.dtype}.{at_line(learner_line())}")
+    if array.size == 0 and not hasattr(data, "dtype"):
+        return array, dtypes.get_default_dtype()
+    kept = array.dtype.kind != "f" or any(isinstance(d, np.generic) for d in _first(data))
+    return array, array.dtype if kept else dtypes.get_default_dtype()
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        return data.detach().numpy()
+    return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
+
+
+def _first(data: Any) -> list[Any]:
+    """The innermost first element of nested sequences, as a list of one."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return [data]
+
+
+def describe(value: Any) -> str:
+    """An operand in a message: `float32 tensor of shape (2, 3)`, or `the number 2`."""
+    if isinstance(value, Tensor):
+        place = "" if value.device == "cpu" else f" on {value.device}"
+        name = f" {value.name!r}" if value.name else ""
+        return f"a {value.dtype} tensor{name} of shape {value.shape}{place}"
+    if hasattr(value, "dtype"):
+        return f"a {value.dtype} array of shape {value.shape}"
+    return f"the number {value!r}" if isinstance(value, (int, float)) else f"{value!r}"
+
+
+# ---- running operations
+def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
+    """Run one operation: compute on the arrays and, where a gradient is wanted, leave a node behind.
+
+    Args:
+        op: an entry of the table.
+        *inputs: tensors, or Python numbers, which get no gradient.
+        **attrs: the operation's attributes.
+    """
+    values: list[Any] = []
+    parents: list[Node | None] = []
+    mask = 0
+    for k, x in enumerate(inputs):
+        if isinstance(x, Tensor):
+            values.append(x.array)
+            parents.append(x.node)
+            if x.node is not None:
+                mask |= 1 << k
+        else:
+            values.append(x)
+            parents.append(None)
+    if (op.broadcasts and len(inputs) > 1) or op.name in _FLOATING:
+        cast = _casts(op, inputs, values)
+        if cast is not None:
+            return apply(op, *cast, **attrs)
+    xp = array_module(*values)
+    try:
+        out = op.forward(xp, *values, **attrs)
+    except EngineError:
+        raise
+    except Exception as error:
+        raise explain(op, inputs, attrs, error) from None
+    if op.aux:
+        out, *aux = out
+    else:
+        aux = ()
+    if op.outputs > 1:
+        return _several(op, inputs, parents, mask, out, values, aux, attrs)
+    out = unboxed(out)
+    result = wrap(out)
+    if mask and mode.grad and out.dtype.kind == "f":
+        result.node = record(op, parents, mask, out, values, aux, attrs)
+    if op.view and not mode.inference:
+        result._view = (inputs[0], op, attrs)
+        if result.node is not None:
+            _remember_view(inputs[0], result)
+    if mode.watch is not None:
+        mode.watch.ran(op, inputs, attrs, result)
+    return result
+
+
+def record(op: Op, parents: list[Node | None], mask: int, out: Any, values: list[Any], aux: Any,
+           attrs: dict[str, Any]) -> Node:
+    """The node of an operation that has just run, holding what `op.keep` says the wanted rules will read."""
+    saved: list[Any] = []
+    for kind, key, readers in op.keep:
+        if not readers & mask:
+            saved.append(None)
+        elif kind == 0:
+            saved.append(out)
+        elif kind == 1:
+            saved.append(tuple(values) if op.variadic else values[key])
+        elif kind == 2:
+            saved.append(tuple(np.shape(v) for v in values) if op.variadic else np.shape(values[key]))
+        elif kind == 3:
+            saved.append(attrs[key])
+        else:
+            saved.append(aux[key])
+    if not op.whole:
+        parents = [p if rule is not None else None for p, rule in zip(parents, op.rules)]
+    shapes = None
+    if op.broadcasts:
+        shapes = tuple(np.shape(v) for v in values)
+        if all(s == out.shape for s, p in zip(shapes, parents) if p is not None):
+            shapes = None
+    node = Node(op, tuple(parents), tuple(saved), shapes)
+    node.where = here()
+    return node
+
+
+def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: Any, values: list[Any], aux: Any,
+             attrs: dict[str, Any]) -> tuple[Tensor, ...]:
+    """The results of an operation with several outputs, each with its own link to the one node."""
+    results = tuple(wrap(unboxed(out)) for out in outs)
+    if mask and mode.grad:
+        node = record(op, parents, mask, outs, values, aux, attrs)
+        for k, t in enumerate(results):
+            if t.array.dtype.kind == "f":
+                t.node = Output(node, k)
+    if mode.watch is not None:
+        mode.watch.ran(op, inputs, attrs, results)
+    return results
+
+
+def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | None:
+    """The inputs in their common dtype, or None where they have it already."""
+    operands = [k for k in range(len(inputs)) if not (op.name == "where" and k == 0)]
+    kinds = {values[k].dtype for k in operands if hasattr(values[k], "dtype")}
+    numbers = any(not hasattr(values[k], "dtype") for k in operands)
+    if len(kinds) == 1 and not numbers:
+        dtype = next(iter(kinds))
+    elif not kinds:
+        dtype = dtypes.result_type(tuple(values[k] for k in operands))
+    else:
+        dtype = dtypes.result_type(tuple(values[k] for k in operands))
+    if op.name in _FLOATING and dtype.kind != "f":
+        dtype = dtypes.get_default_dtype()
+    cast: list[Any] | None = None
+    for k in operands:
+        v = values[k]
+        if hasattr(v, "dtype"):
+            if v.dtype != dtype:
+                cast = cast or list(inputs)
+                x = inputs[k] if isinstance(inputs[k], Tensor) else wrap(v)
+                cast[k] = apply(OPS["cast"], x, dtype=dtype)
+        elif not kinds:
+            cast = cast or list(inputs)
+            cast[k] = wrap(dtype.type(v))
+    return cast
+
+
+def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> EngineError:
+    """The error to raise when an operation's forward computation failed: what it got, what it needed, where."""
+    got = " and ".join(describe(x) for x in inputs)
+    line = at_line(learner_line())
+    devices = {x.device for x in inputs if isinstance(x, Tensor)}
+    if len(devices) > 1:
+        return DeviceError(f"{op.name} got {got}: all its tensors must be on one device. Move one with "
+                           f"t.to({sorted(devices)[0]!r}).{line}")
+    strangers = [x for x in inputs if not isinstance(x, (Tensor, int, float, np.ndarray, np.generic))]
+    if strangers:
+        return DTypeError(f"{op.name} works on tensors and numbers, got {type(strangers[0]).__name__} "
+                          f"{strangers[0]!r}.{line}")
+    shapes = [x.shape for x in inputs if isinstance(x, Tensor)]
+    if op.name == "matmul":
+        return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.{line}")
+    if op.broadcasts:
+        return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.{line}")
+    extra = ", ".join(f"{k}={v!r}" for k, v in attrs.items())
+    kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError
+    return kind(f"{op.name} got {got}{', with ' + extra if extra else ''}: {error}.{line}")
+
+
+def _matmul_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
+    if not x or not y:
+        return "both must have at least one dim; use * for numbers"
+    inner_y = y[-2] if len(y) > 1 else y[0]
+    if x[-1] != inner_y:
+        return (f"the last dim of the left ({x[-1]}) must equal the "
+                f"{'second to last' if len(y) > 1 else 'only'} dim of the right ({inner_y})")
+    return "their leading dims must be equal, or 1, or missing"
+
+
+def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
+    pairs = list(zip(reversed(x), reversed(y), strict=False))
+    for k, (a, b) in enumerate(pairs):
+        if a != b and 1 not in (a, b):
+            return f"aligned at the right, dim -{k + 1} is {a} in one and {b} in the other; they must be equal, or one 1"
+    return "their dtypes or values do not fit it"
+
+
+# ---- writing in place
+def write(t: Tensor, result: Tensor) -> Tensor:
+    """Give `t` the values of `result`, in place: same memory, new history. What `t.add_(1)` ends with."""
+    line = at_line(learner_line())
+    if result.shape != t.shape:
+        raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
+                         f"{result.shape}.{line}")
+    if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
+        raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.{line}")
+    root = _root(t)
+    if mode.grad and isinstance(root.node, Leaf):
+        what = "a view of a leaf" if root is not t else "a leaf"
+        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
+                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
+                        f"tensor (`w = w * 2`).{line}")
+    versions.wrote(t.array)
+    store(t, result.array)
+    if mode.grad and (result.node is not None or t.node is not None):
+        if root is t:
+            t.node = result.node
+        else:
+            _rebase(t, root, result)
+        _refresh_views(root)
+    if mode.watch is not None:
+        mode.watch.wrote(t, result)
+    return t
+
+
+def store(t: Tensor, values: Any) -> None:
+    """Put `values` into the tensor's memory; one without dims holds a scalar, and writes through to its base."""
+    if isinstance(t.array, np.generic):
+        t.array = t.array.dtype.type(values)
+        source = getattr(t, "_view", None)
+        if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
+            source[0].array[source[2]["index"]] = t.array
+            versions.wrote(source[0].array)
+    else:
+        t.array[...] = values
+
+
+def _root(t: Tensor) -> Tensor:
+    """The tensor that a view, or a view of a view, looks into."""
+    while (view := getattr(t, "_view", None)) is not None:
+        t = view[0]
+    return t
+
+
+def _chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
+    """The view operations that lead from the root to `t`."""
+    steps = []
+    while (view := getattr(t, "_view", None)) is not None:
+        t, op, attrs = view
+        steps.append((op, attrs))
+    return steps[::-1]
+
+
+def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
+    """After a write into view `t`: the root's history becomes its old one outside the view, `result` inside."""
+    inside = np.zeros(root.shape, bool)
+    region = inside
+    for op, attrs in _chain(t):
+        region = op.forward(np, region, **attrs)
+    region[...] = True
+    attrs = {"inside": array_module(root.array).asarray(inside), "chain": tuple(_chain(t))}
+    root.node = record(OPS["patch"], [root.node, result.node], 3, root.array, [root.array, t.array], (), attrs)
+
+
+def _remember_view(base: Tensor, view: Tensor) -> None:
+    import weakref
+
+    root = _root(base)
+    views = getattr(root, "_views", None)
+    if views is None:
+        views = root._views = []
+    elif len(views) > 64 and len(views) & (len(views) - 1) == 0:
+        views[:] = [r for r in views if r() is not None]
+    views.append(weakref.ref(view))
+
+
+def _refresh_views(root: Tensor) -> None:
+    """After a write: every living view's history starts from its base's new one."""
+    for ref in getattr(root, "_views", ()):
+        view = ref()
+        if view is not None and view.node is not None:
+            base, op, attrs = view._view
+            parent = base.node
+            values = [base.array]
+            view.node = record(op, [parent], 1, view.array, values, (), attrs) if parent is not None else None
+
+
+class Recorded:
+    """The namespace in which rules build graph: every operation, on tensors."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in OPS:
+            raise AttributeError(name)
+        op = OPS[name]
+
+        def function(*inputs: Any, **attrs: Any) -> Any:
+            return apply(op, *inputs, **attrs)
+
+        setattr(self, name, function)
+        return function
+
+
+recorded = Recorded()

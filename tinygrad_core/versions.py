@@ -1,0 +1,97 @@
+"""Who wrote into which memory, and when: what lets a backward pass notice that a saved value was changed.
+
+Every node carries a number from one running count, taken when it was recorded. A write in place takes a
+number from the same count and leaves it with the memory it changed. A saved value is stale when its memory
+was written *after* the node that saved it; so recording a node costs nothing for this, and a backward pass
+whose nodes are all younger than the last write has nothing to check.
+"""
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from .errors import Line, learner_line
+
+tick = count(1).__next__
+
+
+class Write:
+    """The writes that one block of memory has seen: how many, the number of the last one, and its line."""
+
+    __slots__ = ("count", "seq", "line", "keeper")
+
+    def __init__(self, keeper: Any):
+        self.count, self.seq, self.line, self.keeper = 0, 0, None, keeper
+        self.line: Line | None
+
+
+_writes: dict[int, Write] = {}
+_last_write = 0
+_purge_at = 1024
+
+
+def owner(array: Any) -> Any:
+    """The array that owns the memory of `array`: a view's base, to the bottom."""
+    base = getattr(array, "base", None)
+    while base is not None and hasattr(base, "dtype"):
+        array, base = base, getattr(base, "base", None)
+    return array
+
+
+def wrote(array: Any) -> Write | None:
+    """Note that `array`'s memory has just been written in place by the line of the learner's code that runs."""
+    global _last_write
+    array = owner(array)
+    key = id(array)
+    write = _writes.get(key)
+    if write is None:
+        if isinstance(array, np.generic):
+            # A NumPy scalar cannot change; what was written is the tensor that held it. Only a node that
+            # saved the old scalar cares, and it would hold a reference of its own.
+            if sys.getrefcount(array) <= 3:
+                return None
+            keeper = array
+            _purge()
+        else:
+            keeper = weakref.ref(array, lambda _: _writes.pop(key, None))
+        write = _writes[key] = Write(keeper)
+    write.count += 1
+    write.line = learner_line()
+    write.seq = _last_write = tick()
+    return write
+
+
+def _purge() -> None:
+    """Forget written scalars that nobody else holds any longer."""
+    global _purge_at
+    if len(_writes) < _purge_at:
+        return
+    for key in [k for k, w in _writes.items() if isinstance(w.keeper, np.generic) and sys.getrefcount(w.keeper) <= 2]:
+        del _writes[key]
+    _purge_at = max(1024, 2 * len(_writes))
+
+
+def version(array: Any) -> int:
+    """How many times the memory of `array` was written in place."""
+    write = _writes.get(id(owner(array)))
+    return 0 if write is None else write.count
+
+
+def stale(saved: Iterable[Any], seq: int) -> tuple[int, Write] | None:
+    """The first of the `saved` values that was written after number `seq`, with its last write; or None."""
+    for k, value in enumerate(saved):
+        if hasattr(value, "dtype"):
+            write = _writes.get(id(owner(value)))
+            if write is not None and write.seq > seq:
+                return k, write
+    return None
+
+
+def written_since(seq: int) -> bool:
+    """Whether anything at all was written in place after number `seq`."""
+    return _last_write > seq
