@@ -43,9 +43,9 @@ class Op:
     def _plan_saving(self) -> None:
         """From the rules' parameter names: what a node keeps, which inputs' rules read it, in which order."""
         readers: dict[tuple[int, Any], int] = {}
-        wanted = [[self._locate(p) for p in parameters(r, 2)] if r else [] for r in self.rules]
+        wanted = [[self.locate(p) for p in parameters(r, 2)] if r else [] for r in self.rules]
         if self.backward is not None:
-            wanted = [[self._locate(p) for p in parameters(self.backward, 3)]] * max(1, len(self.inputs))
+            wanted = [[self.locate(p) for p in parameters(self.backward, 3)]] * max(1, len(self.inputs))
             if self.formula is not None:
                 names = code_names(self.forward)
                 wanted = [w + [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in names] for w in wanted]
@@ -60,10 +60,11 @@ class Op:
         self.whole = self.backward is not None or self.variadic
         self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
         if self.backward is not None:
-            picks = [index[self._locate(p)] for p in parameters(self.backward, 3)]
+            picks = [index[self.locate(p)] for p in parameters(self.backward, 3)]
             self.pulls = (lambda xp, g, needs, saved: self.backward(xp, g, needs, *[saved[k] for k in picks]),)
 
-    def _locate(self, parameter: str) -> tuple[int, Any]:
+    def locate(self, parameter: str) -> tuple[int, Any]:
+        """What a rule's parameter stands for: (kind, which one)."""
         if parameter == "out":
             return OUT, 0
         if parameter in self.aux:

@@ -29,7 +29,8 @@ primitive("mul", lambda xp, x, y: x * y, label="×", broadcasts=True,
           x=lambda F, g, y: g * y, y=lambda F, g, x: g * x)
 primitive("div", lambda xp, x, y: x / y, label="÷", broadcasts=True,
           x=lambda F, g, y: g / y, y=lambda F, g, x, y: -g * x / (y * y))
-primitive("pow", lambda xp, x, y: x ** y, label="^", broadcasts=True, x=_pow_x, y=_pow_y)
+primitive("pow", lambda xp, x, y: x ** y, label="^", broadcasts=True, x=_pow_x, y=_pow_y,
+          notation={"x": "{g} · {y} · {x}^({y} − 1)", "y": "{g} · {out} · log({x})"})
 primitive("neg", lambda xp, x: -x, label="−", x=lambda F, g: -g)
 
 # ---- exponentials and logarithms

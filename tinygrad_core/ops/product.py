@@ -33,4 +33,5 @@ def _matmul_y(F: Any, g: Any, x: Any, y_shape: Any) -> Any:
     return F.sum_to(F.matmul(_swap(F, x), g), shape=y_shape)
 
 
-primitive("matmul", lambda xp, x, y: xp.matmul(x, y), label="@", x=_matmul_x, y=_matmul_y)
+primitive("matmul", lambda xp, x, y: xp.matmul(x, y), label="@", x=_matmul_x, y=_matmul_y,
+          notation={"out": "{x} {y}", "x": "{g} {y}ᵀ", "y": "{x}ᵀ {g}"})

@@ -37,9 +37,12 @@ def _sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     return x.sum(dims, keepdims=True).reshape(shape)
 
 
-primitive("sum", lambda xp, x, *, dim, keepdim: x.sum(dim, keepdims=keepdim), label="Σ", x=_sum_x)
+primitive("sum", lambda xp, x, *, dim, keepdim: x.sum(dim, keepdims=keepdim), label="Σ", x=_sum_x,
+          notation={"out": "Σ {x}"})
 primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
-primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x)
-primitive("amin", lambda xp, x, *, dim, keepdim: x.min(dim, keepdims=keepdim), label="min", x=_extreme_x)
+primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x,
+          notation={"out": "max {x}", "x": "{g} · [{x} = {out}] / ties"})
+primitive("amin", lambda xp, x, *, dim, keepdim: x.min(dim, keepdims=keepdim), label="min", x=_extreme_x,
+          notation={"out": "min {x}", "x": "{g} · [{x} = {out}] / ties"})
 primitive("argmax", lambda xp, x, *, dim, keepdim: xp.argmax(x, axis=dim, keepdims=keepdim))
 primitive("argmin", lambda xp, x, *, dim, keepdim: xp.argmin(x, axis=dim, keepdims=keepdim))
