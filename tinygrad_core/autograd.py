@@ -289,8 +289,8 @@ def _gather(node: Output, g: Any) -> None:
 def _collect(leaf: Leaf, g: Any, create: bool) -> None:
     """Add a gradient to a leaf's `.grad`."""
     before = leaf.grad
-    watch = mode.watch
-    added = g
+    if mode.watched:
+        mode.watch.collected(leaf, g, before)
     if before is None:
         if not create and type(g) is ndarray and (g.base is not None or not g.flags.writeable or getrefcount(g) > 5):
             g = g.copy()                # a view, or still referenced elsewhere: a leaf owns its gradient
@@ -301,8 +301,6 @@ def _collect(leaf: Leaf, g: Any, create: bool) -> None:
         before.array += g
     else:
         before.array = before.array + g
-    if watch is not None:
-        watch.collected(leaf, added, leaf.grad)
 
 
 def _leading_to(order: list[Node], stop: frozenset[Node]) -> list[Node]:

@@ -1,0 +1,139 @@
+"""Recordings: complete, in order, true to the schema, and free when nobody records."""
+import json
+
+import pytest
+
+import tinygrad_core as tg
+from tinygrad_core.recording import Recording, RecordingError, record, schema, validate, value_of
+
+jsonschema = pytest.importorskip("jsonschema")
+
+
+def check(recording: Recording) -> None:
+    data = json.loads(recording.to_json())
+    jsonschema.Draft202012Validator(schema()).validate(data)
+    validate(data)
+
+
+@pytest.fixture
+def diamond() -> Recording:
+    a, b = tg.tensor(3.0, requires_grad=True), tg.tensor(2.0, requires_grad=True)
+    with record() as rec:
+        c = a * b + a
+        c.backward()
+    return rec
+
+
+def of(recording: Recording, kind: str) -> list[dict]:
+    return [e for e in recording.events if e["type"] == kind]
+
+
+def test_a_scalar_expression_is_told_event_by_event(diamond):
+    check(diamond)
+    names = [e["name"] or e["op"] for e in of(diamond, "define")]
+    assert names == ["a", "b", "mul", "c"]
+    values = [e["value"]["data"] for e in of(diamond, "execute")]
+    assert values == [3.0, 2.0, 6.0, 9.0]
+    assert of(diamond, "define")[2]["rules"] == {"x": "{g} · {y}", "y": "{g} · {x}"}
+    assert [e["node"] for e in of(diamond, "backward")] == [3, 2]
+
+
+def test_every_event_has_the_line_that_caused_it(diamond):
+    lines = diamond.sources["s0"]["lines"]
+    for event in diamond.events:
+        text = lines[event["source"]["line"] - diamond.sources["s0"]["first"]]
+        expected = "c = a * b + a" if event["type"] in ("define", "execute", "save") else "c.backward()"
+        assert text.strip() == expected
+
+
+def test_gradients_add_where_paths_meet(diamond):
+    at_a = [e for e in of(diamond, "accumulate") if e["node"] == 0]
+    assert [(e["added"]["data"], e["value"]["data"], e["count"], e["into"]) for e in at_a] == [
+        (1.0, 1.0, 1, "node"), (2.0, 3.0, 2, "node"), (3.0, 3.0, 2, "grad")]
+
+
+def test_two_edges_between_the_same_nodes_stay_two():
+    a = tg.tensor(3.0, requires_grad=True)
+    with record() as rec:
+        (a * a).backward()
+    inputs = of(rec, "define")[1]["inputs"]
+    assert [i["node"] for i in inputs] == [0, 0] and inputs[0]["edge"] != inputs[1]["edge"]
+    assert {s["edge"] for s in of(rec, "backward")[0]["sends"]} == {i["edge"] for i in inputs}
+
+
+def test_a_second_backward_shows_what_was_in_grad_before():
+    a = tg.tensor(3.0, requires_grad=True)
+    (a * 2).backward()
+    with record() as rec:
+        (a * 5).backward()
+    last = of(rec, "accumulate")[-1]
+    assert (last["before"]["data"], last["added"]["data"], last["value"]["data"]) == (2.0, 5.0, 7.0)
+
+
+def test_a_training_step_with_modules_and_optimiser():
+    net = tg.nn.Sequential(tg.nn.Linear(4, 3), tg.nn.ReLU(), tg.nn.Linear(3, 2))
+    optimizer = tg.optim.SGD(net.parameters(), lr=0.1)
+    x, y = tg.randn(8, 4), tg.tensor([0, 1] * 4)
+    before = [p.detach().clone().numpy() for p in net.parameters()]
+    with record(title="one step") as rec:
+        loss = tg.nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+    check(rec)
+    assert {e["module"] for e in of(rec, "define")} == {"", "0", "1", "2"}
+    parameters = [e for e in of(rec, "define") if e["kind"] == "parameter"]
+    assert sorted(e["name"] for e in parameters) == ["bias", "bias", "weight", "weight"]
+    updates = of(rec, "update")
+    assert len(updates) == 4 and {e["optimizer"] for e in updates} == {"SGD"}
+    for event, old in zip(updates, before, strict=True):
+        assert event["before"]["data"] == old.tolist() and event["value"]["data"] != old.tolist()
+
+
+def test_big_values_are_summed_up():
+    value = value_of(tg.randn(100, 100).numpy())
+    assert sum(value["histogram"]["counts"]) == 10_000 and value["shape"] == [100, 100] and "data" not in value
+    assert len(value["corner"]) == 4 and len(value["corner"][0]) == 4
+
+
+def test_not_a_number_and_infinity_survive_json():
+    with record() as rec:
+        tg.tensor([1.0, 0.0]) / tg.tensor([0.0, 0.0])
+    check(rec)
+    assert json.loads(rec.to_json())["events"][-1]["value"]["data"] == ["Infinity", "NaN"]
+
+
+def test_a_recording_survives_its_file(diamond, tmp_path):
+    diamond.save(tmp_path / "run.json")
+    assert Recording.load(tmp_path / "run.json").to_dict() == diamond.to_dict()
+
+
+@pytest.mark.parametrize("change, word", [
+    (lambda d: d.update(format="x"), "format"), (lambda d: d.update(version=99), "update it"),
+    (lambda d: d.update(events={}), "events"), (lambda d: d["events"][3].update(seq=9), "numbered"),
+    (lambda d: d["events"][4].update(node=0), "defines node"), (lambda d: d["events"][5].update(node=77), "77")])
+def test_what_is_not_a_recording_is_refused_in_words(diamond, change, word):
+    data = json.loads(diamond.to_json())
+    change(data)
+    with pytest.raises(RecordingError, match=word):
+        validate(data)
+
+
+def test_recording_changes_no_numbers_and_ends_with_its_block():
+    def run():
+        a = tg.tensor([1.0, 2.0], requires_grad=True)
+        (a.exp() * a).sum().backward()
+        return a.grad.tolist()
+
+    plain = run()
+    with record() as rec:
+        assert run() == plain
+    n = len(rec)
+    assert run() == plain and len(rec) == n
+
+
+def test_recording_ends_when_the_block_raises():
+    with pytest.raises(ZeroDivisionError), record():
+        1 / 0
+    with record() as rec:
+        tg.tensor(1.0) + 1
+    assert len(rec)

@@ -1,0 +1,317 @@
+"""The recorder: told of everything that runs, it writes the events of a recording."""
+from __future__ import annotations
+
+import dis
+import linecache
+import sys
+import time
+import weakref
+from types import FrameType
+from typing import Any
+
+from .errors import cell_name, learner_frame
+from .node import Leaf, Node, Output
+from .ops import Op
+from .ops.core import AUX, INPUT, OUT
+from .ops.notation import forward_notation, rule_notation
+from .recording import Recording, now, value_of
+from .tensor import Tensor, mode
+from .versions import version
+
+_LONG_FILE = 400                # lines; of a longer file only the part that was used is recorded
+
+
+class record:
+    """Record everything that runs inside: `with record() as rec:`.
+
+    Args:
+        title: a title for pictures.
+
+    The recording can be read at any time, and is complete when the block ends.
+    """
+
+    def __init__(self, title: str = ""):
+        self.recorder = Recorder(title)
+        self.recording = self.recorder.recording
+
+    def __enter__(self) -> Recording:
+        if mode.watch is not None:
+            raise RuntimeError("a recording is running already: recordings cannot be nested")
+        mode.watch = self.recorder
+        return self.recording
+
+    def __exit__(self, *_: Any) -> None:
+        mode.watch = None
+        self.recorder.finish(learner_frame())
+
+
+class Recorder:
+    """Turns what the engine reports into events; gives tensors their ids and, where it can, their names."""
+
+    def __init__(self, title: str):
+        from . import __version__
+
+        self.recording = Recording(meta={
+            "title": title, "engine": f"tinygrad_core {__version__}", "device": "cpu",
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+        self.start = now()
+        self.ids: dict[int, int] = {}               # id() of a node or a plain tensor's array -> node id
+        self.pinned: list[Any] = []                 # keeps those objects, so that no id() is given twice
+        self.defines: dict[int, dict[str, Any]] = {}
+        self.tensors: list[tuple[int, Any]] = []    # (node id, weak reference): for names, when the block ends
+        self.edges: dict[tuple[int, int], int] = {}  # (node id, position of input) -> edge id
+        self.sums: dict[int, Any] = {}              # gradients collected in the running backward pass
+        self.counts: dict[int, int] = {}
+        self.files: dict[str, str] = {}
+        self.modules: list[tuple[Any, str]] = []
+        self.next_id = self.next_edge = 0
+
+    # ---- events
+    def emit(self, event_type: str, node: int | None, **fields: Any) -> dict[str, Any]:
+        """Append an event with what every event has."""
+        events = self.recording.events
+        event = {"seq": len(events), "t": round(now() - self.start, 6), "type": event_type, "node": node,
+                 "source": self.source(), "module": self.modules[-1][1] if self.modules else "",
+                 "device": "cpu", "bytes": 0, **fields}
+        events.append(event)
+        return event
+
+    def source(self) -> dict[str, Any] | None:
+        """The learner's line that is running now."""
+        frame = learner_frame(2)
+        if frame is None:
+            return None
+        file = frame.f_code.co_filename
+        key = self.files.get(file)
+        if key is None:
+            key = self.files[file] = f"s{len(self.files)}"
+            self.recording.sources[key] = {"name": source_name(file), "first": 1, "lines": source_lines(file, frame)}
+        return {"file": key, "line": frame.f_lineno}
+
+    # ---- what the engine reports
+    def ran(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], result: Any) -> None:
+        """An operation ran."""
+        results = result if isinstance(result, tuple) else (result,)
+        names = [f"{op.inputs[0]}{k}" for k in range(len(inputs))] if op.variadic else op.inputs
+        links, arguments = [], []
+        for k, (name, x) in enumerate(zip(names, inputs, strict=False)):
+            if x is not None:
+                node = self.id_of(x)
+                links.append({"edge": self.next_edge, "node": node, "arg": name})
+                arguments.append((k, self.next_edge))
+                self.next_edge += 1
+        first = results[0]
+        node = self.new_id(key_of(first), first)
+        for t in results[1:]:
+            self.ids[id(key_of(t))] = node
+            self.pinned.append(key_of(t))
+        for k, edge in arguments:
+            self.edges[node, k] = edge
+        self.defines[node] = self.emit(
+            "define", node, op=op.name, kind="operation", name=first.name, label=op.label, inputs=links,
+            requires_grad=first.node is not None, shape=list(first.shape), dtype=str(first.dtype),
+            forward=self.written(forward_notation(op), op, names), rules=self.rules(op, names))
+        self.emit("execute", node, value=value_of(first.array), bytes=int(first.nbytes))
+        if first.node is not None:
+            self.saves(node, op, first.node, links)
+
+    def rules(self, op: Op, names: Any) -> dict[str, str]:
+        """The gradient rules as they are written, one for each input."""
+        written = rule_notation(op)
+        return {n: written[op.inputs[0]] for n in names if op.inputs[0] in written} if op.variadic else written
+
+    @staticmethod
+    def written(text: str, op: Op, names: Any) -> str:
+        """A notation with the names of a variadic operation's inputs in it."""
+        return text.replace("{%s}" % op.inputs[0], ", ".join("{%s}" % n for n in names)) if op.variadic else text
+
+    def saves(self, node: int, op: Op, graph_node: Node, links: list[dict[str, Any]]) -> None:
+        """What the new node keeps for its rule."""
+        graph_node = graph_node.parents[0] if isinstance(graph_node, Output) else graph_node
+        by_arg = {link["arg"]: link["node"] for link in links}
+        saved, size = [], 0
+        for value, (kind, key, _) in zip(graph_node.saved, op.keep, strict=True):
+            if value is None or kind not in (OUT, INPUT, AUX):
+                continue
+            size += int(getattr(value, "nbytes", 0))
+            what = "out" if kind == OUT else op.aux[key] if kind == AUX else op.inputs[key]
+            saved.append({"what": what, "node": by_arg.get(what, node),
+                          "version": version(value) if hasattr(value, "dtype") else 0})
+        if saved:
+            self.emit("save", node, saved=saved, bytes=size)
+
+    def wrote(self, t: Tensor, result: Tensor) -> None:
+        """A tensor's memory was written in place: from now on its name stands for the result's node."""
+        node = self.id_of(result)
+        self.ids[id(key_of(t))] = node
+        self.pinned.append(key_of(t))
+        self.defines[node]["name"] = t.name or self.defines[node]["name"]
+
+    def seeded(self, node: Node, g: Any) -> None:
+        """A backward pass starts here."""
+        self.sums.clear()
+        self.counts.clear()
+        self.arrive(self.id_of_node(node), None, g)
+
+    def visited(self, node: Node, g: Any, parents: Any, grads: Any) -> None:
+        """A node's rule ran on gradient `g` and gave `grads`."""
+        me = self.id_of_node(node)
+        sends = []
+        for k, (p, d) in enumerate(zip(parents, grads, strict=True)):
+            if p is not None and d is not None:
+                target = self.id_of_node(p)
+                arg = f"{node.op.inputs[0]}{k}" if node.op.variadic else node.op.inputs[k]
+                sends.append((self.edges.get((me, k)), target, arg, d))
+        g = next((part for part in g if part is not None), None) if isinstance(g, list) else g
+        self.emit("backward", me, grad=value_of(raw(g)), sends=[
+            {"edge": edge, "node": target, "arg": arg, "value": value_of(raw(d))} for edge, target, arg, d in sends])
+        for edge, target, _, d in sends:
+            self.arrive(target, edge, d)
+
+    def arrive(self, node: int, edge: int | None, g: Any) -> None:
+        """A gradient arrived at a node and joined those that came before."""
+        g = raw(g)
+        total = self.sums[node] = g if node not in self.sums else self.sums[node] + g
+        self.counts[node] = self.counts.get(node, 0) + 1
+        self.emit("accumulate", node, edge=edge, added=value_of(g), value=value_of(total), count=self.counts[node],
+                  into="node")
+
+    def collected(self, leaf: Leaf, added: Any, before: Tensor | None) -> None:
+        """A leaf's `.grad` takes this pass's gradient in."""
+        node = self.id_of_node(leaf)
+        fields = {} if before is None else {"before": value_of(before.array)}
+        total = raw(added) if before is None else before.array + raw(added)
+        self.emit("accumulate", node, edge=None, added=value_of(raw(added)), value=value_of(total),
+                  count=self.counts.get(node, 1), into="grad", **fields)
+
+    def freed(self, node: Node) -> None:
+        """A node let go of what it had saved."""
+        self.emit("free", self.id_of_node(node), bytes=sum(int(getattr(v, "nbytes", 0)) for v in node.saved))
+
+    def updated(self, parameter: Tensor, before: Any, gradient: Any, optimizer: str) -> None:
+        """An optimiser changed a parameter."""
+        self.emit("update", self.id_of(parameter), optimizer=optimizer, before=value_of(raw(before)),
+                  value=value_of(parameter.array), grad=value_of(raw(gradient)), bytes=int(parameter.nbytes))
+
+    def step(self, **metrics: float) -> None:
+        """A training step ended with these metrics."""
+        self.emit("step", None, metrics={k: float(v) for k, v in metrics.items()})
+
+    def entered(self, module: Any) -> None:
+        """A module's forward begins."""
+        if not self.modules:
+            path = ""
+        else:
+            parent, above = self.modules[-1]
+            name = next((n for n, m in parent._modules.items() if m is module), type(module).__name__)
+            path = f"{above}.{name}" if above else name
+        self.modules.append((module, path))
+
+    def left(self, module: Any) -> None:
+        """A module's forward ended."""
+        self.modules.pop()
+
+    # ---- ids and names
+    def id_of(self, x: Any) -> int:
+        """The id of an operand; one that was not seen before is defined now."""
+        if not isinstance(x, Tensor):
+            return self.define_source(Tensor(x), "constant", label=f"{x:g}")
+        known = self.ids.get(id(key_of(x)))
+        if known is not None:
+            return known
+        kind = "leaf" if x.node is not None and x.is_leaf else "constant"
+        return self.define_source(x, "parameter" if kind == "leaf" and type(x).__name__ == "Parameter" else kind)
+
+    def id_of_node(self, node: Node) -> int:
+        """The id of a graph node; one made before the recording began is defined as an operation without inputs."""
+        node = node.parents[0] if isinstance(node, Output) and id(node) not in self.ids else node
+        known = self.ids.get(id(node))
+        if known is not None:
+            return known
+        me = self.new_id(node, None)
+        name = "leaf" if node.op is None else node.op.name
+        self.defines[me] = self.emit(
+            "define", me, op=name, kind="leaf" if node.op is None else "operation", name=None,
+            label="x" if node.op is None else node.op.label, inputs=[], requires_grad=True, shape=[], dtype="",
+            forward="", rules=rule_notation(node.op) if node.op is not None else {})
+        return me
+
+    def define_source(self, t: Tensor, kind: str, label: str | None = None) -> int:
+        """A tensor that no recorded operation made: a leaf, a parameter or a constant."""
+        node = self.new_id(key_of(t), t)
+        name = t.name or variable_name(t, learner_frame())
+        if kind == "parameter" and self.modules and t.name is None:
+            name = next((n for n, p in self.modules[-1][0]._parameters.items() if p is t), name)
+        self.defines[node] = self.emit(
+            "define", node, op=kind, kind=kind, name=name, label=label or name or kind, inputs=[],
+            requires_grad=t.requires_grad, shape=list(t.shape), dtype=str(t.dtype), forward="", rules={})
+        self.emit("execute", node, value=value_of(t.array), bytes=int(t.nbytes))
+        return node
+
+    def new_id(self, key: Any, t: Tensor | None) -> int:
+        """A fresh id for the object that stands for a value."""
+        node, self.next_id = self.next_id, self.next_id + 1
+        self.ids[id(key)] = node
+        self.pinned.append(key)
+        if t is not None:
+            self.tensors.append((node, weakref.ref(t)))
+        return node
+
+    def finish(self, frame: FrameType | None) -> None:
+        """The block ended: give unnamed results the names of the variables that hold them, trim long sources."""
+        for node, reference in self.tensors:
+            event, t = self.defines.get(node), reference()
+            if event is not None and event["name"] is None and t is not None:
+                event["name"] = t.name or variable_name(t, frame)
+                if event["kind"] != "operation" and event["name"]:
+                    event["label"] = event["name"]
+        for key, source in self.recording.sources.items():
+            used = [e["source"]["line"] for e in self.recording.events if e["source"] and e["source"]["file"] == key]
+            if len(source["lines"]) > _LONG_FILE and used:
+                first, last = max(1, min(used) - 10), max(used) + 10
+                source["lines"] = source["lines"][first - 1:last]
+                source["first"] = first
+        self.pinned.clear()
+        self.ids.clear()
+        self.sums.clear()
+
+
+def raw(g: Any) -> Any:
+    """A gradient as an array."""
+    return g.array if isinstance(g, Tensor) else g
+
+
+def key_of(t: Tensor) -> Any:
+    """The object that stands for a tensor's value: its graph node or, without one, its array."""
+    return t.node if t.node is not None else t.array
+
+
+def variable_name(t: Tensor, frame: FrameType | None) -> str | None:
+    """The name of the variable that holds a tensor where the learner's code runs, if there is one."""
+    if frame is None:
+        return None
+    scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
+    for scope in scopes:
+        for name, value in scope.items():
+            if value is t and not name.startswith("_"):
+                return name
+    return None
+
+
+def source_name(file: str) -> str:
+    """A file's name as a learner knows it; a notebook cell's is its number, `In [3]`."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    cells = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    if file in cells:
+        return f"In [{cells[file]}]"
+    return cell_name(file)
+
+
+def source_lines(file: str, frame: FrameType) -> list[str]:
+    """The lines of a source, as far as they are at hand; without them one empty line for each that could run."""
+    lines = [line.rstrip("\n") for line in linecache.getlines(file)]
+    if lines:
+        return lines
+    last = max((line for _, line in dis.findlinestarts(frame.f_code) if line), default=1)
+    return [""] * last
