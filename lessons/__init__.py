@@ -1,0 +1,19 @@
+"""What a learner reads and does; a lesson page imports its tools from here.
+
+from lessons import ask, check, faded, plot, progress
+%load_ext lessons
+"""
+
+from lessons.figure import plot
+from lessons.grader import check, faded, progress
+from lessons.page import ask
+
+__all__ = ["ask", "check", "faded", "plot", "progress"]
+
+
+def load_ipython_extension(shell):
+    """`%load_ext lessons`: teaches the notebook the cell magics `%%predict` and `%%after`."""
+    from lessons.page import after, predict
+
+    shell.register_magic_function(predict(shell), magic_kind="cell", magic_name="predict")
+    shell.register_magic_function(after(shell), magic_kind="cell", magic_name="after")

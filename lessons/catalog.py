@@ -1,0 +1,82 @@
+"""Finds what the course has: its lessons, their questions and their exercises."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lessons.grader.exercise import Exercise
+
+COURSE = Path(__file__).parent / "course"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something a page asks: the words, what counts as right, and what is said afterwards."""
+
+    id: str
+    ask: str
+    after: str
+    accept: tuple[str, ...] = ()
+    kind: str = "short"  # or "sentence": an answer in one's own words, which nobody marks
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One folder of the course: a page, its questions and its exercises."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name, which is also the name of the learner's notebook."""
+        return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """The page's first heading."""
+        found = re.search(r"^# (.+)$", self.source, re.MULTILINE)
+        return found[1] if found else self.id
+
+    @property
+    def source(self) -> str:
+        """The page as written, a MyST text notebook."""
+        return (self.folder / "lesson.md").read_text(encoding="utf-8")
+
+    def questions(self) -> dict[str, Question]:
+        """What the page asks, by id, in the page's order."""
+        table = tomllib.loads((self.folder / "questions.toml").read_text(encoding="utf-8"))
+        return {
+            id: Question(id, **{**entry, "accept": tuple(entry.get("accept", ()))})
+            for id, entry in table.items()
+        }
+
+    def exercises(self) -> dict[str, Exercise]:
+        """The exercises by id, in the page's order."""
+        named = re.findall(r"^:exercise: (\S+)$", self.source, re.MULTILINE)
+        return {id: Exercise(self.folder / "exercises" / id) for id in named}
+
+
+@cache
+def lessons() -> tuple[Lesson, ...]:
+    """Every lesson of the course, in order."""
+    return tuple(Lesson(page.parent) for page in sorted(COURSE.glob("*/lesson.md")))
+
+
+def exercise(id: str) -> Exercise:
+    """The exercise of that id, wherever in the course it stands."""
+    everything = {k: e for lesson in lessons() for k, e in lesson.exercises().items()}
+    return _named(id, everything, "exercise")
+
+
+def question(id: str) -> Question:
+    """The question of that id, wherever in the course it stands."""
+    everything = {k: q for lesson in lessons() for k, q in lesson.questions().items()}
+    return _named(id, everything, "question")
+
+
+def _named(id, table, what):
+    if id not in table:
+        raise LookupError(f"there is no {what} {id!r}; there are {', '.join(map(repr, table))}")
+    return table[id]

@@ -1,0 +1,113 @@
+"""The `tgc` command: the lessons for a learner, the exercises for whoever writes them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lessons.folder import DEFAULT
+
+app = typer.Typer(
+    help="Lessons in which you see the graph and the gradient.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+exercises = typer.Typer(help="For those who write exercises.", no_args_is_help=True)
+app.add_typer(exercises, name="exercise")
+
+Dir = Annotated[Path, typer.Option("--dir", help="Where your lessons lie.", show_default=DEFAULT)]
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context, dir: Dir = Path(DEFAULT)) -> None:
+    """Open the lessons in JupyterLab. Other arguments go to JupyterLab: tgc lab --no-browser."""
+    from lessons.catalog import lessons
+    from lessons.folder import FolderError, update
+
+    folder = dir.expanduser().resolve()
+    try:
+        report = update(folder)
+    except FolderError as error:
+        _stop(str(error))
+    if report.added:
+        typer.echo(f"New in {folder}: {', '.join(report.added)}")
+    for name in report.updated:
+        typer.echo(f"Updated: {name}")
+    for name in report.kept:
+        stem = name.removesuffix(".ipynb")
+        typer.echo(f"There is a newer {name}. Yours has your changes and was left alone.")
+        typer.echo(f"  To get the new one beside it: tgc fresh {stem} --dir {folder}")
+    _jupyter(folder, folder / f"{lessons()[0].id}.ipynb", context.args)
+
+
+@app.command()
+def fresh(lesson: str, dir: Dir = Path(DEFAULT)) -> None:
+    """Put the newest version of a lesson beside your own; yours stays as it is."""
+    from lessons.folder import FolderError, beside
+
+    try:
+        path = beside(dir.expanduser().resolve(), f"{lesson.removesuffix('.ipynb')}.ipynb")
+    except FolderError as error:
+        _stop(str(error))
+    typer.echo(f"Here it is: {path}")
+
+
+@app.command()
+def progress(dir: Dir = Path(DEFAULT)) -> None:
+    """Show what you have solved and how well you predicted."""
+    from lessons.grader.progress import FILE
+    from lessons.grader.progress import progress as show
+
+    folder = dir.expanduser().resolve()
+    if not (folder / FILE).is_file():
+        typer.echo(f"Nothing yet in {folder}. `tgc lab` opens the first lesson.")
+        return
+    typer.echo(repr(show(folder)))
+
+
+@exercises.command()
+def test(id: Annotated[str, typer.Argument(help="One exercise; all when left out.")] = "") -> None:
+    """Prove that an exercise passes its reference, fails its stub, and knows its wrong answers."""
+    from lessons.catalog import exercise, lessons
+    from lessons.grader.prove import prove
+
+    try:
+        chosen = [exercise(id)] if id else [e for n in lessons() for e in n.exercises().values()]
+    except LookupError as error:
+        _stop(f"{error}.")
+    broken = 0
+    for one in chosen:
+        typer.secho(f"{one.id}: {one.title}", bold=True)
+        for claim in prove(one):
+            broken += not claim.holds
+            mark = typer.style("✓", fg="green") if claim.holds else typer.style("✗", fg="red")
+            typer.echo(f"  {mark} {claim.about}" + (f": {claim.problem}" if claim.problem else ""))
+    if broken:
+        _stop(f"{broken} {'claim does' if broken == 1 else 'claims do'} not hold.")
+
+
+def _stop(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _jupyter(folder: Path, page: Path, arguments: list[str]) -> None:
+    """Becomes JupyterLab, with the lesson open; its own Ctrl-C then ends everything."""
+    settings = Path(__file__).parent / "lab"
+    paths = [str(settings), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    # These settings hold for this run only: no news popup, and widgets saved with the notebook.
+    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", "jupyterlab", str(page), f"--ServerApp.root_dir={folder}"]
+    command += arguments
+    os.chdir(folder)
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, environment)
+    try:
+        sys.exit(subprocess.call(command, env=environment))
+    except KeyboardInterrupt:
+        sys.exit(0)

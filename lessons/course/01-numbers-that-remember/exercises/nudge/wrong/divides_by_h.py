@@ -1,0 +1,3 @@
+# hint: too-narrow
+def nudge(f, x, h=1e-5):
+    return (f(x + h) - f(x - h)) / h

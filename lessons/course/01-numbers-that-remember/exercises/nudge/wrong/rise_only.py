@@ -1,0 +1,3 @@
+# hint: no-run
+def nudge(f, x, h=1e-5):
+    return f(x + h) - f(x - h)

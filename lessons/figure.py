@@ -1,0 +1,71 @@
+"""The one picture that a page draws itself: a curve, and its slope at a place you can move."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from lessons.look import STYLE
+
+WIDTH, HEIGHT, PAD = 520, 280, 30
+
+
+def plot(f: Callable[[float], float], at: float, reach: float = 4.0) -> Any:
+    """The curve of `f` around `at`, with its slope there as a step of 1 to the right; drag to move.
+
+    `reach` is how far the picture goes to each side of `at`.
+    """
+    import ipywidgets as w
+
+    low, high = at - reach, at + reach
+    place = w.FloatSlider(
+        at, min=low, max=high - 1, step=0.25, description="x", readout_format=".2f",
+        layout=w.Layout(width=f"{WIDTH}px", max_width="100%"),
+    )  # fmt: skip
+    picture = w.HTML(drawing(f, at, low, high))
+    place.observe(
+        lambda change: setattr(picture, "value", drawing(f, change["new"], low, high)), "value"
+    )
+    return w.VBox([picture, place], layout=w.Layout(overflow="visible"))
+
+
+def drawing(f: Callable[[float], float], at: float, low: float, high: float) -> str:
+    """The picture as SVG, in the theme's colours."""
+    xs = [low + (high - low) * i / 160 for i in range(161)]
+    ys = [f(x) for x in xs]
+    bottom, top = min(ys), max(ys)
+    span = (top - bottom) or 1.0
+    h = 1e-5
+    slope = (f(at + h) - f(at - h)) / (2 * h)
+
+    def px(x: float) -> float:
+        return PAD + (x - low) / (high - low) * (WIDTH - 2 * PAD)
+
+    def py(y: float) -> float:
+        return HEIGHT - PAD - (y - bottom) / span * (HEIGHT - 2 * PAD)
+
+    def path(points: list[tuple[float, float]]) -> str:
+        return "M" + "L".join(f"{px(x):.1f} {py(y):.1f}" for x, y in points)
+
+    y = f(at)
+    line = [(low, y + slope * (low - at)), (high, y + slope * (high - at))]
+    step = [(at, y), (at + 1, y), (at + 1, y + slope)]
+    words = f"At x = {at:g} the curve is {y:.4g} high and its slope is {slope:.4g}."
+    below = py(y) + 16 if slope >= 0 else py(y) - 6
+    ticks = "".join(
+        f'<text class="soft" x="{px(x):.0f}" y="{HEIGHT - PAD + 18}">{x:g}</text>'
+        for x in range(math.ceil(low), math.floor(high) + 1)
+    )
+    return f"""{STYLE}
+<svg class="tgc-plot" role="img" aria-label="{words}" viewBox="0 0 {WIDTH} {HEIGHT}">
+<clipPath id="tgc-clip"><path d="M{PAD} 0H{WIDTH - PAD}V{HEIGHT - PAD}H{PAD}Z"/></clipPath>
+<path class="soft" d="M{PAD} {HEIGHT - PAD}H{WIDTH - PAD}"/>{ticks}
+<g clip-path="url(#tgc-clip)">
+<path class="soft dashed" d="{path(line)}"/>
+<path class="curve" d="{path(list(zip(xs, ys, strict=True)))}"/>
+<path class="step" d="{path(step)}"/>
+</g>
+<circle cx="{px(at):.1f}" cy="{py(y):.1f}" r="4.5"/>
+<text class="step" x="{px(at + 0.5):.0f}" y="{below:.0f}">1</text>
+<text class="step start" x="{px(at + 1) + 7:.0f}" y="{py(y + slope / 2) + 4:.0f}">{slope:.4g}</text>
+<text class="start" x="{PAD}" y="16">x = {at:g}, slope {slope:.4g}</text>
+</svg>"""

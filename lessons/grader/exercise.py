@@ -1,0 +1,156 @@
+"""One exercise as it lies in its folder: text, rungs, cases, known wrong answers and their hints.
+
+    exercise.toml   title, the object to write, points, minutes, and every hint
+    statement.md    the task, as the learner reads it
+    exercise.py     stub and reference in one file, the solution between markers
+    cases.py        the inputs, and what is made of the outputs (below)
+    wrong/*.py      known wrong answers; the first line names the hint each must draw
+
+`cases.py` keeps what runs beside the learner's code apart from what judges it, so that the two can
+live in different processes; only plain data passes between them:
+
+    cases(rng)                  the inputs, simplest first
+    drive(answer, case)         calls the learner's answer; returns plain data
+    same(case, expected, got)   is the outcome right?
+    hint(case, expected, got)   the id of the hint that this outcome draws, or None
+    show(case)                  the case as the learner would type it
+    tell(case, outcome)         (optional) an outcome in the learner's terms
+    facts(case, expected, got)  (optional) words to fill into a hint's `found`
+    valid(case)                 (optional) what a shrunk case must still be
+    smaller(case)               (optional) simpler cases to try instead
+"""
+
+import linecache
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_BLOCK = re.compile(
+    r"^(?P<indent> *)### BEGIN SOLUTION\n(?P<solution>.*?)"
+    r"(?:^ *### FADED\n(?P<faded>.*?))?^ *### END SOLUTION\n",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is said about one known mistake: what it is, a question, and later a hint."""
+
+    found: str
+    question: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A known wrong answer and the hint that it must draw."""
+
+    name: str
+    hint: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise, read from its folder."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What exercise.toml says."""
+        return _toml(self.folder / "exercise.toml")
+
+    @property
+    def title(self) -> str:
+        """What the exercise is called."""
+        return self.meta["title"]
+
+    @property
+    def object(self) -> str:
+        """The name of the function or class that the learner writes."""
+        return self.meta["object"]
+
+    @property
+    def points(self) -> int:
+        """What it is worth."""
+        return self.meta["points"]
+
+    @property
+    def hints(self) -> dict[str, Hint]:
+        """Every hint, by id."""
+        return {id: Hint(**entry) for id, entry in self.meta["hints"].items()}
+
+    @property
+    def statement(self) -> str:
+        """The task in Markdown."""
+        return (self.folder / "statement.md").read_text(encoding="utf-8")
+
+    @property
+    def cases(self) -> ModuleType:
+        """The module that knows the inputs and judges the outputs."""
+        return _module(self.folder / "cases.py")
+
+    def rung(self, which: str) -> str:
+        """The task's code: "blank" to write, "faded" with blanks to fill, or the "reference"."""
+
+        def fill(block: re.Match[str]) -> str:
+            if which == "reference":
+                return block["solution"]
+            if which == "faded":
+                return re.sub(r"^( *)# ", r"\1", block["faded"] or "", flags=re.MULTILINE)
+            return f"{block['indent']}...  # your turn\n"
+
+        if which not in ("blank", "faded", "reference"):
+            raise ValueError(f"a rung is blank, faded or reference, not {which!r}")
+        return _BLOCK.sub(fill, (self.folder / "exercise.py").read_text(encoding="utf-8"))
+
+    def wrong(self) -> list[WrongAnswer]:
+        """The known wrong answers."""
+        answers = []
+        for path in sorted((self.folder / "wrong").glob("*.py")):
+            source = path.read_text(encoding="utf-8")
+            first = re.match(r"# hint: (\S+)\n", source)
+            if first is None:
+                raise ValueError(f"{path} must start with a line `# hint: ID`")
+            answers.append(WrongAnswer(path.stem, first[1], source))
+        return answers
+
+    def answer(self, source: str, name: str = "answer") -> Any:
+        """The object that a piece of source defines."""
+        filename = f"<{self.id}: {name}>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        namespace: dict[str, Any] = {"__name__": f"answer_{self.id}"}
+        exec(compile(source, filename, "exec"), namespace)
+        return namespace[self.object]
+
+    def reference(self) -> Any:
+        """The reference answer."""
+        return _reference(self)
+
+
+@cache
+def _reference(exercise: Exercise) -> Any:
+    return exercise.answer(exercise.rung("reference"), "reference")
+
+
+@cache
+def _toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _module(path: Path) -> ModuleType:
+    module = ModuleType(f"lessons.course.{path.parent.name}.cases")
+    module.__file__ = str(path)
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    return module

@@ -1,0 +1,249 @@
+"""What a learner has done so far, kept in one SQLite file in the learner's folder."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lessons.look import Card
+
+FILE = "progress.sqlite"
+MANIFEST = ".tinygrad-lessons.json"  # what marks a learner's folder
+CONFIDENCE = ("a guess", "fairly sure", "certain")
+
+_TABLES = """
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    exercise TEXT NOT NULL,
+    answer TEXT NOT NULL,             -- fingerprint: the same answer twice is one attempt
+    passed INTEGER NOT NULL,
+    drew TEXT,                        -- the hint or trouble that was found
+    hint_shown INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX attempt_exercise ON attempt (exercise);
+CREATE TABLE prediction (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    question TEXT NOT NULL UNIQUE,    -- the first answer counts
+    answer TEXT NOT NULL,
+    confidence TEXT NOT NULL,
+    right INTEGER                     -- NULL: nobody marks it
+);
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer that was locked before the output was shown."""
+
+    answer: str
+    confidence: str
+    right: bool | None
+
+
+def folder(start: Path | None = None) -> Path:
+    """The learner's folder: the nearest one above that `tgc lab` made, or where we are."""
+    here = (start or Path.cwd()).resolve()
+    return next((p for p in [here, *here.parents] if (p / MANIFEST).is_file()), here)
+
+
+class Progress:
+    """The open file. What cannot be written is kept for this session only, and `note` says why.
+
+    Plain transactions with SQLite's rollback journal: a learner's folder may lie on a network
+    drive, where write-ahead logging does not work.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.note = ""
+        try:
+            try:
+                self._db = _open(path)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                kept = _set_aside(path)
+                self.note = (
+                    f"(The progress file was damaged. It was kept as {kept.name}, "
+                    "and a new one begun.)"
+                )
+                self._db = _open(path)
+        except (sqlite3.Error, OSError) as error:
+            self.note = f"(Your progress cannot be saved in {path}: {error}.)"
+            self._db = _memory(str(path))
+
+    @classmethod
+    def here(cls) -> "Progress":
+        """The progress file of the folder that the kernel runs in."""
+        return cls(folder() / FILE)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; what was written stays."""
+        if self._db not in _memories.values():
+            self._db.close()
+
+    def _change(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Does the work in one transaction; in memory when the file takes no more."""
+        try:
+            return _transaction(self._db, work)
+        except sqlite3.OperationalError as error:
+            self.note = f"(Your progress cannot be saved: {error}.)"
+            copy = _memory(str(self._path), self._db)
+            self.close()
+            self._db = copy
+            return _transaction(self._db, work)
+
+    def attempt(self, exercise: str, answer: str, passed: bool, drew: str | None) -> int:
+        """Remembers an answer, says which attempt it is; the same answer again is no new one."""
+
+        def work(db: sqlite3.Connection) -> int:
+            rows = db.execute(
+                "SELECT answer FROM attempt WHERE exercise = ? ORDER BY id", (exercise,)
+            ).fetchall()
+            if rows and rows[-1][0] == answer:
+                return len(rows)
+            db.execute(
+                "INSERT INTO attempt (exercise, answer, passed, drew) VALUES (?, ?, ?, ?)",
+                (exercise, answer, passed, drew),
+            )
+            return len(rows) + 1
+
+        return self._change(work)
+
+    def hinted(self, exercise: str, answer: str) -> None:
+        """Remembers that the hint was shown with this answer."""
+        sql = "UPDATE attempt SET hint_shown = 1 WHERE exercise = ? AND answer = ?"
+        self._change(lambda db: db.execute(sql, (exercise, answer)))
+
+    def predict(self, question: str, answer: str, confidence: str, right: bool | None) -> None:
+        """Remembers a locked prediction; the first one for a question stays."""
+        sql = (
+            "INSERT OR IGNORE INTO prediction (question, answer, confidence, right)"
+            " VALUES (?, ?, ?, ?)"
+        )
+        self._change(lambda db: db.execute(sql, (question, answer, confidence, right)))
+
+    def prediction(self, question: str) -> Prediction | None:
+        """What was predicted, if anything."""
+        row = self._db.execute(
+            "SELECT answer, confidence, right FROM prediction WHERE question = ?", (question,)
+        ).fetchone()
+        return row and Prediction(row[0], row[1], None if row[2] is None else bool(row[2]))
+
+    def attempts(self) -> dict[str, dict[str, Any]]:
+        """For each exercise that was tried: attempts, whether solved, hints shown."""
+        rows = self._db.execute(
+            "SELECT exercise, count(*), max(passed), sum(hint_shown) FROM attempt GROUP BY exercise"
+        )
+        return {
+            exercise: {"attempts": count, "solved": bool(passed), "hints": hints}
+            for exercise, count, passed, hints in rows
+        }
+
+    def predictions(self) -> dict[str, Prediction]:
+        """Every locked prediction, by question."""
+        rows = self._db.execute("SELECT question, answer, confidence, right FROM prediction")
+        return {q: Prediction(a, c, None if r is None else bool(r)) for q, a, c, r in rows}
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5, isolation_level=None)
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        _create(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _set_aside(path: Path) -> Path:
+    """Gives a damaged file another name, and says which."""
+    number = 1
+    while (kept := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
+        number += 1
+    return path.rename(kept)
+
+
+def _transaction(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(db)
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+    return result
+
+
+def _create(db: sqlite3.Connection) -> None:
+    def work(db: sqlite3.Connection) -> None:
+        # Two kernels may start on a new folder at once: look again once the file is ours.
+        if not _version(db):
+            for statement in _TABLES.split(";\n"):
+                if statement.strip():
+                    db.execute(statement)
+
+    if not _version(db):
+        _transaction(db, work)
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return db.execute("PRAGMA user_version").fetchone()[0]
+
+
+_memories: dict[str, sqlite3.Connection] = {}
+
+
+def _memory(path: str, source: sqlite3.Connection | None = None) -> sqlite3.Connection:
+    """What this session remembers in place of a file that cannot be written."""
+    if path not in _memories:
+        _memories[path] = sqlite3.connect(":memory:", isolation_level=None)
+        if source is not None:
+            source.backup(_memories[path])
+        _create(_memories[path])
+    return _memories[path]
+
+
+def progress(where: Path | None = None) -> Card:
+    """Shows what you have solved and how well you predicted."""
+    from lessons.catalog import lessons
+
+    with Progress((where or folder()) / FILE) as store:
+        tried, predicted = store.attempts(), store.predictions()
+        note = store.note
+    card = Card("open", "Your progress")
+    points = total = 0
+    for lesson in lessons():
+        rows = []
+        for id, exercise in lesson.exercises().items():
+            did = tried.get(id, {"attempts": 0, "solved": False, "hints": 0})
+            total += exercise.points
+            points += exercise.points * did["solved"]
+            state = "✓ solved" if did["solved"] else "tried" if did["attempts"] else "open"
+            rows.append([exercise.title, state, did["attempts"], did["hints"]])
+        card.say(f"**{lesson.title}**")
+        card.table(["exercise", "state", "attempts", "hints"], rows)
+    card.aside = f"{points} of {total} points"
+    marked = [p for p in predicted.values() if p.right is not None]
+    if marked:
+        card.say("**Predictions**")
+        card.table(
+            ["you were", "predictions", "right"],
+            [
+                [level, len(mine), sum(bool(p.right) for p in mine)]
+                for level in CONFIDENCE
+                if (mine := [p for p in marked if p.confidence == level])
+            ],
+        )
+    return card.say(note) if note else card

@@ -1,0 +1,69 @@
+"""Proves an exercise: its checks tell right from wrong, and each known mistake from the others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lessons.grader.exercise import Exercise
+from lessons.grader.judge import examine, judge
+
+SEEDS = range(5)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that must hold, and whether it does."""
+
+    about: str
+    problem: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Nothing stands against it."""
+        return not self.problem
+
+
+def prove(exercise: Exercise) -> Iterator[Claim]:
+    """Everything that must hold: reference, stub, faded rung, wrong answers, hints."""
+    yield Claim("the reference passes", _passes(exercise, exercise.rung("reference")))
+    for rung in ("blank", "faded"):
+        try:
+            problem = "" if _passes(exercise, exercise.rung(rung)) else "it passes"
+        except SyntaxError as error:
+            problem = f"it is not Python: {error}"
+        yield Claim(f"the {rung} rung fails until it is filled", problem)
+    answers = exercise.wrong()
+    for wrong in answers:
+        yield Claim(
+            f"{wrong.name} draws “{wrong.hint}”", _draws(exercise, wrong.source, wrong.hint)
+        )
+    unproved = sorted(set(exercise.hints) - {wrong.hint for wrong in answers})
+    unknown = sorted({wrong.hint for wrong in answers} - set(exercise.hints))
+    yield Claim("every hint has a wrong answer", f"none for {', '.join(unproved)}" * bool(unproved))
+    yield Claim("every wrong answer's hint exists", f"no {', '.join(unknown)}" * bool(unknown))
+
+
+def _passes(exercise: Exercise, source: str) -> str:
+    """Why it does not pass, or nothing."""
+    for seed in SEEDS:
+        finding = judge(exercise, exercise.answer(source), seed).finding
+        if finding is not None:
+            what = finding.trouble.message if finding.trouble else f"gave {finding.got!r}"
+            return f"{exercise.cases.show(finding.case)!r} {what}, expected {finding.expected!r}"
+    return ""
+
+
+def _draws(exercise: Exercise, source: str, hint: str) -> str:
+    """Why it does not draw that hint and no other, on every seed and still after shrinking."""
+    for seed in SEEDS:
+        answer = exercise.answer(source)
+        finding = judge(exercise, answer, seed).finding
+        if finding is None:
+            return f"it passes (seed {seed})"
+        if finding.trouble is not None:
+            return f"it stops with {finding.trouble.message} (seed {seed})"
+        if finding.hint != hint:
+            return f"it draws {finding.hint} (seed {seed})"
+        again = examine(exercise, answer, finding.case)
+        if again is None or again.hint != hint:
+            return f"its smallest case draws {again and again.hint} (seed {seed})"
+    return ""

@@ -1,0 +1,72 @@
+"""How everything that a page says looks: a card, in HTML for notebooks, in text for terminals."""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+_markdown = MarkdownIt("commonmark", {"html": False})
+
+STYLE = f"<style>{(Path(__file__).parent / 'look.css').read_text(encoding='utf-8')}</style>"
+
+
+def render(words: str) -> str:
+    """The project's own words as HTML; markup in them stays text."""
+    return _markdown.render(words).strip()
+
+
+class Card:
+    """One thing that the page says: a title, then paragraphs, facts, a question, a hint."""
+
+    def __init__(self, kind: str, title: str, aside: str = "") -> None:
+        self.kind, self.title, self.aside = kind, title, aside
+        self._html: list[str] = []
+        self._text: list[str] = []
+
+    def say(self, words: str, role: str = "") -> "Card":
+        """A paragraph of the project's own words, with `code` in backticks and *stress*."""
+        body = render(words)
+        self._html.append(f'<div class="tgc-{role}">{body}</div>' if role else body)
+        self._text.append(" ".join(words.replace("**", "").split()))
+        return self
+
+    def facts(self, facts: dict[str, str]) -> "Card":
+        """Names and what they are; the values are shown as they are and never as markup."""
+        rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items())
+        self._html.append(f'<dl class="tgc-facts">{rows}</dl>')
+        width = max(map(len, facts), default=0)
+        for key, value in facts.items():
+            first, *rest = value.split("\n")
+            self._text.append(f"  {key:<{width}}  {first}")
+            self._text.extend(f"  {'':<{width}}  {line}" for line in rest)
+        return self
+
+    def table(self, head: list[str], rows: list[list[Any]]) -> "Card":
+        """A small table of plain values."""
+        cells = [[str(cell) for cell in row] for row in [head, *rows]]
+        top, *body = cells
+        html_head = "".join(f"<th>{escape(c)}</th>" for c in top)
+        html_rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body
+        )
+        self._html.append(
+            f"<table><thead><tr>{html_head}</tr></thead><tbody>{html_rows}</tbody></table>"
+        )
+        widths = [max(len(row[i]) for row in cells) for i in range(len(top))]
+        for row in cells:
+            line = "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True))
+            self._text.append("  " + line.rstrip())
+        return self
+
+    def _repr_html_(self) -> str:
+        aside = f"<span>{escape(self.aside)}</span>" if self.aside else ""
+        return (
+            f'{STYLE}<section class="tgc-card tgc-{self.kind}" data-status="{self.kind}">'
+            f'<div class="tgc-title">{escape(self.title)}{aside}</div>'
+            f"{''.join(self._html)}</section>"
+        )
+
+    def __repr__(self) -> str:
+        title = f"{self.title}  ({self.aside})" if self.aside else self.title
+        return "\n".join([title, *self._text])
