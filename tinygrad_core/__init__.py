@@ -11,6 +11,8 @@ from .dtypes import bool_ as bool
 from .dtypes import float_ as float
 from .dtypes import int_ as int
 from .functions import *  # noqa: F403
+from . import nn
+from .nn.functional import log_softmax, softmax
 from .tensor import Tensor
 
 __version__ = "0.1.0"

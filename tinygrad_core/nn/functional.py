@@ -3,13 +3,12 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..functions import dims, relu, tanh
 from ..ops import OPS
 from ..tensor import Tensor, apply, describe
 
-__all__ = ["cross_entropy", "linear", "log_softmax", "relu", "softmax", "tanh"]
+__all__ = ["cross_entropy", "linear", "log_softmax", "mse_loss", "relu", "softmax", "tanh"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -47,6 +46,13 @@ def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
     """
     _check_classes(input, target)
     return apply(OPS["cross_entropy"], input, target)
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """The squared differences, averaged, summed, or each by itself ("none")."""
+    difference = input - target
+    squares = difference * difference
+    return squares if reduction == "none" else squares.sum() if reduction == "sum" else squares.mean()
 
 
 def _check_classes(input: Tensor, target: Any) -> None:

@@ -1,0 +1,148 @@
+"""Modules that hold modules: one after another, in a list, or by name."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .module import Module
+
+
+class _Listed(Module):
+    """Children named 0, 1, 2, ... that can be counted, indexed and changed as a list."""
+
+    def _set(self, modules: Iterable[Module]) -> None:
+        """Replace all children by these, renumbered."""
+        modules = list(modules)
+        for name in list(self._modules):
+            delattr(self, name)
+        for k, module in enumerate(modules):
+            self.add_module(str(k), module)
+
+    def _key(self, index: int) -> str:
+        n = len(self._modules)
+        if not -n <= index < n:
+            raise IndexError(f"there is no module {index}: {type(self).__name__} holds {n}")
+        return list(self._modules)[index]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._modules.values()))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            part = type(self)()
+            for name, module in list(self._modules.items())[index]:
+                part.add_module(name if isinstance(self, Sequential) else str(len(part)), module)
+            return part
+        return self._modules[self._key(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._key(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        names = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
+        self._set(m for name, m in self._modules.items() if m is not None and name not in names)
+
+    def append(self, module: Module) -> Any:
+        """Add a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Any:
+        """Add modules at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Any:
+        """Put a module before position `index`."""
+        modules = list(self)
+        modules.insert(index, module)
+        self._set(modules)
+        return self
+
+
+class Sequential(_Listed):
+    """Modules one after another: each gets what the one before it gives.
+
+    Args:
+        *modules: the modules in order, or one mapping from names to modules.
+    """
+
+    def __init__(self, *modules: Any):
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                self.add_module(name, module)
+        else:
+            self.extend(modules)
+
+    def forward(self, input: Any) -> Any:
+        """The input through every module in order."""
+        for module in self._modules.values():
+            input = module(input)               # type: ignore[misc]
+        return input
+
+
+class ModuleList(_Listed):
+    """A list of modules whose parameters count as the owner's; it computes nothing itself."""
+
+    def __init__(self, modules: Iterable[Module] | None = None):
+        super().__init__()
+        self.extend(modules or ())
+
+
+class ModuleDict(Module):
+    """Modules by name, whose parameters count as the owner's; it computes nothing itself."""
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None):
+        super().__init__()
+        self.update(modules or {})
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def keys(self) -> Any:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Any:
+        """The modules."""
+        return self._modules.values()
+
+    def items(self) -> Any:
+        """Names and modules."""
+        return self._modules.items()
+
+    def pop(self, key: str) -> Any:
+        """Remove a module and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def clear(self) -> None:
+        """Remove all modules."""
+        for key in list(self):
+            del self[key]
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or replace those of the same name."""
+        for key, module in modules.items() if isinstance(modules, Mapping) else modules:
+            self[key] = module
