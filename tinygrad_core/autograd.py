@@ -273,7 +273,8 @@ def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any
     with enable_grad():
         out = op.formula(*inputs, **attrs)
         asked = [x for x, need in zip(inputs, needs) if need]
-        grads = iter(grad(out, asked, g, create_graph=True, allow_unused=True))
+        pairs = [(t, d) for t, d in zip(*((out, g) if isinstance(out, tuple) else ((out,), (g,)))) if d is not None]
+        grads = iter(grad([t for t, _ in pairs], asked, [d for _, d in pairs], create_graph=True, allow_unused=True))
     return [next(grads) if need else None for need in needs]
 
 
@@ -281,7 +282,7 @@ def _gather(node: Output, g: Any) -> None:
     """Put one output's gradient in its place among those of its operation."""
     operation = node.parents[0]
     if operation.g is None:
-        operation.g = [None] * operation.op.outputs
+        operation.g = [None] * node.count
     before = operation.g[node.index]
     operation.g[node.index] = g if before is None else before + g
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,10 @@ def keep_large_blocks() -> bool:
 
 if sys.platform == "linux" and os.environ.get("TINYGRAD_CORE_MALLOC", "1") != "0":
     keep_large_blocks()
+
+
+# Dividing by zero gives infinity and 0/0 not-a-number, silently, as PyTorch has it; other code's warnings stay.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_core\.")
 
 
 class Generator:

@@ -24,3 +24,45 @@ def cross_entropy(x: Tensor, target: Any) -> Tensor:
 def _arange(target: Any) -> Any:
     from .device import array_module
     return array_module(target).arange(len(target))
+
+
+def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: float) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dim."""
+    n = 1.0 / x.shape[-1]
+    last = (x.ndim - 1,)
+    d = x - recorded.sum(x, dim=last, keepdim=True) * n
+    var = recorded.sum(d * d, dim=last, keepdim=True) * n
+    out = d / recorded.sqrt(var + eps)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
+    return x * 0.5 * (recorded.tanh((x + x * x * x * 0.044715) * 0.7978845608028654) + 1.0)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, scale: float) -> Tensor:
+    """softmax(q kᵀ scale + mask) v."""
+    n = k.ndim
+    scores = recorded.matmul(q, recorded.permute(k, dims=(*range(n - 2), n - 1, n - 2))) * scale
+    scores = scores if mask is None else scores + mask
+    return recorded.matmul(recorded.softmax(scores, dim=scores.ndim - 1), v)
+
+
+def lstm(x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor,
+         bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """One LSTM layer over a sequence, step by step: the textbook equations in PyTorch's gate order i, f, g, o."""
+    H = h.shape[1]
+    outs = []
+    for t in range(x.shape[0]):
+        gates = linear(recorded.getitem(x, index=t), weight_ih, bias) + linear(h, weight_hh, None)
+        i, f, g, o = (recorded.getitem(gates, index=(slice(None), slice(k * H, (k + 1) * H))) for k in range(4))
+        c = _sigmoid(f) * c + _sigmoid(i) * recorded.tanh(g)
+        h = _sigmoid(o) * recorded.tanh(c)
+        outs.append(recorded.reshape(h, shape=(1, *h.shape)))
+    return recorded.cat(*outs, dim=0), h, c
+
+
+def _sigmoid(x: Tensor) -> Tensor:
+    return (recorded.tanh(x * 0.5) + 1.0) * 0.5

@@ -60,11 +60,11 @@ class Leaf(Node):
 class Output(Node):
     """One of the results of an operation that has several; hands its gradient to the operation's node."""
 
-    __slots__ = ("index",)
+    __slots__ = ("index", "count")
 
-    def __init__(self, node: Node, index: int):
+    def __init__(self, node: Node, index: int, count: int):
         super().__init__(None, (node,), ())
-        self.index = index
+        self.index, self.count = index, count
 
 
 def ancestors(roots: list[Node], stop: set[Node] | frozenset[Node] = frozenset()) -> list[Node]:

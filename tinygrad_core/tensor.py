@@ -435,7 +435,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         out, *aux = out
     else:
         aux = ()
-    if op.outputs > 1:
+    if op.several:
         return _several(op, inputs, parents, mask, out, values, aux, attrs)
     out = unboxed(out)
     result = wrap(out)
@@ -487,7 +487,7 @@ def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: A
         node = record(op, parents, mask, outs, values, aux, attrs)
         for k, t in enumerate(results):
             if t.array.dtype.kind == "f":
-                t.node = Output(node, k)
+                t.node = Output(node, k, len(results))
     if mode.watch is not None:
         mode.watch.ran(op, inputs, attrs, results)
     return results

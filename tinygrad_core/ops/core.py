@@ -20,19 +20,19 @@ class Op:
     """
 
     __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "pulls", "broadcasts", "view",
-                 "aux", "backward", "formula", "outputs", "whole", "holds",
+                 "aux", "backward", "formula", "several", "whole", "holds",
                  "notation")
 
     def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
                  broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
-                 backward: Rule | None = None, formula: Callable[..., Any] | None = None, outputs: int = 1,
+                 backward: Rule | None = None, formula: Callable[..., Any] | None = None, several: bool = False,
                  notation: dict[str, str] | None = None):
         code = forward.__code__
         positional = code.co_varnames[1:code.co_argcount]
         self.variadic = bool(code.co_flags & 0x04)
         self.inputs = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],) if self.variadic else positional
         self.name, self.label, self.forward = name, label or name, forward
-        self.broadcasts, self.view, self.aux, self.outputs = broadcasts, view, aux, outputs
+        self.broadcasts, self.view, self.aux, self.several = broadcasts, view, aux, several
         self.backward, self.formula, self.notation = backward, formula, notation or {}
         unknown = set(rules) - set(self.inputs)
         if unknown:
@@ -111,7 +111,7 @@ OPS: dict[str, Op] = {}
 
 def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,
               view: bool = False, aux: tuple[str, ...] = (), backward: Rule | None = None,
-              formula: Callable[..., Any] | None = None, outputs: int = 1, notation: dict[str, str] | None = None,
+              formula: Callable[..., Any] | None = None, several: bool = False, notation: dict[str, str] | None = None,
               **rules: Rule) -> Op:
     """Enter an operation into the table.
 
@@ -124,14 +124,15 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
         aux: names of by-products of the forward computation that the backward one reads.
         backward: for a fused operation: `backward(xp, g, needs, ...)` returns all gradients at once, on arrays.
         formula: for a fused operation: the same function of Tensors over primitives, used where graph is wanted.
-        outputs: how many results the forward computation returns, if not one.
+        several: the forward computation returns a tuple of results; a rule's `g` is the list of their gradients,
+            with None for a result that got none.
         notation: how to write the result (`out`) and the gradients of inputs, where it cannot be read off the rules.
         **rules: for each differentiable input its gradient rule; see `Op`.
     """
     if name in OPS:
         raise ValueError(f"two operations are called {name!r}")
     OPS[name] = op = Op(name, forward, rules, label=label, broadcasts=broadcasts, view=view, aux=aux,
-                        backward=backward, formula=formula, outputs=outputs, notation=notation)
+                        backward=backward, formula=formula, several=several, notation=notation)
     return op
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .core import primitive
+from .core import arrays, primitive
 
 
 def _formula(name: str) -> Callable[..., Any]:
@@ -86,3 +86,116 @@ def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) ->
 primitive("cross_entropy", _cross_entropy, aux=("p",), label="cross-entropy", backward=_cross_entropy_backward,
           formula=_formula("cross_entropy"),
           notation={"out": "−mean log softmax({x})[{target}]", "x": "{g} · (softmax({x}) − one-hot({target})) / N"})
+
+
+# ---- layer normalisation over the last dim: y = (x - mean) / sqrt(var + eps) * weight + bias
+def _row_mean(xp: Any, x: Any) -> Any:
+    return x.mean(-1, keepdims=True)
+
+
+def _row_dot(xp: Any, x: Any, y: Any) -> Any:
+    """The mean over the last dim of x * y, without the product in memory."""
+    return xp.einsum("...i,...i->...", x, y)[..., None] * x.dtype.type(1.0 / x.shape[-1])
+
+
+def _layer_norm(xp: Any, x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    unit = x - _row_mean(xp, x)
+    scale = _row_dot(xp, unit, unit)
+    scale += x.dtype.type(eps)
+    xp.sqrt(scale, out=scale)
+    xp.divide(1, scale, out=scale)
+    unit *= scale
+    out = unit if weight is None else unit * weight
+    if bias is not None:
+        out = out + bias if weight is None else xp.add(out, bias, out=out)
+    return out, unit, scale
+
+
+def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, scale: Any) -> Any:
+    """With u the normalised x: dx = (d - mean d - u mean(d u)) / std, where d = g * weight. (Ba et al. 2016)"""
+    n = g.shape[-1]
+    dx = None
+    if needs[0]:
+        dx = g * weight if weight is not None else g.copy()
+        dot = _row_dot(xp, dx, unit)
+        dx -= _row_mean(xp, dx)
+        dx -= unit * dot
+        dx *= scale
+    rows, units = g.reshape(-1, n), unit.reshape(-1, n)
+    return (dx, xp.einsum("ij,ij->j", rows, units) if needs[1] else None,
+            xp.add.reduce(rows, 0) if needs[2] else None)
+
+
+primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
+          formula=_formula("layer_norm"),
+          notation={"out": "normalise({x}) · {weight} + {bias}",
+                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
+                    "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
+
+
+# ---- GELU by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks and Gimpel 2016)
+_GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715
+
+
+def _gelu_tanh(xp: Any, x: Any) -> Any:
+    f = x.dtype.type
+    t = x * x
+    t *= f(_GELU_CUBE)
+    t += 1
+    t *= x
+    t *= f(_GELU_SCALE)
+    xp.tanh(t, out=t)
+    out = t + 1
+    out *= x
+    out *= f(0.5)
+    return out, t
+
+
+def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
+    """g/2 (1 + t + x (1 - t²) √(2/π) (1 + 3·0.044715 x²)), t the saved tanh."""
+    f = x.dtype.type
+    d = x * x
+    d *= f(3 * _GELU_CUBE * _GELU_SCALE)
+    d += f(_GELU_SCALE)
+    d *= x
+    s = t * t
+    xp.subtract(1, s, out=s)
+    d *= s
+    d += t
+    d += 1
+    d *= f(0.5)
+    d *= g
+    return (d,)
+
+
+primitive("gelu_tanh", _gelu_tanh, aux=("t",), label="gelu", backward=_gelu_tanh_backward,
+          formula=_formula("gelu_tanh"), notation={"out": "gelu({x})", "x": "{g} · gelu′({x})"})
+
+
+# ---- scaled dot-product attention: softmax(q kᵀ scale + mask) v
+def _attention(xp: Any, q: Any, k: Any, v: Any, mask: Any, *, scale: float) -> Any:
+    p = xp.matmul(q, k.swapaxes(-1, -2))
+    p *= q.dtype.type(scale)
+    if mask is not None:
+        p += mask
+    p -= p.max(-1, keepdims=True)
+    xp.exp(p, out=p)
+    p /= p.sum(-1, keepdims=True)
+    return xp.matmul(p, v), p
+
+
+def _attention_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, mask_shape: Any, p: Any,
+                        scale: float) -> Any:
+    dv = xp.matmul(p.swapaxes(-1, -2), g) if needs[2] else None
+    if not (needs[0] or needs[1] or needs[3]):
+        return None, None, dv, None
+    d = xp.matmul(g, v.swapaxes(-1, -2))
+    d -= xp.einsum("...ij,...ij->...i", d, p)[..., None]
+    d *= p
+    dmask = arrays(xp).sum_to(d, shape=mask_shape).copy() if needs[3] else None
+    d *= q.dtype.type(scale)
+    return (xp.matmul(d, k) if needs[0] else None, xp.matmul(d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
+
+
+primitive("attention", _attention, aux=("p",), backward=_attention_backward, formula=_formula("attention"),
+          notation={"out": "softmax({q} {k}ᵀ) {v}", "q": "d {k}", "k": "dᵀ {q}", "v": "softmax({q} {k}ᵀ)ᵀ {g}"})

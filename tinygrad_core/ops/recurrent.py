@@ -1,0 +1,86 @@
+"""Whole sequences in one operation: the recurrent layers, with their input products taken out of the loop."""
+from __future__ import annotations
+
+from typing import Any
+
+from .core import primitive
+from .fused import _formula
+
+
+def _lstm(xp: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias: Any) -> Any:
+    """One LSTM layer over x (T, B, E) from h and c (B, H); the gates lie in PyTorch's order i, f, g, o.
+
+    Sigmoids are taken as (1 + tanh(x/2)) / 2, so that each step needs one tanh over all four gates.
+    """
+    T, B, _ = x.shape
+    H = h.shape[1]
+    f32 = x.dtype.type
+    gates = xp.dot(x.reshape(T * B, -1), weight_ih.T)
+    if bias is not None:
+        gates += bias
+    gates = gates.reshape(T, B, 4 * H)
+    half = xp.full(4 * H, f32(0.5))
+    half[2 * H:3 * H] = 1
+    shift = 1 - half
+    hs, cs = xp.empty((T + 1, B, H), x.dtype), xp.empty((T + 1, B, H), x.dtype)
+    hs[0], cs[0] = h, c
+    tanh_c, fresh = xp.empty((T, B, H), x.dtype), xp.empty((B, H), x.dtype)
+    recurrent, columns = xp.empty((B, 4 * H), x.dtype), xp.ascontiguousarray(weight_hh.T)
+    for t in range(T):
+        a = gates[t]
+        xp.dot(hs[t], columns, out=recurrent)
+        a += recurrent
+        a *= half
+        xp.tanh(a, out=a)
+        a *= half
+        a += shift
+        xp.multiply(a[:, H:2 * H], cs[t], out=cs[t + 1])
+        xp.multiply(a[:, :H], a[:, 2 * H:3 * H], out=fresh)
+        cs[t + 1] += fresh
+        xp.tanh(cs[t + 1], out=tanh_c[t])
+        xp.multiply(a[:, 3 * H:], tanh_c[t], out=hs[t + 1])
+    return (hs[1:], hs[T], cs[T]), gates, hs, cs, tanh_c
+
+
+def _lstm_backward(xp: Any, g: Any, needs: Any, x: Any, weight_ih: Any, weight_hh: Any, gates: Any, hs: Any, cs: Any,
+                   tanh_c: Any) -> Any:
+    """Backpropagation through time; the factors of all steps are computed at once, the weights' products after it."""
+    T, B, H = tanh_c.shape
+    g_out, g_h, g_c = g
+    slope = gates * gates
+    candidate = slope[..., 2 * H:3 * H]
+    xp.subtract(gates, slope, out=slope)                        # s (1 - s) for the three sigmoids
+    xp.multiply(gates[..., 2 * H:3 * H], gates[..., 2 * H:3 * H], out=candidate)
+    xp.subtract(1, candidate, out=candidate)                    # 1 - t² for the candidate
+    i, u, o = gates[..., :H], gates[..., 2 * H:3 * H], gates[..., 3 * H:]
+    slope[..., :H] *= u
+    slope[..., H:2 * H] *= cs[:-1]
+    candidate *= i
+    slope[..., 3 * H:] *= tanh_c
+    through = tanh_c * tanh_c
+    xp.subtract(1, through, out=through)
+    through *= o
+    d = xp.empty_like(gates)
+    dh = g_h.copy() if g_h is not None else xp.zeros((B, H), x.dtype)
+    dc = g_c.copy() if g_c is not None else xp.zeros((B, H), x.dtype)
+    scratch = xp.empty((B, H), x.dtype)
+    by_gate, slope_by_gate = d.reshape(T, B, 4, H), slope.reshape(T, B, 4, H)
+    for t in range(T - 1, -1, -1):
+        if g_out is not None:
+            dh += g_out[t]
+        xp.multiply(dh, through[t], out=scratch)
+        dc += scratch
+        xp.multiply(slope_by_gate[t], dc[:, None, :], out=by_gate[t])
+        xp.multiply(slope_by_gate[t, :, 3], dh, out=by_gate[t, :, 3])
+        dc *= gates[t, :, H:2 * H]
+        xp.dot(d[t], weight_hh, out=dh)
+    flat = d.reshape(T * B, 4 * H)
+    return (xp.dot(flat, weight_ih).reshape(x.shape) if needs[0] else None, dh if needs[1] else None,
+            dc if needs[2] else None, xp.dot(flat.T, x.reshape(T * B, -1)) if needs[3] else None,
+            xp.dot(flat.T, hs[:-1].reshape(T * B, H)) if needs[4] else None,
+            xp.add.reduce(flat, 0) if needs[5] else None)
+
+
+primitive("lstm", _lstm, aux=("gates", "hs", "cs", "tanh_c"), backward=_lstm_backward, formula=_formula("lstm"),
+          several=True, notation={"out": "lstm({x})", **{n: "back through time of {g}" for n in (
+              "x", "h", "c", "weight_ih", "weight_hh", "bias")}})
