@@ -41,7 +41,7 @@ def lab(context: typer.Context, dir: Dir = Path(DEFAULT)) -> None:
         stem = name.removesuffix(".ipynb")
         typer.echo(f"There is a newer {name}. Yours has your changes and was left alone.")
         typer.echo(f"  To get the new one beside it: tgc fresh {stem} --dir {folder}")
-    _jupyter(folder, folder / f"{lessons()[0].id}.ipynb", context.args)
+    _jupyter(folder, f"{lessons()[0].id}.ipynb", context.args)
 
 
 @app.command()
@@ -95,14 +95,14 @@ def _stop(message: str) -> None:
     raise typer.Exit(1)
 
 
-def _jupyter(folder: Path, page: Path, arguments: list[str]) -> None:
+def _jupyter(folder: Path, page: str, arguments: list[str]) -> None:
     """Becomes JupyterLab, with the lesson open; its own Ctrl-C then ends everything."""
     settings = Path(__file__).parent / "lab"
     paths = [str(settings), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     # These settings hold for this run only: no news popup, and widgets saved with the notebook.
     environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", "jupyterlab", str(page), f"--ServerApp.root_dir={folder}"]
-    command += arguments
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    command += [f"--LabApp.default_url=/lab/tree/{page}", *arguments]
     os.chdir(folder)
     sys.stdout.flush()
     if os.name == "posix":

@@ -13,6 +13,7 @@ live in different processes; only plain data passes between them:
     drive(answer, case)         calls the learner's answer; returns plain data
     same(case, expected, got)   is the outcome right?
     hint(case, expected, got)   the id of the hint that this outcome draws, or None
+    truth(case)                 the right outcome worked out in another way, to prove the reference
     show(case)                  the case as the learner would type it
     tell(case, outcome)         (optional) an outcome in the learner's terms
     facts(case, expected, got)  (optional) words to fill into a hint's `found`

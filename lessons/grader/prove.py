@@ -1,10 +1,12 @@
 """Proves an exercise: its checks tell right from wrong, and each known mistake from the others."""
 
+import copy
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lessons.grader.exercise import Exercise
-from lessons.grader.judge import examine, judge
+from lessons.grader.judge import examine, judge, plain
 
 SEEDS = range(5)
 
@@ -25,6 +27,7 @@ class Claim:
 def prove(exercise: Exercise) -> Iterator[Claim]:
     """Everything that must hold: reference, stub, faded rung, wrong answers, hints."""
     yield Claim("the reference passes", _passes(exercise, exercise.rung("reference")))
+    yield Claim("the reference tells the truth", _lies(exercise))
     for rung in ("blank", "faded"):
         try:
             problem = "" if _passes(exercise, exercise.rung(rung)) else "it passes"
@@ -49,6 +52,17 @@ def _passes(exercise: Exercise, source: str) -> str:
         if finding is not None:
             what = finding.trouble.message if finding.trouble else f"gave {finding.got!r}"
             return f"{exercise.cases.show(finding.case)!r} {what}, expected {finding.expected!r}"
+    return ""
+
+
+def _lies(exercise: Exercise) -> str:
+    """Where the reference differs from the truth, or nothing."""
+    kit = exercise.cases
+    for seed in SEEDS:
+        for case in kit.cases(random.Random(seed)):
+            truth, ours = kit.truth(case), kit.drive(exercise.reference(), copy.deepcopy(case))
+            if not kit.same(case, truth, plain(ours)):
+                return f"{kit.show(case)!r} gives {ours!r}, and not {truth!r}"
     return ""
 
 

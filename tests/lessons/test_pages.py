@@ -1,0 +1,183 @@
+"""Every page converts, and every cell of it runs in a real kernel: solved, unsolved, and twice."""
+
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from lessons.catalog import lessons
+from lessons.folder import update
+from lessons.grader.progress import FILE, Progress
+from lessons.notebook import notebook
+
+LESSONS = lessons()
+
+
+def execute(page, folder):
+    """Runs every cell in order in a kernel of its own, as in the learner's folder."""
+    client = NotebookClient(page, timeout=120, resources={"metadata": {"path": str(folder)}})
+    return client.execute()
+
+
+def words(cell):
+    """What a cell put on the page, as plain text."""
+    parts = []
+    for output in cell.get("outputs", []):
+        parts.append(output.get("text", ""))
+        parts.append(output.get("data", {}).get("text/plain", ""))
+    return "".join(parts)
+
+
+def errors(page):
+    return [o for cell in page.cells for o in cell.get("outputs", []) if o.output_type == "error"]
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.id)
+def lesson(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def unsolved(lesson, tmp_path_factory):
+    """The page as a learner gets it, all cells run, and run again on the same progress."""
+    folder = tmp_path_factory.mktemp("unsolved")
+    update(folder)
+    pages = []
+    for _ in range(2):
+        page = nbformat.read(folder / f"{lesson.id}.ipynb", as_version=4)
+        pages.append(execute(page, folder))
+    return folder, pages
+
+
+@pytest.fixture(scope="module")
+def solved(lesson, tmp_path_factory):
+    """The page with every exercise solved, and every question answered beforehand."""
+    folder = tmp_path_factory.mktemp("solved")
+    update(folder)
+    with Progress(folder / FILE) as store:
+        for id in lesson.questions():
+            store.predict(id, "an answer", "a guess", False)
+    return folder, execute(notebook(lesson, "reference"), folder)
+
+
+def test_the_page_is_a_valid_notebook(lesson):
+    page = notebook(lesson)
+    nbformat.validate(page)
+    ids = [cell.id for cell in page.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_page_has_its_parts_in_the_fixed_order(lesson):
+    """Warm-up, predict, step the widget, explain, change, exercises, exit question."""
+    source = lesson.source
+    marks = ["warm up", "%%predict", "GraphStepper(", "## Explain", "## Change", ":exercise:"]
+    places = [source.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert source.rindex("%%predict") > source.rindex(":exercise:"), "the exit question is last"
+
+
+def test_every_question_is_asked_once_and_every_one_asked_exists(lesson):
+    asked = re.findall(r'(?:^%%predict |^ask\(")([\w-]+)', lesson.source, re.MULTILINE)
+    assert asked == list(lesson.questions())
+
+
+def test_the_page_runs_as_it_is_without_an_error(unsolved):
+    _, pages = unsolved
+    assert [errors(page) for page in pages] == [[], []]
+
+
+def test_an_unsolved_exercise_is_met_kindly(lesson, unsolved):
+    _, (page, _) = unsolved
+    said = [words(cell) for cell in page.cells if cell.source.startswith("check(")]
+    assert len(said) == len(lesson.exercises())
+    assert all("Not written yet" in one for one in said)
+
+
+def test_no_output_is_shown_before_its_prediction(unsolved):
+    _, (page, _) = unsolved
+    for cell in page.cells:
+        if cell.source.startswith("%%predict"):
+            assert "it printed" not in words(cell)
+            assert "stdout" not in [o.get("name") for o in cell.outputs]
+            assert any("application/vnd.jupyter.widget-view+json" in o.data for o in cell.outputs)
+
+
+def test_every_widget_that_is_shown_exists(unsolved):
+    _, (page, _) = unsolved
+    steppers = [cell for cell in page.cells if "GraphStepper(rec)" in cell.source]
+    assert steppers
+    for cell in steppers:
+        assert any("application/vnd.jupyter.widget-view+json" in o.data for o in cell.outputs)
+
+
+def test_the_page_runs_solved(lesson, solved):
+    folder, page = solved
+    assert errors(page) == []
+    said = [words(cell) for cell in page.cells if cell.source.startswith("check(")]
+    assert all("solved" in one for one in said)
+    with Progress(folder / FILE) as store:
+        assert {id for id, did in store.attempts().items() if did["solved"]} == set(
+            lesson.exercises()
+        )
+
+
+def test_an_answered_prediction_shows_what_was_printed(lesson, solved):
+    _, page = solved
+    for cell in page.cells:
+        if cell.source.startswith("%%predict"):
+            assert "you said    an answer" in words(cell)
+            assert "it printed" in words(cell)
+
+
+def test_what_the_page_calls_right_is_what_the_machine_prints(lesson, solved):
+    _, page = solved
+    questions = lesson.questions()
+    for cell in page.cells:
+        found = re.match(r"%%predict ([\w-]+)", cell.source)
+        if found and questions[found[1]].accept:
+            printed = re.search(r"it printed +(.+)", words(cell))[1].strip()
+            assert printed in questions[found[1]].accept
+
+
+FIRST = LESSONS[0]
+
+
+@pytest.fixture(scope="module")
+def first(solved, lesson):
+    if lesson.id != FIRST.id:
+        pytest.skip("about lesson 1")
+    return solved[1]
+
+
+def printed(page, start):
+    (cell,) = [cell for cell in page.cells if cell.source.startswith(start)]
+    return words(cell)
+
+
+def test_lesson_1_the_numbers_in_the_text_are_the_machines(first):
+    for question, answer in {
+        "square": "6.0",
+        "double": "2.0",
+        "two-uses": "4.0",
+        "neuron": "2.0",
+        "unused": "None",
+        "runs": "201",
+        "paths": str(float(2**40)),
+    }.items():
+        assert f"it printed  {answer}\n" in printed(first, f"%%predict {question}\n")
+
+
+def test_lesson_1_one_run_gives_the_slopes_that_201_runs_gave(first):
+    said = printed(first, "runs = 0")
+    assert said.startswith("1 run and one walk back")
+    assert float(re.search(r"differ by ([\d.]+)", said)[1]) < 1e-4
+
+
+def test_lesson_1_the_learners_numbers_learn(first):
+    said = printed(first, "%%after nudge value backward")
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", said)]
+    assert losses[0] > 0.6 and losses[-1] < 1e-3
+    assert losses == sorted(losses, reverse=True)
+    walked, nudged = re.search(r"of w: (\S+) by walking, (\S+) by nudging", said).groups()
+    assert walked == nudged
