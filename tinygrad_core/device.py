@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 
+cupy: Any = None                # CuPy, from the first use of a GPU on
+
+
 def array_module(*arrays: Any) -> Any:
     """The library that the arrays belong to: CuPy when any of them lies on a GPU, otherwise NumPy."""
-    cupy = sys.modules.get("cupy")
     if cupy is not None and any(isinstance(a, cupy.ndarray) for a in arrays):
         return cupy
     return np

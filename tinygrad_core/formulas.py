@@ -6,12 +6,6 @@ from typing import Any
 from .tensor import Tensor, recorded
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x Wᵀ + b."""
-    out = recorded.matmul(x, recorded.permute(weight, dims=(1, 0)))
-    return out if bias is None else recorded.add(out, bias)
-
-
 def cross_entropy(x: Tensor, target: Any) -> Tensor:
     """The mean over the rows of -log softmax(x)[row, target]."""
     target = target.array if isinstance(target, Tensor) else target
@@ -56,7 +50,7 @@ def lstm(x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor,
     H = h.shape[1]
     outs = []
     for t in range(x.shape[0]):
-        gates = linear(recorded.getitem(x, index=t), weight_ih, bias) + linear(h, weight_hh, None)
+        gates = recorded.linear(recorded.getitem(x, index=t), weight_ih, bias) + recorded.linear(h, weight_hh, None)
         i, f, g, o = (recorded.getitem(gates, index=(slice(None), slice(k * H, (k + 1) * H))) for k in range(4))
         c = _sigmoid(f) * c + _sigmoid(i) * recorded.tanh(g)
         h = _sigmoid(o) * recorded.tanh(c)

@@ -32,7 +32,7 @@ def _result(array: Any, op: Op, parents: tuple[Any, ...], saved: tuple[Any, ...]
     frame = _getframe(2)
     n.where = (frame.f_code, frame.f_lasti)
     t = _new(Tensor)
-    t.array, t.node = array, n
+    t.array, t.node, t._view = array, n, None
     return t
 
 
@@ -58,7 +58,7 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
             return apply(op, a, b)
         if p is None and q is None:
             t = _new(Tensor)
-            t.array, t.node = out, None
+            t.array, t.node, t._view = out, None, None
             return t
         shapes = None
         if type(out) is ndarray:

@@ -2,19 +2,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import repeat
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from . import dtypes, versions
+from . import device, dtypes, versions
 from .device import array_module
 from .errors import DTypeError, DeviceError, EngineError, GradError, ShapeError, at_line, here, learner_line
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
+from .ops.core import ATTR, INPUT, OUT, SHAPE
+from .versions import tick
 
 ndarray = np.ndarray
-_COMPARES = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-_FLOATING = frozenset({"exp", "log", "sqrt", "sin", "cos", "tanh", "div"})
+_NUMBERS = (float, int)
+_endless = repeat(True)
+_new_node = Node.__new__
 
 
 class Mode:
@@ -78,7 +84,7 @@ class Tensor:
     def __init__(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
                  name: str | None = None):
         self.array = unboxed(as_array(data, dtype, device))
-        self.node = None
+        self.node = self._view = None
         if name is not None:
             self._name = name
         if requires_grad:
@@ -306,7 +312,7 @@ class Tensor:
             raise GradError("only leaves can be deep-copied: the copy of a computed tensor would lose its history. "
                             "Use t.detach().clone().")
         twin = self.__class__.__new__(self.__class__)
-        twin.array, twin.node = self.array.copy(), Leaf() if self.node is not None else None
+        twin.array, twin.node, twin._view = self.array.copy(), Leaf() if self.node is not None else None, None
         memo[id(self)] = twin
         return twin
 
@@ -319,7 +325,7 @@ class Tensor:
 def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
     """A tensor from its pickled parts."""
     t = cls.__new__(cls)
-    t.array, t.node = array, Leaf() if requires_grad else None
+    t.array, t.node, t._view = array, Leaf() if requires_grad else None, None
     return t
 
 
@@ -330,7 +336,7 @@ def wrap(array: Any) -> Tensor:
     """A tensor without history around an array, which is not copied."""
     t = _new(Tensor)
     t.array = array
-    t.node = None
+    t.node = t._view = None
     return t
 
 
@@ -411,41 +417,49 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     values: list[Any] = []
     parents: list[Node | None] = []
     mask = 0
-    for k, x in enumerate(inputs):
+    bit = 1
+    for x, rule in zip(inputs, op.reach or _endless):
         if isinstance(x, Tensor):
             values.append(x.array)
-            parents.append(x.node)
-            if x.node is not None:
-                mask |= 1 << k
+            node = x.node
+            if node is not None and rule:
+                parents.append(node)
+                mask |= bit
+            else:
+                parents.append(None)
         else:
             values.append(x)
             parents.append(None)
-    if (op.broadcasts and len(inputs) > 1) or op.name in _FLOATING:
+        bit += bit
+    if op.mixes and _casts_needed(op, values):
         cast = _casts(op, inputs, values)
         if cast is not None:
             return apply(op, *cast, **attrs)
-    xp = array_module(*values)
     try:
-        out = op.forward(xp, *values, **attrs)
+        out = op.forward(np if device.cupy is None else device.array_module(*values), *values, **attrs)
     except EngineError:
         raise
     except Exception as error:
         raise explain(op, inputs, attrs, error) from None
+    aux: Any = ()
     if op.aux:
         out, *aux = out
-    else:
-        aux = ()
     if op.several:
         return _several(op, inputs, parents, mask, out, values, aux, attrs)
-    out = unboxed(out)
-    result = wrap(out)
-    if mask and mode.grad and out.dtype.kind == "f":
+    if type(out) is ndarray and not out.ndim:
+        out = out[()]
+    result = _new(Tensor)
+    result.array = out
+    result._view = None
+    if mask and mode._grad and out.dtype.kind == "f":
         result.node = record(op, parents, mask, out, values, aux, attrs)
-    if op.view and not mode.inference:
+    else:
+        result.node = None
+    if op.view:
         result._view = (inputs[0], op, attrs)
-        if result.node is not None:
+        if result.node is not None and type(inputs[0].node) is not Leaf:
             _remember_view(inputs[0], result)
-    if mode.watch is not None:
+    if mode.watched:
         mode.watch.ran(op, inputs, attrs, result)
     return result
 
@@ -457,25 +471,27 @@ def record(op: Op, parents: list[Node | None], mask: int, out: Any, values: list
     for kind, key, readers in op.keep:
         if not readers & mask:
             saved.append(None)
-        elif kind == 0:
+        elif kind == OUT:
             saved.append(out)
-        elif kind == 1:
+        elif kind == INPUT:
             saved.append(tuple(values) if op.variadic else values[key])
-        elif kind == 2:
-            saved.append(tuple(np.shape(v) for v in values) if op.variadic else np.shape(values[key]))
-        elif kind == 3:
+        elif kind == SHAPE:
+            saved.append(tuple([v.shape for v in values]) if op.variadic else np.shape(values[key]))
+        elif kind == ATTR:
             saved.append(attrs[key])
         else:
             saved.append(aux[key])
-    if not op.whole:
-        parents = [p if rule is not None else None for p, rule in zip(parents, op.rules)]
-    shapes = None
+    node = _new_node(Node)
+    node.op, node.parents, node.saved, node.shapes = op, tuple(parents), tuple(saved), None
+    node.seq = tick()
+    node.hooks = node.g = None
+    node.where = here(2)
     if op.broadcasts:
-        shapes = tuple(np.shape(v) for v in values)
-        if all(s == out.shape for s, p in zip(shapes, parents) if p is not None):
-            shapes = None
-    node = Node(op, tuple(parents), tuple(saved), shapes)
-    node.where = here()
+        shape = out.shape
+        for v, p in zip(values, parents):
+            if p is not None and v.shape != shape:
+                node.shapes = tuple([np.shape(v) for v in values])
+                break
     return node
 
 
@@ -493,19 +509,30 @@ def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: A
     return results
 
 
+def _casts_needed(op: Op, values: list[Any]) -> bool:
+    """Whether the operands may differ in dtype; quick, because every arithmetic operation asks."""
+    first = values[0]
+    if not hasattr(first, "dtype"):
+        return True
+    dtype = first.dtype
+    if op.floating and dtype.kind != "f":
+        return True
+    for v in values[1:]:
+        if type(v) in _NUMBERS:
+            if dtype.kind != "f":
+                return True
+        elif getattr(v, "dtype", None) is not dtype:
+            return True
+    return False
+
+
 def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | None:
     """The inputs in their common dtype, or None where they have it already."""
-    operands = [k for k in range(len(inputs)) if not (op.name == "where" and k == 0)]
-    kinds = {values[k].dtype for k in operands if hasattr(values[k], "dtype")}
-    numbers = any(not hasattr(values[k], "dtype") for k in operands)
-    if len(kinds) == 1 and not numbers:
-        dtype = next(iter(kinds))
-    elif not kinds:
-        dtype = dtypes.result_type(tuple(values[k] for k in operands))
-    else:
-        dtype = dtypes.result_type(tuple(values[k] for k in operands))
-    if op.name in _FLOATING and dtype.kind != "f":
+    operands = range(1 if op.name == "where" else 0, len(inputs))
+    dtype = dtypes.result_type(tuple(values[k] for k in operands))
+    if op.floating and dtype.kind != "f":
         dtype = dtypes.get_default_dtype()
+    arrays = any(hasattr(values[k], "dtype") for k in operands)
     cast: list[Any] | None = None
     for k in operands:
         v = values[k]
@@ -514,7 +541,7 @@ def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | No
                 cast = cast or list(inputs)
                 x = inputs[k] if isinstance(inputs[k], Tensor) else wrap(v)
                 cast[k] = apply(OPS["cast"], x, dtype=dtype)
-        elif not kinds:
+        elif not arrays:
             cast = cast or list(inputs)
             cast[k] = wrap(dtype.type(v))
     return cast
@@ -592,7 +619,7 @@ def store(t: Tensor, values: Any) -> None:
     """Put `values` into the tensor's memory; one without dims holds a scalar, and writes through to its base."""
     if isinstance(t.array, np.generic):
         t.array = t.array.dtype.type(values)
-        source = getattr(t, "_view", None)
+        source = t._view
         if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
             source[0].array[source[2]["index"]] = t.array
             versions.wrote(source[0].array)
@@ -602,7 +629,7 @@ def store(t: Tensor, values: Any) -> None:
 
 def _root(t: Tensor) -> Tensor:
     """The tensor that a view, or a view of a view, looks into."""
-    while (view := getattr(t, "_view", None)) is not None:
+    while (view := t._view) is not None:
         t = view[0]
     return t
 
@@ -610,7 +637,7 @@ def _root(t: Tensor) -> Tensor:
 def _chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
     """The view operations that lead from the root to `t`."""
     steps = []
-    while (view := getattr(t, "_view", None)) is not None:
+    while (view := t._view) is not None:
         t, op, attrs = view
         steps.append((op, attrs))
     return steps[::-1]
@@ -628,15 +655,16 @@ def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
 
 
 def _remember_view(base: Tensor, view: Tensor) -> None:
-    import weakref
-
+    """Let the memory's root know of a view, weakly: a write must give it a new history too."""
     root = _root(base)
-    views = getattr(root, "_views", None)
-    if views is None:
-        views = root._views = []
-    elif len(views) > 64 and len(views) & (len(views) - 1) == 0:
+    try:
+        views = root._views
+    except AttributeError:
+        root._views = [ref(view)]
+        return
+    if len(views) > 64 and len(views) & (len(views) - 1) == 0:
         views[:] = [r for r in views if r() is not None]
-    views.append(weakref.ref(view))
+    views.append(ref(view))
 
 
 def _refresh_views(root: Tensor) -> None:
@@ -656,11 +684,7 @@ class Recorded:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in OPS:
             raise AttributeError(name)
-        op = OPS[name]
-
-        def function(*inputs: Any, **attrs: Any) -> Any:
-            return apply(op, *inputs, **attrs)
-
+        function = partial(apply, OPS[name])
         setattr(self, name, function)
         return function
 

@@ -18,7 +18,6 @@ def classes(n, c):
 
 
 CASES = {
-    "linear": [([normal(5, 4), normal(3, 4), normal(3)], {}), ([normal(2, 5, 4), normal(3, 4), None], {})],
     "cross_entropy": [([normal(6, 4), classes(6, 4)], {})],
     "layer_norm": [([normal(3, 2, 5), normal(5), normal(5)], {"eps": 1e-5}), ([normal(4, 5), None, None], {"eps": 0.1}),
                    ([normal(4, 5), None, normal(5)], {"eps": 0.1})],

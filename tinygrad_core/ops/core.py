@@ -21,12 +21,12 @@ class Op:
 
     __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "pulls", "broadcasts", "view",
                  "aux", "backward", "formula", "several", "whole", "holds",
-                 "notation")
+                 "notation", "floating", "mixes", "reach")
 
     def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
                  broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
                  backward: Rule | None = None, formula: Callable[..., Any] | None = None, several: bool = False,
-                 notation: dict[str, str] | None = None):
+                 floating: bool = False, notation: dict[str, str] | None = None):
         code = forward.__code__
         positional = code.co_varnames[1:code.co_argcount]
         self.variadic = bool(code.co_flags & 0x04)
@@ -34,6 +34,7 @@ class Op:
         self.name, self.label, self.forward = name, label or name, forward
         self.broadcasts, self.view, self.aux, self.several = broadcasts, view, aux, several
         self.backward, self.formula, self.notation = backward, formula, notation or {}
+        self.floating, self.mixes = floating, floating or (broadcasts and len(positional) > 1)
         unknown = set(rules) - set(self.inputs)
         if unknown:
             raise TypeError(f"{name}: a rule for {unknown}, but its inputs are {self.inputs}")
@@ -58,6 +59,8 @@ class Op:
         self.pulls = tuple(_pull(rule, [index[p] for p in places], len(order))
                            for rule, places in zip(self.rules, wanted, strict=False))
         self.whole = self.backward is not None or self.variadic
+        # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
+        self.reach = None if self.variadic else tuple(self.whole or rule is not None for rule in self.rules)
         self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
         if self.backward is not None:
             picks = [index[self.locate(p)] for p in parameters(self.backward, 3)]
@@ -111,7 +114,8 @@ OPS: dict[str, Op] = {}
 
 def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,
               view: bool = False, aux: tuple[str, ...] = (), backward: Rule | None = None,
-              formula: Callable[..., Any] | None = None, several: bool = False, notation: dict[str, str] | None = None,
+              formula: Callable[..., Any] | None = None, several: bool = False, floating: bool = False,
+              notation: dict[str, str] | None = None,
               **rules: Rule) -> Op:
     """Enter an operation into the table.
 
@@ -126,13 +130,15 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
         formula: for a fused operation: the same function of Tensors over primitives, used where graph is wanted.
         several: the forward computation returns a tuple of results; a rule's `g` is the list of their gradients,
             with None for a result that got none.
+        floating: integers become floating-point numbers before it.
         notation: how to write the result (`out`) and the gradients of inputs, where it cannot be read off the rules.
         **rules: for each differentiable input its gradient rule; see `Op`.
     """
     if name in OPS:
         raise ValueError(f"two operations are called {name!r}")
     OPS[name] = op = Op(name, forward, rules, label=label, broadcasts=broadcasts, view=view, aux=aux,
-                        backward=backward, formula=formula, several=several, notation=notation)
+                        backward=backward, formula=formula, several=several, floating=floating,
+                        notation=notation)
     return op
 
 

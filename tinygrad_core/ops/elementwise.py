@@ -27,21 +27,21 @@ primitive("sub", lambda xp, x, y: x - y, label="−", broadcasts=True,
           x=lambda F, g: g, y=lambda F, g: -g)
 primitive("mul", lambda xp, x, y: x * y, label="×", broadcasts=True,
           x=lambda F, g, y: g * y, y=lambda F, g, x: g * x)
-primitive("div", lambda xp, x, y: x / y, label="÷", broadcasts=True,
+primitive("div", lambda xp, x, y: x / y, label="÷", broadcasts=True, floating=True,
           x=lambda F, g, y: g / y, y=lambda F, g, x, y: -g * x / (y * y))
 primitive("pow", lambda xp, x, y: x ** y, label="^", broadcasts=True, x=_pow_x, y=_pow_y,
           notation={"x": "{g} · {y} · {x}^({y} − 1)", "y": "{g} · {out} · log({x})"})
 primitive("neg", lambda xp, x: -x, label="−", x=lambda F, g: -g)
 
 # ---- exponentials and logarithms
-primitive("exp", lambda xp, x: xp.exp(x), x=lambda F, g, out: g * out)
-primitive("log", lambda xp, x: xp.log(x), x=lambda F, g, x: g / x)
-primitive("sqrt", lambda xp, x: xp.sqrt(x), label="√", x=lambda F, g, out: g / (2 * out))
+primitive("exp", lambda xp, x: xp.exp(x), floating=True, x=lambda F, g, out: g * out)
+primitive("log", lambda xp, x: xp.log(x), floating=True, x=lambda F, g, x: g / x)
+primitive("sqrt", lambda xp, x: xp.sqrt(x), label="√", floating=True, x=lambda F, g, out: g / (2 * out))
 
 # ---- trigonometry
-primitive("sin", lambda xp, x: xp.sin(x), x=lambda F, g, x: g * F.cos(x))
-primitive("cos", lambda xp, x: xp.cos(x), x=lambda F, g, x: -g * F.sin(x))
-primitive("tanh", lambda xp, x: xp.tanh(x), x=lambda F, g, out: g * (1 - out * out))
+primitive("sin", lambda xp, x: xp.sin(x), floating=True, x=lambda F, g, x: g * F.cos(x))
+primitive("cos", lambda xp, x: xp.cos(x), floating=True, x=lambda F, g, x: -g * F.sin(x))
+primitive("tanh", lambda xp, x: xp.tanh(x), floating=True, x=lambda F, g, out: g * (1 - out * out))
 
 # ---- kinks: the gradient at the kink is PyTorch's
 primitive("abs", lambda xp, x: abs(x), label="|·|", x=lambda F, g, x: g * F.sign(x))

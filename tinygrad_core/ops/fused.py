@@ -28,15 +28,22 @@ def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     return out if x.ndim == 2 else out.reshape(x.shape[:-1] + weight.shape[:1])
 
 
-def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
-    flat = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    return (xp.dot(flat, weight).reshape(x.shape) if needs[0] else None,
-            xp.dot(flat.T, rows) if needs[1] else None,
-            xp.add.reduce(flat, 0) if needs[2] else None)
+def _rows(F: Any, x: Any) -> Any:
+    """All leading dims made into one: then a product is one call, whatever the batch's shape."""
+    return x if x.ndim == 2 else F.reshape(x, shape=(-1, x.shape[-1]))
 
 
-primitive("linear", _linear, backward=_linear_backward, formula=_formula("linear"),
+def _linear_x(F: Any, g: Any, x_shape: Any, weight: Any) -> Any:
+    d = F.matmul(_rows(F, g), weight)
+    return d if len(x_shape) == 2 else F.reshape(d, shape=x_shape)
+
+
+def _linear_weight(F: Any, g: Any, x: Any) -> Any:
+    return F.matmul(F.permute(_rows(F, g), dims=(1, 0)), _rows(F, x))
+
+
+primitive("linear", _linear, x=_linear_x, weight=_linear_weight,
+          bias=lambda F, g, bias_shape: F.sum_to(g, shape=bias_shape),
           notation={"out": "{x} {weight}ᵀ + {bias}", "x": "{g} {weight}", "weight": "{g}ᵀ {x}", "bias": "Σ {g}"})
 
 

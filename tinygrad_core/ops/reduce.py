@@ -37,7 +37,7 @@ def _sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     return x.sum(dims, keepdims=True).reshape(shape)
 
 
-primitive("sum", lambda xp, x, *, dim, keepdim: x.sum(dim, keepdims=keepdim), label="Σ", x=_sum_x,
+primitive("sum", lambda xp, x, *, dim, keepdim: xp.add.reduce(x, axis=dim, keepdims=keepdim), label="Σ", x=_sum_x,
           notation={"out": "Σ {x}"})
 primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
 primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x,
