@@ -250,16 +250,17 @@ def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[A
 
 def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a node saved, as tensors with their place in the graph: an input's is its parent, the output's the node."""
-    def lift(value: Any, kind: int, key: Any) -> Any:
-        if kind in (OUT, INPUT) and hasattr(value, "dtype"):
-            t = wrap(value)
-            t.node = node if kind == OUT else node.parents[key]
-            return t
-        if kind == INPUT and isinstance(value, tuple):
-            return tuple(lift(v, INPUT, k) for k, v in enumerate(value))
-        return wrap(value) if kind == AUX and hasattr(value, "dtype") else value
+    return tuple([_lift(node, value, kind, key) for value, (kind, key, _) in zip(saved, node.op.keep)])
 
-    return tuple(lift(value, kind, key) for value, (kind, key, _) in zip(saved, node.op.keep))
+
+def _lift(node: Node, value: Any, kind: int, key: Any) -> Any:
+    if hasattr(value, "dtype") and kind in (OUT, INPUT, AUX):
+        t = wrap(value)
+        t.node = node if kind == OUT else node.parents[key] if kind == INPUT else None
+        return t
+    if kind == INPUT and isinstance(value, tuple):
+        return tuple([_lift(node, v, INPUT, k) for k, v in enumerate(value)])
+    return value
 
 
 def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any]:
@@ -293,7 +294,7 @@ def _collect(leaf: Leaf, g: Any, create: bool) -> None:
     if mode.watched:
         mode.watch.collected(leaf, g, before)
     if before is None:
-        if not create and type(g) is ndarray and (g.base is not None or not g.flags.writeable or getrefcount(g) > 5):
+        if not create and type(g) is ndarray and (g.base is not None or not g.flags.writeable or getrefcount(g) > 3):
             g = g.copy()                # a view, or still referenced elsewhere: a leaf owns its gradient
         leaf.grad = g if create else wrap(g)
     elif create:
@@ -306,10 +307,14 @@ def _collect(leaf: Leaf, g: Any, create: bool) -> None:
 
 def _leading_to(order: list[Node], stop: frozenset[Node]) -> list[Node]:
     """The nodes of `order` from which a target can be reached: the only ones worth visiting."""
+    if all([node in stop for node in order if type(node) is Leaf]):
+        return order
     leading = set(stop)
     for node in reversed(order):
-        if any(p in leading for p in node.parents):
-            leading.add(node)
+        for p in node.parents:
+            if p in leading:
+                leading.add(node)
+                break
     return [node for node in order if node in leading]
 
 

@@ -21,6 +21,7 @@ from .versions import tick
 
 _NUMBERS = (float, int)
 _new, _node = Tensor.__new__, Node.__new__
+_SUB = OPS["sub"]
 
 
 def _result(array: Any, op: Op, parents: tuple[Any, ...], saved: tuple[Any, ...], shapes: Any) -> Tensor:
@@ -73,10 +74,23 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
     return hot
 
 
-def _strange(op: Op, a: Tensor, b: Any) -> Any:
+def rsub(a: Tensor, b: Any) -> Tensor:
+    """A number minus a tensor."""
+    x, p = a.array, a.node
+    if type(b) not in _NUMBERS or not mode.plain or x.dtype is not float32:
+        return apply(_SUB, b, a) if type(b) in _NUMBERS else _strange(_SUB, b, a)
+    out = b - x
+    if p is not None:
+        return _result(out, _SUB, (None, p), (), None)
+    t = _new(Tensor)
+    t.array, t.node, t._view = out, None, None
+    return t
+
+
+def _strange(op: Op, a: Any, b: Any) -> Any:
     """The operation with an operand that is neither tensor nor plain number: an array, a NumPy number, or no operand."""
-    if isinstance(b, (ndarray, np.generic, bool)):
-        return apply(op, a, Tensor(b))
+    if all(isinstance(x, (Tensor, ndarray, np.generic, bool)) for x in (a, b)):
+        return apply(op, *[x if isinstance(x, Tensor) else Tensor(x) for x in (a, b)])
     return NotImplemented
 
 

@@ -180,7 +180,7 @@ def _bind() -> None:
     plain: dict[str, Any] = {
         "__eq__": _equal, "__ne__": _unequal, "__neg__": functions.neg, "__abs__": functions.abs,
         "__matmul__": _operator(functions.matmul), "__getitem__": _getitem, "__setitem__": _setitem,
-        "view": functions.reshape, "T": property(_t), "mT": property(_mt), "to": to, "fill_": fill_, "zero_": zero_,
+        "__rsub__": hot.rsub, "view": functions.reshape, "T": property(_t), "mT": property(_mt), "to": to, "fill_": fill_, "zero_": zero_,
         "copy_": copy_, "detach_": detach_, "retain_grad": retain_grad,
     }
     for name, value in plain.items():

@@ -1,6 +1,7 @@
 """Operations that make many elements into one: sums and extremes over dimensions."""
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .core import primitive
@@ -17,7 +18,7 @@ def _spread(F: Any, value: Any, shape: tuple[int, ...], dim: tuple[int, ...] | N
 
 
 def _sum_x(F: Any, g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
-    return F.expand(_spread(F, g, x_shape, dim, keepdim), shape=x_shape)
+    return F.stretch(_spread(F, g, x_shape, dim, keepdim), shape=x_shape)
 
 
 def _extreme_x(F: Any, g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
@@ -37,6 +38,16 @@ def _sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     return x.sum(dims, keepdims=True).reshape(shape)
 
 
+def _stretch(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    """`x` broadcast to `shape`: filled in where that is quick, a view without memory where it would be large."""
+    if math.prod(shape) > 1 << 14:
+        return xp.broadcast_to(x, shape)
+    out = xp.empty(shape, x.dtype)
+    out[...] = x
+    return out
+
+
+primitive("stretch", _stretch, x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
 primitive("sum", lambda xp, x, *, dim, keepdim: xp.add.reduce(x, axis=dim, keepdims=keepdim), label="Σ", x=_sum_x,
           notation={"out": "Σ {x}"})
 primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
