@@ -1,6 +1,7 @@
 """The formulas that fused operations equal, as functions of tensors over primitives."""
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .tensor import Tensor, recorded
@@ -60,3 +61,33 @@ def lstm(x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor,
 
 def _sigmoid(x: Tensor) -> Tensor:
     return (recorded.tanh(x * 0.5) + 1.0) * 0.5
+
+
+def conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: tuple[int, ...], dilation: tuple[int, ...],
+         groups: int) -> Tensor:
+    """x (N, C, *size) with weight (O, C/groups, *kernel): each window of x times each of the O kernels."""
+    kernel, n, out_channels = weight.shape[2:], x.shape[0], weight.shape[0]
+    columns = recorded.unfold(x, kernel=kernel, stride=stride, dilation=dilation)
+    size = columns.shape[2 + len(kernel):]
+    columns = recorded.reshape(columns, shape=(n, groups, x.shape[1] // groups * math.prod(kernel), math.prod(size)))
+    kernels = recorded.reshape(weight, shape=(groups, out_channels // groups, columns.shape[2]))
+    out = recorded.reshape(recorded.matmul(kernels, columns), shape=(n, out_channels, *size))
+    return out if bias is None else out + recorded.reshape(bias, shape=(-1, *(1 for _ in kernel)))
+
+
+def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: tuple[int, ...],
+                   dilation: tuple[int, ...], groups: int, padding: tuple[int, ...],
+                   output_padding: tuple[int, ...]) -> Tensor:
+    """Every element of x (N, C, *size) puts down a kernel of weight (C, O/groups, *kernel), times itself."""
+    kernel, size, n, per_group = weight.shape[2:], x.shape[2:], x.shape[0], weight.shape[1]
+    k = math.prod(kernel)
+    rows = recorded.reshape(x, shape=(n, groups, x.shape[1] // groups, math.prod(size)))
+    kernels = recorded.reshape(weight, shape=(groups, x.shape[1] // groups, per_group * k))
+    columns = recorded.matmul(recorded.permute(kernels, dims=(0, 2, 1)), rows)
+    columns = recorded.reshape(columns, shape=(n, groups * per_group, *kernel, *size))
+    full = tuple((m - 1) * s + d * (j - 1) + 1 for m, s, d, j in zip(size, stride, dilation, kernel, strict=True))
+    out = recorded.fold(columns, size=full, stride=stride, dilation=dilation)
+    if any(padding) or any(output_padding):
+        widths = tuple((-p, o - p) for p, o in zip(padding, output_padding, strict=True))
+        out = recorded.pad(out, widths=((0, 0), (0, 0), *widths), value=0.0)
+    return out if bias is None else out + recorded.reshape(bias, shape=(-1, *(1 for _ in kernel)))

@@ -7,8 +7,26 @@ from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..functions import dims, relu, tanh
 from ..ops import OPS
 from ..tensor import Tensor, apply, describe
+from .sliding import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
+    max_pool1d,
+    max_pool2d,
+    pad,
+    unfold,
+)
 
-__all__ = ["cross_entropy", "linear", "log_softmax", "mse_loss", "relu", "softmax", "tanh"]
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d",
+    "conv_transpose1d", "conv_transpose2d", "cross_entropy", "linear", "log_softmax", "max_pool1d",
+    "max_pool2d", "mse_loss", "pad", "relu", "softmax", "tanh", "unfold",
+]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -1,5 +1,5 @@
 """The table of operations: one family a file."""
-from . import elementwise, fused, product, recurrent, reduce, shape  # noqa: F401
+from . import conv, elementwise, fused, product, recurrent, reduce, shape
 from .core import OPS, Arrays, Op, arrays, primitive
 
 __all__ = ["OPS", "Arrays", "Op", "arrays", "primitive"]
