@@ -61,10 +61,10 @@ test: $(VENV)/.dev
 	@$(CLEAN_ENV) $(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.dev
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/mypy
 
 format: $(VENV)/.dev
-	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
 
 clean:
 	rm -rf $(VENV) artifacts build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis widgets/node_modules

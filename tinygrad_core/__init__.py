@@ -2,16 +2,30 @@
 
 PyTorch's names and semantics: a program that uses what is here runs after `import tinygrad_core as torch`.
 """
-from . import autograd, methods
+from . import autograd, cuda, errors, methods, nn
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from .device import Generator, manual_seed
-from .dtypes import (double, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
-                     set_default_dtype, short, uint8)
+from .device import Device as device
+from .device import Generator, get_default_device, manual_seed, set_default_device
 from .dtypes import bool_ as bool
+from .dtypes import (
+    double,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    set_default_dtype,
+    short,
+    uint8,
+)
 from .dtypes import float_ as float
 from .dtypes import int_ as int
 from .functions import *  # noqa: F403
-from . import nn
 from .nn.functional import log_softmax, softmax
 from .tensor import Tensor
 

@@ -12,9 +12,9 @@ from . import versions
 from .device import array_module
 from .errors import GradError, Line, ShapeError, at_line, learner_line
 from .node import FREED, Leaf, Node, Output, ancestors
-from .ops import OPS, Arrays, arrays
+from .ops import Arrays, arrays
 from .ops.core import AUX, INPUT, OUT
-from .tensor import Recorded, Tensor, describe, mode, recorded, wrap
+from .tensor import Tensor, describe, mode, recorded, wrap
 
 ndarray = np.ndarray
 
@@ -37,7 +37,7 @@ class _GradMode:
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)() if type(self) is not set_grad_enabled else set_grad_enabled(self.wanted):
+            with set_grad_enabled(self.wanted):
                 return function(*args, **kwargs)
         return wrapped
 
@@ -161,11 +161,11 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     before, mode.grad = mode.grad, create
     try:
         for node, g in zip(roots, seeds):
-            g = (g if isinstance(g, Tensor) else wrap(g)) if create else (g.array if isinstance(g, Tensor) else g)
+            g = _as_kind(g, create)
             node.g = g if node.g is None else node.g + g
             if mode.watch is not None:
                 mode.watch.seeded(node, g)
-        F = recorded if create else arrays(array_module(*(n.g for n in roots)))
+        F: Any = recorded if create else arrays(array_module(*[n.g for n in roots]))
         for node in order if targets is None else _leading_to(order, stop):
             g = node.g
             if g is None:
@@ -188,6 +188,13 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
         mode.grad = before
         for node in order:
             node.g = None
+
+
+def _as_kind(g: Any, tensor: bool) -> Any:
+    """A starting gradient as a tensor or as an array."""
+    if tensor:
+        return g if isinstance(g, Tensor) else wrap(g)
+    return g.array if isinstance(g, Tensor) else g
 
 
 def _hand_on(node: Node, g: Any, F: Any) -> None:
@@ -288,7 +295,7 @@ def _gather(node: Output, g: Any) -> None:
     operation.g[node.index] = g if before is None else before + g
 
 
-def _collect(leaf: Leaf, g: Any, create: bool) -> None:
+def _collect(leaf: Any, g: Any, create: bool) -> None:
     """Add a gradient to a leaf's `.grad`."""
     before = leaf.grad
     if mode.watched:

@@ -58,7 +58,7 @@ class Line:
         self.file, self.number, self.function = file, number, function
 
     @classmethod
-    def at(cls, place: tuple[CodeType, int]) -> "Line":
+    def at(cls, place: tuple[CodeType, int]) -> Line:
         """The line of a place that `here` noted."""
         code, offset = place
         number = next((line for start, stop, line in code.co_lines() if start <= offset < stop and line), 0)

@@ -18,7 +18,7 @@ class Hooks:
         self.kept: Tensor | None = None
         self._next = 0
 
-    def add(self, function: Any) -> "Handle":
+    def add(self, function: Any) -> Handle:
         """Register a function; the handle removes it again."""
         self._next += 1
         self.functions[self._next] = function
@@ -48,7 +48,7 @@ class Handle:
         """Take the hook off; a second call does nothing."""
         self._hooks.pop(self._key, None)
 
-    def __enter__(self) -> "Handle":
+    def __enter__(self) -> Handle:
         return self
 
     def __exit__(self, *_: Any) -> None:

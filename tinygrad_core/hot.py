@@ -88,7 +88,7 @@ def rsub(a: Tensor, b: Any) -> Tensor:
 
 
 def _strange(op: Op, a: Any, b: Any) -> Any:
-    """The operation with an operand that is neither tensor nor plain number: an array, a NumPy number, or no operand."""
+    """The operation with an operand that is no tensor and no plain number: an array, a NumPy number, or a stranger."""
     if all(isinstance(x, (Tensor, ndarray, np.generic, bool)) for x in (a, b)):
         return apply(op, *[x if isinstance(x, Tensor) else Tensor(x) for x in (a, b)])
     return NotImplemented

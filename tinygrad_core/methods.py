@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, functions, hot, versions
+from .device import Device
 from .errors import DTypeError, ShapeError, at_line, learner_line
 from .node import Leaf
 from .ops import OPS
@@ -107,12 +108,21 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
         elif arg is not None:
             dtype = arg
     result = self
-    if device is not None and str(device) != self.device:
-        from .device import move
-        result = move(result, device)
+    if device is not None and Device(device) != self.device:
+        result = apply(OPS["move"], result, device=Device(device), source=self.device)
     if dtype is not None and dtypes.as_dtype(dtype) != self.dtype:
         result = apply(OPS["cast"], result, dtype=dtypes.as_dtype(dtype))
     return functions.clone(result) if copy and result is self else result
+
+
+def cpu(self: Tensor) -> Tensor:
+    """This tensor on the CPU."""
+    return to(self, device="cpu")
+
+
+def cuda(self: Tensor, device: Any = "cuda") -> Tensor:
+    """This tensor on a GPU."""
+    return to(self, device=device if isinstance(device, str) else f"cuda:{device}")
 
 
 def _caster(dtype: np.dtype[Any]) -> Callable[[Tensor], Tensor]:
@@ -180,7 +190,7 @@ def _bind() -> None:
     plain: dict[str, Any] = {
         "__eq__": _equal, "__ne__": _unequal, "__neg__": functions.neg, "__abs__": functions.abs,
         "__matmul__": _operator(functions.matmul), "__getitem__": _getitem, "__setitem__": _setitem,
-        "__rsub__": hot.rsub, "view": functions.reshape, "T": property(_t), "mT": property(_mt), "to": to, "fill_": fill_, "zero_": zero_,
+        "__rsub__": hot.rsub, "view": functions.reshape, "T": property(_t), "mT": property(_mt), "to": to, "cpu": cpu, "cuda": cuda, "fill_": fill_, "zero_": zero_,
         "copy_": copy_, "detach_": detach_, "retain_grad": retain_grad,
     }
     for name, value in plain.items():

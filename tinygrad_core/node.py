@@ -28,7 +28,13 @@ class Node:
 
     __slots__ = ("op", "parents", "saved", "shapes", "seq", "hooks", "g", "where", "__weakref__")
 
-    def __init__(self, op: Op | None, parents: tuple["Node | None", ...], saved: tuple[Any, ...],
+    op: Any
+    hooks: Any
+    where: Any
+    g: Any
+    parents: tuple[Any, ...]
+
+    def __init__(self, op: Op | None, parents: tuple[Node | None, ...], saved: tuple[Any, ...],
                  shapes: tuple[Any, ...] | None = None):
         self.op, self.parents, self.saved, self.shapes = op, parents, saved, shapes
         self.seq = tick()
@@ -39,7 +45,7 @@ class Node:
         return "".join(part.title() for part in self.op.name.split("_")) + "Backward" if self.op else "AccumulateGrad"
 
     @property
-    def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """Where the gradient flows next: (node, index of its output) for each input."""
         return tuple((p.parents[0], p.index) if isinstance(p, Output) else (p, 0) for p in self.parents)
 

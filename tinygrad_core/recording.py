@@ -54,13 +54,13 @@ class Recording:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     @classmethod
-    def from_dict(cls, data: Any) -> "Recording":
+    def from_dict(cls, data: Any) -> Recording:
         """A recording from its data; raises `RecordingError` if it is not one."""
         validate(data)
         return cls(data["events"], data["sources"], data["meta"])
 
     @classmethod
-    def from_json(cls, text: str) -> "Recording":
+    def from_json(cls, text: str) -> Recording:
         """A recording from its JSON text."""
         try:
             data = json.loads(text)
@@ -76,7 +76,7 @@ class Recording:
         os.replace(part, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Recording":
+    def load(cls, path: str | os.PathLike[str]) -> Recording:
         """Read a recording from a file."""
         return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
@@ -120,7 +120,7 @@ def _validate_event(k: int, event: Any, defined: set[int]) -> None:
             raise RecordingError(f"{where} defines node {node!r}: ids are whole numbers, each defined once")
         unknown = [i.get("node") for i in event.get("inputs", []) if i.get("node") not in defined]
         if unknown:
-            raise RecordingError(f"{where} ({event.get('op')}) reads node {unknown[0]!r}, which was not defined before it")
+            raise RecordingError(f"{where} ({event.get('op')}) reads node {unknown[0]!r}, which was not defined before")
         defined.add(node)
     elif node is not None and node not in defined:
         raise RecordingError(f"{where} ({event['type']}) is about node {node!r}, which was not defined before it")

@@ -4,14 +4,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
-from . import device, dtypes, versions
+from . import device as devices
+from . import dtypes, versions
 from .device import array_module
-from .errors import DTypeError, DeviceError, EngineError, GradError, ShapeError, at_line, here, learner_line
+from .errors import DeviceError, DTypeError, EngineError, GradError, ShapeError, at_line, here, learner_line
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
 from .ops.core import ATTR, INPUT, OUT, SHAPE
@@ -79,7 +80,35 @@ class Tensor:
     __array_ufunc__ = None          # so that `ndarray * tensor` asks the tensor
 
     array: Any
-    node: Node | None
+    _name: str | None
+    _view: Any                      # for a view (source, operation, attributes), otherwise None
+    _views: list[Any]               # weak references to the views of this memory
+    node: Any                       # a Node, or None where no gradient is wanted
+
+    if TYPE_CHECKING:               # operators and methods are functions; methods.py binds them to the class
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
 
     def __init__(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
                  name: str | None = None):
@@ -107,10 +136,9 @@ class Tensor:
         return self.array.dtype
 
     @property
-    def device(self) -> str:
+    def device(self) -> devices.Device:
         """Where the numbers lie: "cpu" or "cuda:0"."""
-        device = getattr(self.array, "device", "cpu")
-        return "cpu" if isinstance(device, str) else f"cuda:{device.id}"
+        return devices.device_of(self.array)
 
     @property
     def nbytes(self) -> int:
@@ -157,7 +185,7 @@ class Tensor:
     def requires_grad(self, wanted: bool) -> None:
         self.requires_grad_(wanted)
 
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask, or stop asking, for gradients with respect to this tensor; it must be a leaf."""
         if not requires_grad:
             if self.node is not None and not self.is_leaf:
@@ -186,7 +214,7 @@ class Tensor:
         return node.parents[0] if isinstance(node, Output) else node
 
     @property
-    def grad(self) -> "Tensor | None":
+    def grad(self) -> Tensor | None:
         """The gradient that backward passes have summed up here, or None where none has yet."""
         node = self.node
         if isinstance(node, Leaf):
@@ -195,7 +223,7 @@ class Tensor:
         return kept
 
     @grad.setter
-    def grad(self, grad: "Tensor | None") -> None:
+    def grad(self, grad: Tensor | None) -> None:
         if not isinstance(self.node, Leaf):
             if grad is None:
                 return
@@ -206,7 +234,7 @@ class Tensor:
         self.node.grad = grad
 
     @property
-    def data(self) -> "Tensor":
+    def data(self) -> Tensor:
         """The same memory without its history; writes through it are *not* noticed by backward passes."""
         return wrap(self.array)
 
@@ -214,7 +242,7 @@ class Tensor:
     def data(self, value: Any) -> None:
         self.array = value.array if isinstance(value, Tensor) else unboxed(as_array(value, self.dtype, None))
 
-    def detach(self) -> "Tensor":
+    def detach(self) -> Tensor:
         """The same memory as a tensor of its own that gradients do not pass."""
         return wrap(self.array)
 
@@ -254,7 +282,9 @@ class Tensor:
         if self.node is not None:
             raise GradError("numpy() on a tensor that requires gradients would lose its history: write "
                             f"t.detach().numpy().{at_line(learner_line())}")
-        return np.asarray(self.array if isinstance(self.array, (ndarray, np.generic)) else self.array.get())
+        if self.device.type != "cpu":
+            raise DeviceError(f"NumPy cannot see the GPU's memory: write t.cpu().numpy().{at_line(learner_line())}")
+        return np.asarray(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.numpy(), dtype=dtype)
@@ -281,7 +311,7 @@ class Tensor:
             raise ShapeError("a tensor without dims has no length")
         return self.array.shape[0]
 
-    def __iter__(self) -> Iterator["Tensor"]:
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
@@ -291,7 +321,7 @@ class Tensor:
         return id(self)
 
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(self.detach().numpy()), separator=", ", prefix="tensor(", precision=4,
+        body = np.array2string(np.asarray(devices.place(self.array, "cpu")), separator=", ", prefix="tensor(", precision=4,
                                floatmode="maxprec", threshold=1000)
         notes = ""
         if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
@@ -307,7 +337,7 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise GradError("only leaves can be deep-copied: the copy of a computed tensor would lose its history. "
                             "Use t.detach().clone().")
@@ -354,13 +384,10 @@ def as_array(data: Any, dtype: Any, device: Any) -> Any:
     if not hasattr(data, "dtype"):
         data, inferred = _from_python(data)
         dtype = dtype or inferred
-    if device is not None and str(device) != "cpu":
-        from .device import to_device
-        return to_device(data, dtype, device)
-    xp = array_module(data)
-    array = xp.array(data, dtype=dtype)
+    array = array_module(data).array(data, dtype=dtype)
     dtypes.as_dtype(array.dtype)
-    return array
+    target = devices.get_default_device() if device is None and array_module(data) is np else device
+    return array if target is None or target is devices.CPU else devices.place(array, target)
 
 
 def _from_python(data: Any) -> tuple[np.ndarray, np.dtype[Any]]:
@@ -436,7 +463,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         if cast is not None:
             return apply(op, *cast, **attrs)
     try:
-        out = op.forward(np if device.cupy is None else device.array_module(*values), *values, **attrs)
+        out = op.forward(np if devices.cupy is None else array_module(*values), *values, **attrs)
     except EngineError:
         raise
     except Exception as error:
@@ -583,7 +610,8 @@ def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
     pairs = list(zip(reversed(x), reversed(y), strict=False))
     for k, (a, b) in enumerate(pairs):
         if a != b and 1 not in (a, b):
-            return f"aligned at the right, dim -{k + 1} is {a} in one and {b} in the other; they must be equal, or one 1"
+            return (f"aligned at the right, dim -{k + 1} is {a} in one and {b} in the other; "
+                    "they must be equal, or one 1")
     return "their dtypes or values do not fit it"
 
 
@@ -636,7 +664,7 @@ def _root(t: Tensor) -> Tensor:
 
 def _chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
     """The view operations that lead from the root to `t`."""
-    steps = []
+    steps: list[tuple[Op, dict[str, Any]]] = []
     while (view := t._view) is not None:
         t, op, attrs = view
         steps.append((op, attrs))
@@ -669,8 +697,8 @@ def _remember_view(base: Tensor, view: Tensor) -> None:
 
 def _refresh_views(root: Tensor) -> None:
     """After a write: every living view's history starts from its base's new one."""
-    for ref in getattr(root, "_views", ()):
-        view = ref()
+    for weak in getattr(root, "_views", ()):
+        view = weak()
         if view is not None and view.node is not None:
             base, op, attrs = view._view
             parent = base.node

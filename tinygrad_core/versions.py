@@ -26,8 +26,8 @@ class Write:
     __slots__ = ("count", "seq", "line", "keeper")
 
     def __init__(self, keeper: Any):
-        self.count, self.seq, self.line, self.keeper = 0, 0, None, keeper
-        self.line: Line | None
+        self.count, self.seq, self.keeper = 0, 0, keeper
+        self.line: Line | None = None
 
 
 _writes: dict[int, Write] = {}
@@ -55,7 +55,7 @@ def wrote(array: Any) -> Write | None:
             # saved the old scalar cares, and it would hold a reference of its own.
             if sys.getrefcount(array) <= 3:
                 return None
-            keeper = array
+            keeper: Any = array
             _purge()
         else:
             keeper = weakref.ref(array, lambda _: _writes.pop(key, None))

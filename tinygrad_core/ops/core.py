@@ -49,7 +49,8 @@ class Op:
             wanted = [[self.locate(p) for p in parameters(self.backward, 3)]] * max(1, len(self.inputs))
             if self.formula is not None:
                 names = code_names(self.forward)
-                wanted = [w + [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in names] for w in wanted]
+                again = [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in names]
+                wanted = [w + again for w in wanted]
         for i, places in enumerate(wanted):
             for place in places:
                 readers[place] = readers.get(place, 0) | (-1 if self.backward or self.variadic else 1 << i)
@@ -64,7 +65,8 @@ class Op:
         self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
         if self.backward is not None:
             picks = [index[self.locate(p)] for p in parameters(self.backward, 3)]
-            self.pulls = (lambda xp, g, needs, saved: self.backward(xp, g, needs, *[saved[k] for k in picks]),)
+            fused = self.backward
+            self.pulls = (lambda xp, g, needs, saved: fused(xp, g, needs, *[saved[k] for k in picks]),)
 
     def locate(self, parameter: str) -> tuple[int, Any]:
         """What a rule's parameter stands for: (kind, which one)."""

@@ -1,15 +1,15 @@
 """Operations that work on each element by itself, and the shape-stretching arithmetic between two tensors."""
 from __future__ import annotations
 
-from numbers import Number
 from typing import Any
 
+from ..device import place
 from .core import primitive
 
 
 def _pow_x(F: Any, g: Any, x: Any, y: Any) -> Any:
     """d(x**y)/dx = y x**(y-1), and 0 where y = 0 even at x = 0."""
-    if isinstance(y, Number):
+    if isinstance(y, (int, float)):
         return g * (x ** (y - 1) * y) if y != 0 else g * 0
     return g * F.where(y == 0, 0.0, y * x ** F.where(y == 0, 1.0, y - 1))
 
@@ -60,6 +60,9 @@ primitive("where", lambda xp, condition, x, y: xp.where(condition, x, y), broadc
 primitive("cast", lambda xp, x, *, dtype: x.astype(dtype), x=lambda F, g, x: F.cast(g, dtype=x.dtype))
 primitive("clone", lambda xp, x: x.copy(), x=lambda F, g: g)
 primitive("alias", lambda xp, x: x, view=True, x=lambda F, g: g)
+
+primitive("move", lambda xp, x, *, device, source: place(x, device),
+          x=lambda F, g, device, source: F.move(g, device=source, source=device))
 
 # ---- comparisons and logic: no gradient
 for _name, _label, _forward in (

@@ -27,7 +27,8 @@ def _matmul_y(F: Any, g: Any, x: Any, y_shape: Any) -> Any:
     if x.ndim == 1:
         if len(y_shape) == 1:
             return g * x
-        return F.sum_to(F.reshape(x, shape=(-1, 1)) * F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1])), shape=y_shape)
+        rows = F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
+        return F.sum_to(F.reshape(x, shape=(-1, 1)) * rows, shape=y_shape)
     if len(y_shape) == 1:
         return F.sum_to(F.reshape(g, shape=(*g.shape, 1)) * x, shape=y_shape)
     return F.sum_to(F.matmul(_swap(F, x), g), shape=y_shape)

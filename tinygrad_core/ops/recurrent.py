@@ -82,5 +82,4 @@ def _lstm_backward(xp: Any, g: Any, needs: Any, x: Any, weight_ih: Any, weight_h
 
 
 primitive("lstm", _lstm, aux=("gates", "hs", "cs", "tanh_c"), backward=_lstm_backward, formula=_formula("lstm"),
-          several=True, notation={"out": "lstm({x})", **{n: "back through time of {g}" for n in (
-              "x", "h", "c", "weight_ih", "weight_hh", "bias")}})
+          several=True, notation={"out": "lstm({x})", **dict.fromkeys(("x", "h", "c", "weight_ih", "weight_hh", "bias"), "back through time of {g}")})
