@@ -43,8 +43,8 @@ def after(shell: Any) -> Callable[[str, str], None]:
             tried = progress.attempts()
         open_ = [id for id in line.split() if not tried.get(id, {}).get("solved")]
         if open_:
-            names = " and ".join(f"“{exercise(id).title}”" for id in open_)
-            display(Card("open", "Not yet").say(f"This cell waits until you have solved {names}."))
+            names = ", ".join(f"“{exercise(id).title}”" for id in open_)
+            display(Card("open", "Not yet").say(f"This cell waits for what is unsolved: {names}."))
             return
         shell.run_cell(cell, store_history=False)
 

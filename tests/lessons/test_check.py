@@ -40,9 +40,7 @@ def test_the_hint_comes_with_the_second_attempt_and_not_before():
 
 def test_the_same_answer_again_is_no_second_attempt():
     check("nudge", wrong("nudge", "one_sided"))
-    again = answer(
-        "nudge", "def nudge(f, x, h=1e-5):\n    # once more\n    return (f(x + h) - f(x)) / h"
-    )
+    again = answer("nudge", "def nudge(f, x, h=1e-5):\n    # once more\n    return (f(x + h) - f(x)) / h")
     said = repr(check("nudge", again))
     assert "attempt 1" in said and "Hint:" not in said
 
@@ -93,9 +91,7 @@ def test_an_error_shows_the_learners_own_lines_and_no_others():
 
 
 def test_an_endless_loop_is_named_with_its_line_and_everything_lives_on():
-    said = repr(
-        check("backward", answer("backward", "def backward(n, g=1.0):\n    while True: pass"))
-    )
+    said = repr(check("backward", answer("backward", "def backward(n, g=1.0):\n    while True: pass")))
     assert "did not come to its end" in said and "line 2: while True: pass" in said
     assert check("backward", exercise("backward").reference()).kind == "passed"
 
@@ -137,9 +133,7 @@ def test_what_the_learner_writes_is_never_markup():
 
 
 def test_returning_nothing_is_named():
-    said = repr(
-        check("nudge", answer("nudge", "def nudge(f, x, h=1e-5):\n    (f(x + h) - f(x)) / h"))
-    )
+    said = repr(check("nudge", answer("nudge", "def nudge(f, x, h=1e-5):\n    (f(x + h) - f(x)) / h")))
     assert "returned nothing" in said
 
 
@@ -193,13 +187,9 @@ def test_a_folder_that_cannot_be_written_costs_no_feedback(folder):
 
 def test_the_fingerprint_sees_what_an_answer_does_and_not_how_it_looks():
     one = answer("nudge", "def nudge(f, x):\n    return f(x)")
-    assert fingerprint(one) == fingerprint(
-        answer("nudge", "def nudge(f, x):\n\n  return f(x)  # !")
-    )
+    assert fingerprint(one) == fingerprint(answer("nudge", "def nudge(f, x):\n\n  return f(x)  # !"))
     assert fingerprint(one) != fingerprint(answer("nudge", "def nudge(f, x):\n    return f(x) + 1"))
-    assert fingerprint(one) != fingerprint(
-        answer("nudge", "def nudge(f, x, h=1):\n    return f(x)")
-    )
+    assert fingerprint(one) != fingerprint(answer("nudge", "def nudge(f, x, h=1):\n    return f(x)"))
 
 
 def test_the_recursion_limit_and_the_streams_are_as_before():

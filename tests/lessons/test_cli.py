@@ -17,9 +17,7 @@ TGC = [sys.executable, "-c", "from lessons.cli import app; app()"]
 
 
 def tgc(*arguments, **options):
-    return subprocess.run(
-        [*TGC, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
-    )
+    return subprocess.run([*TGC, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options)
 
 
 def test_exercise_test_proves_all_of_them():
@@ -94,7 +92,7 @@ def test_lab_opens_jupyterlab_with_our_settings_and_ends_on_ctrl_c(tmp_path):
             base, page, token = address(log, lab)
             assert page.endswith("/lab/tree/01-numbers-that-remember.ipynb")
             settings = get(base, "lab/api/settings", token)["settings"]
-            merged = {one["id"]: one["schema"]["properties"] for one in settings if "schema" in one}
+            merged = {one["id"]: one["schema"].get("properties") for one in settings if "schema" in one}
             news = merged["@jupyterlab/apputils-extension:notification"]
             assert news["fetchNews"]["default"] == "false"
             widgets = merged["@jupyter-widgets/jupyterlab-manager:plugin"]
@@ -116,9 +114,7 @@ def test_lab_opens_jupyterlab_with_our_settings_and_ends_on_ctrl_c(tmp_path):
 def address(log, lab):
     """Waits until the server says where it is."""
     for _ in range(600):
-        found = re.search(
-            r"(http://(?:localhost|127\.0\.0\.1):\d+/)(\S*)\?token=(\w+)", log.read_text()
-        )
+        found = re.search(r"(http://(?:localhost|127\.0\.0\.1):\d+/)(\S*)\?token=(\w+)", log.read_text())
         if found:
             return found[1], found[1] + found[2], found[3]
         assert lab.poll() is None, log.read_text()

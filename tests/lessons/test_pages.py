@@ -9,6 +9,7 @@ from nbclient import NotebookClient
 from lessons.catalog import lessons
 from lessons.folder import update
 from lessons.grader.progress import FILE, Progress
+from lessons.look import render
 from lessons.notebook import notebook
 
 LESSONS = lessons()
@@ -82,6 +83,13 @@ def test_every_question_is_asked_once_and_every_one_asked_exists(lesson):
     assert asked == list(lesson.questions())
 
 
+def test_what_is_said_afterwards_is_one_paragraph(lesson):
+    """ "2. Because ..." would be a list, numbered by chance."""
+    for question in lesson.questions().values():
+        assert render(question.after).startswith("<p>"), question.id
+        assert render(question.after).count("<p>") == 1, question.id
+
+
 def test_the_page_runs_as_it_is_without_an_error(unsolved):
     _, pages = unsolved
     assert [errors(page) for page in pages] == [[], []]
@@ -117,9 +125,7 @@ def test_the_page_runs_solved(lesson, solved):
     said = [words(cell) for cell in page.cells if cell.source.startswith("check(")]
     assert all("solved" in one for one in said)
     with Progress(folder / FILE) as store:
-        assert {id for id, did in store.attempts().items() if did["solved"]} == set(
-            lesson.exercises()
-        )
+        assert {id for id, did in store.attempts().items() if did["solved"]} == set(lesson.exercises())
 
 
 def test_an_answered_prediction_shows_what_was_printed(lesson, solved):
@@ -175,9 +181,9 @@ def test_lesson_1_one_run_gives_the_slopes_that_201_runs_gave(first):
 
 
 def test_lesson_1_the_learners_numbers_learn(first):
-    said = printed(first, "%%after nudge value backward")
-    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", said)]
+    checked, learned = (words(cell) for cell in first.cells if cell.source.startswith("%%after nudge value backward"))
+    walked, nudged = re.search(r"of w: (\S+) by walking, (\S+) by nudging", checked).groups()
+    assert walked == nudged
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", learned)]
     assert losses[0] > 0.6 and losses[-1] < 1e-3
     assert losses == sorted(losses, reverse=True)
-    walked, nudged = re.search(r"of w: (\S+) by walking, (\S+) by nudging", said).groups()
-    assert walked == nudged

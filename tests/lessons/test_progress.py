@@ -16,9 +16,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
 
 def script(source, *arguments):
     code = textwrap.dedent(source)
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
 
 
 def intact(path):

@@ -7,9 +7,7 @@ from lessons.grader.shrink import shrink, size, smaller
 
 DATA = st.recursive(
     st.floats(allow_nan=False) | st.integers(-1000, 1000) | st.text(max_size=3) | st.none(),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
     max_leaves=12,
 )
 
