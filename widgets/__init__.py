@@ -1,0 +1,5 @@
+"""What a learner looks at: pictures that step through a recording. Knows recordings, never the engine's insides."""
+
+from .stepper import GraphStepper
+
+__all__ = ["GraphStepper"]

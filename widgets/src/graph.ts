@@ -1,0 +1,545 @@
+// The picture: laid out once, revealed and lit by classes, never rebuilt while stepping.
+import { h, s, setAttr, setText } from "./dom";
+import type { Item, Link, Visible } from "./fold";
+import { brief, isScalar, num } from "./format";
+import { icon } from "./icons";
+import { nodeLabel } from "./inspector";
+import { curve, fit, type Layout, type Size } from "./layout";
+import { nameOf, type Names } from "./notation";
+import type { State } from "./state";
+import { touched, type Step } from "./steps";
+import type { Accumulate, Define, Event, Value } from "./types";
+
+const HEIGHT = 46;
+const PAD = 30;
+const READABLE = 0.72;
+const COMFORTABLE = 0.9;
+const MANY = 60;
+const CHAR = 7.5;
+const LONGEST = 12;
+
+const clip = (text: string, most = LONGEST + 4): string =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text;
+
+/** The outline of each kind of node: kinds differ in shape, not only in colour. */
+export function shape(kind: string, w: number, tall: number): string {
+  const [x, y] = [w / 2, tall / 2];
+  const rounded = (r: number): string =>
+    `M${-x + r} ${-y}H${x - r}A${r} ${r} 0 0 1 ${x} ${-y + r}V${y - r}A${r} ${r} 0 0 1 ${x - r} ${y}` +
+    `H${-x + r}A${r} ${r} 0 0 1 ${-x} ${y - r}V${-y + r}A${r} ${r} 0 0 1 ${-x + r} ${-y}Z`;
+  const cut = Math.min(11, tall / 3);
+  switch (kind) {
+    case "leaf":
+      return rounded(y);
+    case "parameter":
+      return `M${-x} 0L${-x + cut} ${-y}H${x - cut}L${x} 0L${x - cut} ${y}H${-x + cut}Z`;
+    case "constant":
+      return rounded(0.1);
+    case "placeholder":
+      return `M${-x + cut} ${-y}H${x}L${x - cut} ${y}H${-x}Z`;
+    default:
+      return rounded(Math.min(9, tall / 5));
+  }
+}
+
+/** The longest text each node will ever hold, so that boxes never change their size. */
+export function extents(events: readonly Event[]): Map<number, number> {
+  const longest = new Map<number, number>();
+  for (const e of events)
+    if (e.type === "execute" || e.type === "feed" || e.type === "update")
+      longest.set(e.node, Math.max(longest.get(e.node) ?? 0, brief(e.value).length));
+  return longest;
+}
+
+const symbolOf = (d: Define): string => clip(d.label || d.op, LONGEST);
+const symbolWidth = (symbol: string): number => (symbol.length <= 2 ? 34 : symbol.length * CHAR + 16);
+
+/** The name a node's box shows: an operation without one shows only its symbol and value. */
+function caption(d: Define, names: Names): string {
+  const name = nameOf(names, d.node);
+  if (d.kind !== "operation") return clip(d.kind === "constant" && !d.name ? "" : name.text);
+  return d.name || name.invented ? clip(name.text) : "";
+}
+
+export function sizesOf(
+  v: Visible,
+  defines: ReadonlyMap<number, Define>,
+  names: Names,
+  longest: ReadonlyMap<number, number>,
+): Map<string, Size> {
+  return new Map(
+    v.items.map((item) => {
+      if (item.node === null) {
+        const text = Math.max(clip(item.module).length, 8);
+        return [item.key, [text * CHAR + 56, HEIGHT + 6] as const];
+      }
+      const d = defines.get(item.node)!;
+      const chars = Math.max(caption(d, names).length, longest.get(item.node) ?? 1);
+      const inner = chars * CHAR + 18;
+      const w =
+        d.kind === "operation" ? symbolWidth(symbolOf(d)) + Math.max(inner, 38) : Math.max(inner + 14, 62);
+      return [item.key, [Math.ceil(w), HEIGHT] as const];
+    }),
+  );
+}
+
+export interface View {
+  readonly state: State;
+  readonly step: Step | null;
+  readonly selected: number | null;
+  /** What predict mode asks for and therefore hides. */
+  readonly hole: { readonly node: number; readonly edge: number | null } | null;
+  /** What the node had gathered before this step, to spell out sums. */
+  readonly before: State;
+}
+
+interface Parts {
+  readonly item: Item;
+  readonly g: SVGGElement;
+  readonly body: SVGGElement;
+  readonly value: SVGTextElement;
+  tag?: { g: SVGGElement; rect: SVGRectElement; text: SVGTextElement };
+  badge?: SVGGElement;
+  cls: string;
+}
+
+interface Wiring {
+  readonly link: Link;
+  readonly g: SVGGElement;
+  sent?: { rect: SVGRectElement; text: SVGTextElement };
+  cls: string;
+}
+
+export interface Picture {
+  readonly el: HTMLElement;
+  readonly svg: SVGSVGElement;
+  show(v: Visible, layout: Layout, defines: ReadonlyMap<number, Define>, names: Names, open: readonly string[]): void;
+  update(view: View): void;
+  stage(): Size;
+  frame(): void;
+  whole(): { readonly width: number; readonly height: number; readonly pad: number };
+}
+
+export interface Hands {
+  pick(node: number): void;
+  unfold(module: string): void;
+  fold(module: string): void;
+}
+
+export function picture(hands: Hands): Picture {
+  const frames = s("g", { class: "tgs-frames" });
+  const wires = s("g", { class: "tgs-wires" });
+  const cards = s("g", { class: "tgs-cards" });
+  const camera = s("g", { class: "tgs-camera" }, frames, wires, cards);
+  const svg = s("svg", { class: "tgs-graph", role: "group", "aria-label": "Computation graph" }, camera);
+  const empty = h("p", { class: "tgs-empty" });
+  const button = (label: string, name: Parameters<typeof icon>[0], act: () => void): HTMLElement => {
+    const b = h("button", { type: "button", class: "tgs-quiet", "aria-label": label, title: label }, icon(name));
+    b.addEventListener("click", act);
+    return b;
+  };
+  const el = h(
+    "div",
+    { class: "tgs-stage" },
+    svg,
+    empty,
+    h(
+      "div",
+      { class: "tgs-zoom" },
+      button("Zoom in", "plus", () => zoom(1.25)),
+      button("Zoom out", "minus", () => zoom(0.8)),
+      button("Show the whole graph", "whole", () => {
+        manual = wholeView();
+        frame();
+      }),
+    ),
+  );
+
+  let parts = new Map<string, Parts>();
+  let wiring: Wiring[] = [];
+  let shownFrames: { g: SVGGElement; path: string; members: number[] }[] = [];
+  let visible: Visible = { items: [], links: [], itemOf: new Map() };
+  let layout: Layout | null = null;
+  let defines: ReadonlyMap<number, Define> = new Map();
+  let names: Names = new Map();
+  let consumer = new Map<number, number>();
+  let view: View | null = null;
+  /** Where the reader moved the picture to; null while it looks after itself. */
+  let manual: { x: number; y: number; k: number } | null = null;
+
+  const stage = (): Size => [el.clientWidth || 600, el.clientHeight || 360];
+
+  function wholeView(): { x: number; y: number; k: number } {
+    const [w, tall] = stage();
+    const k = fit(layout!, w - 2 * PAD, tall - 2 * PAD);
+    return { k, x: (w - layout!.width * k) / 2, y: (tall - layout!.height * k) / 2 };
+  }
+
+  const lit = (): string[] => {
+    if (!view?.step) return [];
+    const nodes = touched(view.step);
+    for (const e of view.step.events) if (e.type === "backward") nodes.push(...e.sends.map((x) => x.node));
+    return [...new Set(nodes.map((n) => visible.itemOf.get(n)?.key).filter((k) => k !== undefined))];
+  };
+
+  /** Fits the graph where that stays readable; else keeps what the step is about in view. */
+  function frame(): void {
+    if (!layout) return;
+    const [w, tall] = stage();
+    let at = wholeView();
+    if (manual) at = manual;
+    else if (at.k < READABLE) {
+      const k = COMFORTABLE;
+      const boxes = lit().map((key) => layout!.boxes.get(key)!);
+      const mid = (v: number[]): number => (Math.min(...v) + Math.max(...v)) / 2;
+      const cx = boxes.length ? mid(boxes.map((b) => b.x)) : w / 2 / k - PAD;
+      const cy = boxes.length ? mid(boxes.map((b) => b.y)) : layout.height / 2;
+      const clamp = (centre: number, size: number, room: number): number =>
+        size * k + 2 * PAD <= room
+          ? (room - size * k) / 2
+          : Math.min(PAD, Math.max(room - size * k - PAD, room / 2 - centre * k));
+      at = { k, x: clamp(cx, layout.width, w), y: clamp(cy, layout.height, tall) };
+    }
+    camera.style.transform = `translate(${at.x.toFixed(1)}px,${at.y.toFixed(1)}px) scale(${at.k.toFixed(4)})`;
+    svg.classList.toggle("is-far", at.k < 0.38);
+    current = at;
+  }
+  let current = { x: 0, y: 0, k: 1 };
+
+  function zoom(by: number, x = stage()[0] / 2, y = stage()[1] / 2): void {
+    const k = Math.min(2.5, Math.max(0.03, current.k * by));
+    const f = k / current.k;
+    manual = { k, x: x - (x - current.x) * f, y: y - (y - current.y) * f };
+    frame();
+  }
+
+  svg.addEventListener(
+    "wheel",
+    (event) => {
+      // A plain wheel scrolls the notebook, as everywhere.
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const box = svg.getBoundingClientRect();
+      zoom(Math.exp(-event.deltaY * 0.004), event.clientX - box.left, event.clientY - box.top);
+    },
+    { passive: false },
+  );
+  let drag: { x: number; y: number; moved: boolean } | null = null;
+  svg.addEventListener("pointerdown", (event) => {
+    if (event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false };
+  });
+  svg.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
+    if (!drag.moved && Math.hypot(dx, dy) < 4) return;
+    if (!drag.moved) {
+      svg.setPointerCapture(event.pointerId);
+      svg.classList.add("is-dragging");
+    }
+    manual = { ...current, x: current.x + dx, y: current.y + dy };
+    drag = { x: event.clientX, y: event.clientY, moved: true };
+    frame();
+  });
+  const drop = (): void => {
+    svg.classList.remove("is-dragging");
+    // The click that ends a drag must not open a node.
+    if (drag?.moved) svg.addEventListener("click", (e) => e.stopPropagation(), { capture: true, once: true });
+    drag = null;
+  };
+  svg.addEventListener("pointerup", drop);
+  svg.addEventListener("pointercancel", drop);
+
+  const activate = (target: EventTarget | null): boolean => {
+    const g = target instanceof Element ? target.closest<SVGGElement>("[data-key]") : null;
+    const key = g?.getAttribute("data-key");
+    if (!key) return false;
+    if (key.startsWith("m:")) hands.unfold(key.slice(2));
+    else if (key.startsWith("f:")) hands.fold(key.slice(2));
+    else hands.pick(Number(key.slice(1)));
+    return true;
+  };
+  svg.addEventListener("click", (event) => activate(event.target));
+  svg.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && activate(event.target)) event.preventDefault();
+  });
+
+  function card(item: Item): Parts {
+    const box = layout!.boxes.get(item.key)!;
+    const define = item.node === null ? null : defines.get(item.node)!;
+    const kind = define?.kind ?? "module";
+    const outline = shape(kind, box.w, box.h);
+    const body = s("g", { class: "tgs-body" });
+    const value = s("text", { class: "tgs-v" });
+    if (define?.kind === "operation") {
+      const symbol = symbolOf(define);
+      const zone = symbolWidth(symbol);
+      const left = -box.w / 2;
+      const name = caption(define, names);
+      const mid = left + zone + (box.w - zone) / 2;
+      body.append(
+        s("path", { class: "tgs-halo", d: outline }),
+        s("path", { class: "tgs-shape", d: outline }),
+        s("path", { class: "tgs-rule", d: `M${left + zone} ${-box.h / 2 + 7}v${box.h - 14}` }),
+        s("text", { class: `tgs-symbol${symbol.length > 2 ? " is-word" : ""}`, x: left + zone / 2 + 1, y: 0 }, symbol),
+      );
+      if (name) body.append(s("text", { class: "tgs-name", x: mid, y: -9 }, name));
+      value.setAttribute("x", String(mid));
+      value.setAttribute("y", name ? "11" : "0");
+    } else if (define) {
+      const name = caption(define, names);
+      body.append(s("path", { class: "tgs-halo", d: outline }), s("path", { class: "tgs-shape", d: outline }));
+      if (name) body.append(s("text", { class: "tgs-name", y: -9 }, name));
+      value.setAttribute("y", name ? "11" : "0");
+    } else {
+      const left = -box.w / 2;
+      const mid = left + 34 + (box.w - 34) / 2;
+      body.append(
+        s("path", { class: "tgs-halo", d: outline }),
+        s("path", { class: "tgs-under", d: outline, transform: "translate(4 4)" }),
+        s("path", { class: "tgs-shape", d: outline }),
+        s("path", { class: "tgs-plus", d: `M${left + 14} -6.5h13v13h-13zM${left + 17} 0h7M${left + 20.5} -3.5v7` }),
+        s("text", { class: "tgs-name", x: mid, y: -9 }, clip(item.module)),
+      );
+      value.setAttribute("x", String(mid));
+      value.setAttribute("y", "11");
+    }
+    body.append(value);
+    const g = s(
+      "g",
+      {
+        "data-key": item.key,
+        "data-node": item.node,
+        "data-module": item.node === null ? item.module : null,
+        transform: `translate(${box.x.toFixed(1)} ${box.y.toFixed(1)})`,
+        role: "button",
+      },
+      body,
+    );
+    return { item, g, body, value, cls: "" };
+  }
+
+  function wire(link: Link): Wiring {
+    const { points } = layout!.wires.get(link.key)!;
+    const lr = layout!.direction === "LR";
+    const [x, y] = points.at(-1)!;
+    const d = curve(points, layout!.direction);
+    const head = lr ? `M${x} ${y}l-7 -3.6v7.2z` : `M${x} ${y}l-3.6 -7h7.2z`;
+    const g = s("g", { "data-edge": link.edges.join(" ") }, s("path", { class: "tgs-wire", d }), s("path", { class: "tgs-head", d: head }));
+    return { link, g, cls: "" };
+  }
+
+  /** The gradient's own line, made the first time it is needed. */
+  function sentOf(w: Wiring): { rect: SVGRectElement; text: SVGTextElement } {
+    if (w.sent) return w.sent;
+    const { points, label } = layout!.wires.get(w.link.key)!;
+    const lr = layout!.direction === "LR";
+    const [x, y] = points[0]!;
+    const d = curve(points, layout!.direction);
+    const head = lr ? `M${x + 1} ${y}l9 -4.5v9z` : `M${x} ${y + 1}l-4.5 9h9z`;
+    const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
+    const text = s("text", { class: "tgs-g" });
+    w.g.append(
+      s("path", { class: "tgs-flow", d, pathLength: 1 }),
+      s("path", { class: "tgs-backhead", d: head }),
+      s("g", { class: "tgs-sent", transform: `translate(${label[0].toFixed(1)} ${label[1].toFixed(1)})` }, rect, text),
+    );
+    w.sent = { rect, text };
+    return w.sent;
+  }
+
+  function tagOf(p: Parts): NonNullable<Parts["tag"]> {
+    if (p.tag) return p.tag;
+    const box = layout!.boxes.get(p.item.key)!;
+    // Out of the way of the lines: they leave sideways, or downwards.
+    const below = layout!.direction === "LR";
+    const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
+    const text = s("text", { class: "tgs-g" });
+    const g = s("g", { class: "tgs-tag", transform: below ? `translate(0 ${box.h / 2 + 8})` : `translate(${box.w / 2 + 8} ${box.h / 2 - 2})` }, rect, text);
+    p.body.append(g);
+    p.tag = { g, rect, text };
+    return p.tag;
+  }
+
+  function badge(p: Parts): void {
+    if (p.badge) return;
+    const box = layout!.boxes.get(p.item.key)!;
+    p.badge = s(
+      "g",
+      { class: "tgs-badge", transform: `translate(${box.w / 2 - 20} ${-box.h / 2 - 6})` },
+      s("path", { d: "M0 0h10v14l-5 -4l-5 4z" }),
+    );
+    p.body.append(p.badge);
+  }
+
+  function pill(rect: SVGRectElement, text: SVGTextElement, words: string): void {
+    if (text.textContent === words) return;
+    const w = Math.max(22, words.length * 6.6 + 12);
+    text.textContent = words;
+    rect.setAttribute("width", String(w));
+    rect.setAttribute("x", String(-w / 2));
+  }
+
+  function sumOf(step: Step | null, node: number, before: State): string | null {
+    if (step?.kind !== "meet" && step?.kind !== "store") return null;
+    const e = step.events.find((x): x is Accumulate => x.type === "accumulate" && x.node === node);
+    const was = step.kind === "meet" ? before.nodes.get(node)?.arriving : e?.before;
+    if (!e || !isScalar(was) || !isScalar(e.added) || !isScalar(e.value)) return null;
+    const b = num(e.added.data, 3);
+    return `${num(was.data, 3)} + ${b.startsWith("−") ? `(${b})` : b} = ${num(e.value.data, 3)}`;
+  }
+
+  function updateCard(p: Parts, v: View, now: ReadonlySet<number>, near: ReadonlySet<string> | null): void {
+    const { item } = p;
+    const known = item.members.filter((n) => v.state.nodes.has(n));
+    const last = known.at(-1);
+    const node = last === undefined ? undefined : v.state.nodes.get(last)!;
+    const kind = item.node === null ? "module" : defines.get(item.node)!.kind;
+    let cls = `tgs-node kind-${kind}`;
+    if (node) cls += " is-shown";
+    const isNow = known.some((n) => now.has(n));
+    if (isNow) cls += ` is-now is-${v.step!.phase}`;
+    if (item.members.includes(v.selected ?? -1)) cls += " is-selected";
+    if (node?.visited) cls += " is-visited";
+    if (node && item.node !== null && node.saved.length) {
+      badge(p);
+      cls += node.freed ? " is-freed" : " is-saved";
+    }
+    const hidden = v.hole?.node === item.node && v.hole?.edge === null;
+    const hideValue = hidden && v.step?.phase === "forward";
+    const holdGrad = hidden && v.step?.phase === "backward";
+    if (hideValue || holdGrad) cls += " is-asked";
+    if (node) {
+      setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : "");
+      const grad: Value | undefined = node.arriving ?? node.grad;
+      if (grad || p.tag) {
+        const tag = tagOf(p);
+        const sum = item.node === null || holdGrad ? null : sumOf(v.step, item.node, v.before);
+        const stored = node.grad && !(v.step?.kind === "meet" && isNow);
+        const words = holdGrad ? "?" : (sum ?? (grad ? `${stored ? ".grad " : ""}${brief(grad === node.arriving && node.grad ? node.grad : grad)}` : ""));
+        pill(tag.rect, tag.text, words);
+        if (words) cls += stored ? " has-grad is-stored" : " has-grad";
+      }
+      const tab = near && !near.has(item.key) ? "-1" : "0";
+      setAttr(p.g, "tabindex", tab);
+      const label =
+        item.node === null
+          ? `Module ${item.module}, folded, ${item.members.length} nodes. Open it.`
+          : nodeLabel(node, names, v.state);
+      setAttr(p.g, "aria-label", hideValue ? `${nameOf(names, item.node!).text}, value to be predicted` : label);
+      setAttr(p.g, "aria-hidden", null);
+    } else {
+      setAttr(p.g, "tabindex", null);
+      setAttr(p.g, "aria-hidden", "true");
+    }
+    if (cls !== p.cls) {
+      p.g.setAttribute("class", cls);
+      p.cls = cls;
+    }
+  }
+
+  function updateWire(w: Wiring, v: View, sending: ReadonlySet<number>): void {
+    let cls = "tgs-edge";
+    let grad: Value | undefined;
+    let shown = false;
+    for (const edge of w.link.edges) {
+      const to = consumer.get(edge);
+      if (to !== undefined && v.state.nodes.has(to)) shown = true;
+      if (to !== undefined && v.step?.phase === "forward" && v.step.node === to && v.step.kind !== "enter") cls += " is-now";
+      const g = v.state.edges.get(edge);
+      if (g) grad = g;
+      if (sending.has(edge)) cls += " is-sending";
+    }
+    if (shown) cls += " is-shown";
+    const asked = v.hole?.edge != null && w.link.edges.includes(v.hole.edge);
+    if (asked) cls += " is-asked";
+    if (grad || asked) {
+      const sent = sentOf(w);
+      pill(sent.rect, sent.text, asked ? "?" : brief(grad!));
+      cls += " is-sent";
+    }
+    if (cls !== w.cls) {
+      w.g.setAttribute("class", cls);
+      w.cls = cls;
+    }
+  }
+
+  return {
+    el,
+    svg,
+    stage,
+    frame,
+    whole: () => ({ width: layout?.width ?? 0, height: layout?.height ?? 0, pad: PAD }),
+
+    show(v, l, d, n, open) {
+      visible = v;
+      layout = l;
+      defines = d;
+      names = n;
+      manual = null;
+      consumer = new Map();
+      for (const define of d.values()) for (const input of define.inputs) consumer.set(input.edge, define.node);
+      parts = new Map(v.items.map((item) => [item.key, card(item)]));
+      wiring = v.links.map(wire);
+      shownFrames = open.map((path) => {
+        const inside = v.items.filter((i) => i.module === path || i.module.startsWith(`${path}.`));
+        const depth = open.filter((o) => path.startsWith(`${o}.`)).length;
+        const grow = 17 - 4 * Math.min(depth, 3);
+        const boxes = inside.map((i) => l.boxes.get(i.key)!);
+        const x0 = Math.min(...boxes.map((b) => b.x - b.w / 2)) - grow;
+        const y0 = Math.min(...boxes.map((b) => b.y - b.h / 2)) - grow - 4;
+        const x1 = Math.max(...boxes.map((b) => b.x + b.w / 2)) + grow;
+        const y1 = Math.max(...boxes.map((b) => b.y + b.h / 2)) + grow;
+        const g = s(
+          "g",
+          { class: "tgs-frame", "data-key": `f:${path}`, role: "button", "aria-label": `Module ${path}, open. Fold it.` },
+          s("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 14 }),
+          s("path", { class: "tgs-plus", d: `M${x0 + 9} ${y0 - 6}h11v11h-11zM${x0 + 11.5} ${y0 - 0.5}h6` }),
+          s("text", { x: x0 + 25, y: y0 }, path),
+        );
+        return { g, path, members: inside.flatMap((i) => i.members) };
+      });
+      frames.replaceChildren(...shownFrames.map((f) => f.g));
+      wires.replaceChildren(...wiring.map((w) => w.g));
+      cards.replaceChildren(...[...parts.values()].map((p) => p.g));
+      svg.classList.toggle("is-large", v.items.length > 150);
+    },
+
+    update(v) {
+      view = v;
+      const now = new Set(v.step ? touched(v.step) : []);
+      const sending = new Set<number>();
+      for (const e of v.step?.events ?? []) {
+        if (e.type === "backward" && !v.hole) for (const x of e.sends) sending.add(x.edge);
+        if (e.type === "accumulate" && e.edge !== null && v.step?.kind === "meet") sending.add(e.edge);
+      }
+      let near: Set<string> | null = null;
+      if (visible.items.length > MANY) {
+        near = new Set(lit());
+        const at = visible.itemOf.get(v.step?.node ?? -1)?.key;
+        for (const l of visible.links) if (l.to === at) near.add(l.from);
+      }
+      for (const p of parts.values()) updateCard(p, v, now, near);
+      for (const w of wiring) updateWire(w, v, sending);
+      for (const f of shownFrames) {
+        const on = f.members.some((n) => v.state.nodes.has(n));
+        setAttr(f.g, "class", on ? "tgs-frame is-shown" : "tgs-frame");
+        setAttr(f.g, "tabindex", on && !near ? "0" : null);
+      }
+      setText(empty, v.state.nodes.size ? "" : "The graph grows here.");
+      if (manual) {
+        // Follow only when the reader's own view has lost what the step is about.
+        const [w, tall] = stage();
+        const boxes = lit().map((k) => layout!.boxes.get(k)!);
+        const out = boxes.length && boxes.every((b) => {
+          const [x, y] = [b.x * manual!.k + manual!.x, b.y * manual!.k + manual!.y];
+          return x < 0 || y < 0 || x > w || y > tall;
+        });
+        if (out) {
+          const b = boxes[0]!;
+          manual = { k: manual.k, x: w / 2 - b.x * manual.k, y: tall / 2 - b.y * manual.k };
+        }
+      }
+      frame();
+    },
+  };
+}

@@ -1,0 +1,32 @@
+// Icons as inline SVG: no font has to have them.
+import { s } from "./dom";
+
+const PATHS = {
+  first: "M4 3.5v9M13 3.5 6.5 8l6.5 4.5z",
+  previous: "M11.5 3.5 5 8l6.5 4.5z",
+  play: "M5 3l8 5-8 5z",
+  pause: "M5.2 3.5v9M10.8 3.5v9",
+  next: "M4.5 3.5 11 8l-6.5 4.5z",
+  last: "M12 3.5v9M3 3.5 9.5 8 3 12.5z",
+  image: "M2.5 3.5h11v9h-11zM2.5 11l3.5-3.5 2.5 2.5 2-2 3 3M10.5 6h.01",
+  page: "M4 2.5h5.5l2.5 2.5v8.5h-8zM9.5 2.5v2.5h2.5M6 8.5h4M6 11h4",
+  plus: "M8 4v8M4 8h8",
+  minus: "M4 8h8",
+  whole: "M2.5 6v-3.5h3.5M10 2.5h3.5v3.5M13.5 10v3.5h-3.5M6 13.5h-3.5v-3.5",
+  close: "M4 4l8 8M12 4l-8 8",
+  tick: "M3.5 8.5l3 3 6-7",
+  cross: "M4.5 4.5l7 7M11.5 4.5l-7 7",
+  think: "M6.2 6.2c0-2.4 3.7-2.4 3.7-.1 0 1.6-1.9 1.5-1.9 3.2M8 11.7h.01",
+  saved: "M4.5 2.5h7v11l-3.5-3-3.5 3z",
+} as const;
+
+export type Icon = keyof typeof PATHS;
+const SOLID: readonly Icon[] = ["first", "previous", "play", "next", "last"];
+
+export function icon(name: Icon): SVGSVGElement {
+  return s(
+    "svg",
+    { viewBox: "0 0 16 16", class: `tgs-icon${SOLID.includes(name) ? " is-solid" : ""}`, "aria-hidden": "true" },
+    s("path", { d: PATHS[name] }),
+  );
+}

@@ -1,0 +1,146 @@
+// What is known about one node, and, while none is chosen, how to read the picture.
+import { h, s } from "./dom";
+import { isScalar, num, rows, shapeTuple, spoken } from "./format";
+import { icon } from "./icons";
+import { nameOf, type Names } from "./notation";
+import type { NodeState, State } from "./state";
+import type { Nested, Num, Value } from "./types";
+
+const MOST_CELLS = 8;
+
+function table(cells: readonly (readonly Num[])[], more: boolean): HTMLElement {
+  const cut = cells.slice(0, MOST_CELLS).map((r) => r.slice(0, MOST_CELLS));
+  const dots = more || cells.length > MOST_CELLS || cells.some((r) => r.length > MOST_CELLS);
+  return h(
+    "div",
+    { class: "tgs-table" },
+    h("table", {}, ...cut.map((r) => h("tr", {}, ...r.map((x) => h("td", {}, num(x, 3)))))),
+    dots ? h("span", { class: "tgs-faint" }, "…") : null,
+  );
+}
+
+function histogram(v: Value): Element | null {
+  const counts = v.histogram?.counts;
+  if (!counts?.length) return null;
+  const top = Math.max(...counts, 1);
+  const [w, tall] = [160, 36];
+  const bar = w / counts.length;
+  return h(
+    "div",
+    { class: "tgs-histogram" },
+    s(
+      "svg",
+      { viewBox: `0 0 ${w} ${tall}`, width: w, height: tall, "aria-hidden": "true" },
+      ...counts.map((c, i) =>
+        s("rect", {
+          x: i * bar + 0.5,
+          width: Math.max(bar - 1, 0.5),
+          y: tall - (tall * c) / top,
+          height: (tall * c) / top,
+        }),
+      ),
+    ),
+    h("div", {}, h("span", {}, num(v.histogram!.edges[0] ?? 0, 3)), h("span", {}, num(v.histogram!.edges[1] ?? 0, 3))),
+  );
+}
+
+/** A value in full where it is small, else its shape, range and spread. */
+export function valueView(v: Value, role: "value" | "grad"): HTMLElement {
+  if (isScalar(v)) return h("span", { class: `tgs-num is-${role}` }, num(v.data, 6));
+  const box = h("div", { class: `tgs-value is-${role}` });
+  const cells = rows(v.data);
+  if (cells) box.append(table(cells, false));
+  else if (v.data !== undefined) box.append(h("code", { class: "tgs-nested" }, clip(v.data)));
+  else {
+    const part = histogram(v);
+    if (part) box.append(part);
+    const facts = [`${num(v.min ?? NaN, 3)} … ${num(v.max ?? NaN, 3)}`, `mean ${num(v.mean ?? NaN, 3)} ± ${num(v.std ?? NaN, 3)}`];
+    if (v.nan) facts.push(`${v.nan} NaN`);
+    if (v.inf) facts.push(`${v.inf} infinite`);
+    box.append(h("div", { class: "tgs-faint" }, facts.join(", ")));
+    const corner = rows(v.corner);
+    if (corner) box.append(table(corner, true));
+  }
+  return box;
+}
+
+function clip(data: Nested): string {
+  const show = (x: Nested): string => (Array.isArray(x) ? `[${x.map(show).join(", ")}]` : num(x as Num, 3));
+  const text = show(data);
+  return text.length > 240 ? `${text.slice(0, 240)} …` : text;
+}
+
+function fact(term: string, detail: Node | string | null): Node[] {
+  return detail === null ? [] : [h("dt", {}, term), h("dd", {}, detail)];
+}
+
+export function inspect(
+  node: NodeState,
+  names: Names,
+  sourceName: (file: string) => string,
+  close: () => void,
+): HTMLElement {
+  const d = node.define;
+  const name = nameOf(names, d.node);
+  const button = h("button", { type: "button", class: "tgs-quiet", "aria-label": "Close details", title: "Close (Esc)" }, icon("close"));
+  button.addEventListener("click", close);
+  const what = d.kind === "operation" ? `operation ${d.op}` : d.kind;
+  const saved = node.saved.map((x) => (x.what === "out" ? "its own result" : nameOf(names, x.node).text));
+  const from = d.inputs.map((i) => nameOf(names, i.node).text);
+  const stored = node.grad;
+  const pending = node.arriving;
+  return h(
+    "div",
+    { class: "tgs-inspector", role: "region", "aria-label": `Details of ${name.text}` },
+    h("header", {}, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    h(
+      "dl",
+      {},
+      ...fact("value", node.value ? valueView(node.value, "value") : "not computed yet"),
+      ...fact("shape", `${shapeTuple(d.shape)}  ${d.dtype}`),
+      ...fact("gradient", pending ? valueView(pending, "grad") : d.requires_grad ? "none yet" : "not wanted"),
+      ...fact(".grad", stored ? valueView(stored, "grad") : null),
+      ...fact("made from", from.length ? from.join(", ") : null),
+      ...fact("made in", d.source ? `${sourceName(d.source.file)}, line ${d.source.line}` : null),
+      ...fact("module", d.module || null),
+      ...fact("saved", saved.length ? [...new Set(saved)].join(", ") + (node.freed ? " (released)" : "") : null),
+    ),
+  );
+}
+
+const SHAPES: [string, string, string][] = [
+  ["leaf", "Leaf", "you made it"],
+  ["parameter", "Parameter", "learned"],
+  ["constant", "Constant", "no gradient"],
+  ["operation", "Operation", "made by running"],
+];
+
+/** How to read the picture: shapes first, colours second. Only the kinds that occur. */
+export function legend(kinds: ReadonlySet<string>, shape: (kind: string, w: number, h: number) => string): HTMLElement {
+  return h(
+    "div",
+    { class: "tgs-legend", role: "note", "aria-label": "How to read the picture" },
+    ...SHAPES.filter(([kind]) => kinds.has(kind)).map(([kind, name, more]) =>
+      h(
+        "div",
+        {},
+        s("svg", { viewBox: "-17 -10 34 20", width: 34, height: 20, "aria-hidden": "true" }, s("path", { d: shape(kind, 30, 16), class: `tgs-shape kind-${kind}` })),
+        h("span", {}, name, h("span", { class: "tgs-faint" }, ` ${more}`)),
+      ),
+    ),
+    h("div", {}, h("span", { class: "tgs-swatch is-value" }, "1.5"), h("span", {}, "Value", h("span", { class: "tgs-faint" }, " flows forward"))),
+    h("div", {}, h("span", { class: "tgs-swatch is-grad" }, "0.2"), h("span", {}, "Gradient", h("span", { class: "tgs-faint" }, " flows back"))),
+    h("div", {}, h("span", { class: "tgs-swatch is-saved" }, icon("saved")), h("span", {}, "Saved", h("span", { class: "tgs-faint" }, " for the way back"))),
+  );
+}
+
+/** What a screen reader says for a node. */
+export function nodeLabel(node: NodeState, names: Names, state: State): string {
+  const d = node.define;
+  const parts = [nameOf(names, d.node).text, d.kind === "operation" ? `operation ${d.op}` : d.kind];
+  if (node.value) parts.push(`value ${spoken(node.value)}`);
+  if (node.arriving) parts.push(`gradient ${spoken(node.arriving)}`);
+  else if (node.grad) parts.push(`stored gradient ${spoken(node.grad)}`);
+  if (state.root === d.node) parts.push("backward started here");
+  return parts.join(", ");
+}

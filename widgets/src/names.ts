@@ -1,0 +1,67 @@
+// What each node is called on screen: its own name, a short expression, or a numbered v.
+import { num, scalarOf } from "./format";
+import type { Plan } from "./steps";
+import type { Define, Event } from "./types";
+
+export interface Name {
+  readonly text: string;
+  /** An expression such as a · b, which needs brackets inside another one. */
+  readonly compound: boolean;
+  /** Made up here, so the picture must show it too if formulas use it. */
+  readonly invented: boolean;
+}
+
+const SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉";
+const LONGEST_EXPRESSION = 9;
+const sub = (n: number): string => String(n).replace(/\d/g, (d) => SUBSCRIPT[+d]!);
+const prime = (n: number): string => (n < 4 ? "′".repeat(n) : `⁽${n + 1}⁾`);
+
+/** a · b for an unnamed product of a and b, when that stays short. */
+function expression(define: Define, names: ReadonlyMap<number, Name>): string | null {
+  if (!define.forward) return null;
+  let known = true;
+  const text = define.forward.replace(/\{(\w+)\}/g, (_, arg: string) => {
+    const input = define.inputs.find((i) => i.arg === arg);
+    const name = input && names.get(input.node);
+    if (!name || name.compound || /^v[₀-₉]/.test(name.text)) known = false;
+    return name?.text ?? "";
+  });
+  return known && text.length <= LONGEST_EXPRESSION && !text.includes("^") ? text : null;
+}
+
+/** Names every node; a name used again in the same iteration gets a prime, as on paper. */
+export function nameAll(plan: Plan): Map<number, Name> {
+  const constants = new Map<number, string>();
+  for (const event of plan.events)
+    if (event.type === "execute" && !constants.has(event.node)) {
+      const v = scalarOf(event.value);
+      if (v !== null) constants.set(event.node, num(v));
+    }
+  const names = new Map<number, Name>();
+  const lasting = new Map<string, number>();
+  for (let round = 0; round < plan.rounds; round++) {
+    const used = new Map(lasting);
+    let anonymous = 0;
+    for (const step of plan.steps) {
+      if (step.round !== round) continue;
+      for (const event of step.events as Event[]) {
+        if (event.type !== "define") continue;
+        let name: Name;
+        if (event.name) {
+          const before = used.get(event.name) ?? 0;
+          used.set(event.name, before + 1);
+          if (event.kind === "parameter") lasting.set(event.name, before + 1);
+          name = { text: event.name + prime(before), compound: false, invented: false };
+        } else {
+          const value = event.kind === "constant" ? constants.get(event.node) : undefined;
+          const short = value ?? expression(event, names);
+          name = short
+            ? { text: short, compound: /[ −]/.test(short), invented: false }
+            : { text: `v${sub(++anonymous)}`, compound: false, invented: true };
+        }
+        names.set(event.node, name);
+      }
+    }
+  }
+  return names;
+}
