@@ -47,10 +47,7 @@ class Lesson:
     def questions(self) -> dict[str, Question]:
         """What the page asks, by id, in the page's order."""
         table = tomllib.loads((self.folder / "questions.toml").read_text(encoding="utf-8"))
-        return {
-            id: Question(id, **{**entry, "accept": tuple(entry.get("accept", ()))})
-            for id, entry in table.items()
-        }
+        return {id: Question(id, **{**entry, "accept": tuple(entry.get("accept", ()))}) for id, entry in table.items()}
 
     def exercises(self) -> dict[str, Exercise]:
         """The exercises by id, in the page's order."""

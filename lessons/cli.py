@@ -102,6 +102,9 @@ def _jupyter(folder: Path, page: str, arguments: list[str]) -> None:
     # These settings hold for this run only: no news popup, and widgets saved with the notebook.
     environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    if os.name == "posix" and os.geteuid() == 0:
+        # In containers one is root as a matter of course, and JupyterLab would refuse to start.
+        command.append("--allow-root")
     command += [f"--LabApp.default_url=/lab/tree/{page}", *arguments]
     os.chdir(folder)
     sys.stdout.flush()

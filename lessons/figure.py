@@ -22,10 +22,13 @@ def plot(f: Callable[[float], float], at: float, reach: float = 4.0) -> Any:
         layout=w.Layout(width=f"{WIDTH}px", max_width="100%"),
     )  # fmt: skip
     picture = w.HTML(drawing(f, at, low, high))
-    place.observe(
-        lambda change: setattr(picture, "value", drawing(f, change["new"], low, high)), "value"
-    )
-    return w.VBox([picture, place], layout=w.Layout(overflow="visible"))
+    place.observe(lambda change: setattr(picture, "value", drawing(f, change["new"], low, high)), "value")
+
+    class Plot(w.VBox):
+        def __repr__(self) -> str:  # what is seen where widgets are not
+            return f"A curve and its slope at x = {place.value:g}; run this cell to see it."
+
+    return Plot([picture, place], layout=w.Layout(overflow="visible"))
 
 
 def drawing(f: Callable[[float], float], at: float, low: float, high: float) -> str:

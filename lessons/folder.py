@@ -46,9 +46,7 @@ def update(folder: Path, files: Mapping[str, bytes] | None = None) -> Report:
     except (FileExistsError, NotADirectoryError):
         raise FolderError(f"{folder} is a file. Choose another place with --dir.") from None
     except OSError as error:
-        raise FolderError(
-            f"{folder} cannot be made ({error.strerror}). Choose another place with --dir."
-        ) from error
+        raise FolderError(f"{folder} cannot be made ({error.strerror}). Choose another place with --dir.") from error
     written, offered = _read(folder)
     report = Report()
     try:
@@ -78,9 +76,7 @@ def beside(folder: Path, name: str, files: Mapping[str, bytes] | None = None) ->
     files = shipped() if files is None else files
     if name not in files:
         known = ", ".join(n.removesuffix(".ipynb") for n in files)
-        raise FolderError(
-            f"There is no lesson {name.removesuffix('.ipynb')!r}; there are: {known}."
-        )
+        raise FolderError(f"There is no lesson {name.removesuffix('.ipynb')!r}; there are: {known}.")
     stem, number = name.removesuffix(".ipynb"), 1
     while True:
         path = folder / f"{stem}-new{'' if number == 1 else f'-{number}'}.ipynb"

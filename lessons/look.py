@@ -1,14 +1,18 @@
 """How everything that a page says looks: a card, in HTML for notebooks, in text for terminals."""
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
+_STRESS = re.compile(r"\*{1,2}(\w[\w ]*)\*{1,2}")  # not the star of `a * b`
 _markdown = MarkdownIt("commonmark", {"html": False})
 
-STYLE = f"<style>{(Path(__file__).parent / 'look.css').read_text(encoding='utf-8')}</style>"
+# Every card carries the whole style, so that each shows on its own; hence no idle characters.
+_CSS = (Path(__file__).parent / "look.css").read_text(encoding="utf-8")
+STYLE = "<style>" + " ".join(re.sub(r"/[*].*?[*]/", "", _CSS, flags=re.DOTALL).split()) + "</style>"
 
 
 def render(words: str) -> str:
@@ -26,9 +30,11 @@ class Card:
 
     def say(self, words: str, role: str = "") -> "Card":
         """A paragraph of the project's own words, with `code` in backticks and *stress*."""
+        if not words:
+            return self
         body = render(words)
         self._html.append(f'<div class="tgc-{role}">{body}</div>' if role else body)
-        self._text.append(" ".join(words.replace("**", "").split()))
+        self._text.append(" ".join(_STRESS.sub(r"\1", words).split()))
         return self
 
     def facts(self, facts: dict[str, str]) -> "Card":
@@ -47,12 +53,8 @@ class Card:
         cells = [[str(cell) for cell in row] for row in [head, *rows]]
         top, *body = cells
         html_head = "".join(f"<th>{escape(c)}</th>" for c in top)
-        html_rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body
-        )
-        self._html.append(
-            f"<table><thead><tr>{html_head}</tr></thead><tbody>{html_rows}</tbody></table>"
-        )
+        html_rows = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body)
+        self._html.append(f"<table><thead><tr>{html_head}</tr></thead><tbody>{html_rows}</tbody></table>")
         widths = [max(len(row[i]) for row in cells) for i in range(len(top))]
         for row in cells:
             line = "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True))

@@ -145,4 +145,9 @@ def _form(asked: Any, lock: Callable[[str, str], None]) -> Any:
 
     button.on_click(press)
     row = w.Box([answer, button] if sentence else [answer, sure, button]).add_class("tgc-row")
-    return w.VBox([w.HTML(STYLE + render(asked.ask)), row, said]).add_class("tgc-form")
+
+    class Form(w.VBox):
+        def __repr__(self) -> str:  # what is seen where widgets are not
+            return asked.ask.replace("`", "").strip()
+
+    return Form([w.HTML(STYLE + render(asked.ask)), row, said]).add_class("tgc-form")

@@ -18,8 +18,7 @@ _TROUBLE = {
         "Which name or number in that line is not what you thought it was?",
     ),
     "loop": (
-        "Your code did not come to its end, so it was stopped after {seconds:g} seconds. "
-        "Everything else still works.",
+        "Your code did not come to its end, so it was stopped after {seconds:g} seconds. Everything else still works.",
         "What must become true for the loop in that line to end, and does it ever?",
     ),
     "exit": (
@@ -68,11 +67,9 @@ def check(id: str, answer: Any) -> Card:
         if finding is not None and finding.hint is not None and attempt >= HINT_FROM:
             progress.hinted(id, print_)
         note = progress.note
-    if finding is None:
-        card = _passed(exercise, verdict.total, attempt)
-    else:
-        card = _failed(exercise, finding, attempt)
-    return card.say(note) if note else card
+    if finding is not None:
+        return _failed(exercise, finding, attempt).say(note)
+    return _passed(exercise, verdict.total, attempt).say(note)
 
 
 def faded(id: str) -> Card | None:

@@ -79,9 +79,7 @@ def deadline(seconds: float) -> Iterator[None]:
         sys.settrace(before_trace)
 
 
-def run(
-    action: Callable[[], Any], owner: Any, seconds: float
-) -> tuple[Any, Trouble | None, Console]:
+def run(action: Callable[[], Any], owner: Any, seconds: float) -> tuple[Any, Trouble | None, Console]:
     """The action's result, or the trouble it met; and what was printed on the way.
 
     `owner` is the learner's function or class: its lines are the ones that are shown.

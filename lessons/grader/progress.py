@@ -67,10 +67,7 @@ class Progress:
                 raise
             except sqlite3.DatabaseError:
                 kept = _set_aside(path)
-                self.note = (
-                    f"(The progress file was damaged. It was kept as {kept.name}, "
-                    "and a new one begun.)"
-                )
+                self.note = f"(The progress file was damaged. It was kept as {kept.name}, and a new one begun.)"
                 self._db = _open(path)
         except (sqlite3.Error, OSError) as error:
             self.note = f"(Your progress cannot be saved in {path}: {error}.)"
@@ -107,9 +104,7 @@ class Progress:
         """Remembers an answer, says which attempt it is; the same answer again is no new one."""
 
         def work(db: sqlite3.Connection) -> int:
-            rows = db.execute(
-                "SELECT answer FROM attempt WHERE exercise = ? ORDER BY id", (exercise,)
-            ).fetchall()
+            rows = db.execute("SELECT answer FROM attempt WHERE exercise = ? ORDER BY id", (exercise,)).fetchall()
             if rows and rows[-1][0] == answer:
                 return len(rows)
             db.execute(
@@ -127,10 +122,7 @@ class Progress:
 
     def predict(self, question: str, answer: str, confidence: str, right: bool | None) -> None:
         """Remembers a locked prediction; the first one for a question stays."""
-        sql = (
-            "INSERT OR IGNORE INTO prediction (question, answer, confidence, right)"
-            " VALUES (?, ?, ?, ?)"
-        )
+        sql = "INSERT OR IGNORE INTO prediction (question, answer, confidence, right) VALUES (?, ?, ?, ?)"
         self._change(lambda db: db.execute(sql, (question, answer, confidence, right)))
 
     def prediction(self, question: str) -> Prediction | None:
@@ -246,4 +238,4 @@ def progress(where: Path | None = None) -> Card:
                 if (mine := [p for p in marked if p.confidence == level])
             ],
         )
-    return card.say(note) if note else card
+    return card.say(note)

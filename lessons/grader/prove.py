@@ -36,9 +36,7 @@ def prove(exercise: Exercise) -> Iterator[Claim]:
         yield Claim(f"the {rung} rung fails until it is filled", problem)
     answers = exercise.wrong()
     for wrong in answers:
-        yield Claim(
-            f"{wrong.name} draws “{wrong.hint}”", _draws(exercise, wrong.source, wrong.hint)
-        )
+        yield Claim(f"{wrong.name} draws “{wrong.hint}”", _draws(exercise, wrong.source, wrong.hint))
     unproved = sorted(set(exercise.hints) - {wrong.hint for wrong in answers})
     unknown = sorted({wrong.hint for wrong in answers} - set(exercise.hints))
     yield Claim("every hint has a wrong answer", f"none for {', '.join(unproved)}" * bool(unproved))

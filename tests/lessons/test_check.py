@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -105,6 +106,17 @@ def test_an_endless_loop_that_catches_everything_is_stopped_all_the_same():
                 except Exception: pass
     """
     assert "did not come to its end" in repr(check("backward", answer("backward", source)))
+
+
+def test_an_endless_loop_ends_where_no_alarm_can_ring():
+    """Signals reach the main thread only; elsewhere, and on Windows, every line looks at the clock."""
+    said = []
+    endless = answer("backward", "def backward(n, g=1.0):\n    while True:\n        pass")
+    thread = threading.Thread(target=lambda: said.append(repr(check("backward", endless))))
+    thread.start()
+    thread.join(timeout=60)
+    assert "did not come to its end" in said[0]
+    assert sys.gettrace() is None
 
 
 def test_leaving_python_is_held_back():

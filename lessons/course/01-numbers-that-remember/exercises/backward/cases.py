@@ -88,9 +88,7 @@ def smaller(case):
 
     steps = case["steps"]
     if len(case["leaves"]) > 1:
-        yield tidy(
-            [[n, "a" if x == "b" else x, op, "a" if y == "b" else y] for n, x, op, y in steps]
-        )
+        yield tidy([[n, "a" if x == "b" else x, op, "a" if y == "b" else y] for n, x, op, y in steps])
     for i in range(len(steps)):
         if i < len(steps) - 1:
             yield tidy(steps[: i + 1])

@@ -84,8 +84,7 @@ def hint(case, expected, got):
 
     explains = {
         "same-place": got == 0,
-        "one-sided": same(case, (f(x + h) - f(x)) / h, got)
-        or same(case, (f(x) - f(x - h)) / h, got),
+        "one-sided": same(case, (f(x + h) - f(x)) / h, got) or same(case, (f(x) - f(x - h)) / h, got),
         "too-narrow": same(case, 2 * expected, got),
         "precedence": isclose(got, expected * h * h, rel_tol=1e-6),
         "no-run": isclose(got, expected * 2 * h, rel_tol=1e-6),

@@ -50,11 +50,7 @@ def truth(case):
 
 def same(case, expected, got):
     """Equal numbers, and the same edges in any order."""
-    if (
-        not isinstance(got, dict)
-        or got["kind"] != "Value"
-        or not close(got["data"], expected["data"])
-    ):
+    if not isinstance(got, dict) or got["kind"] != "Value" or not close(got["data"], expected["data"]):
         return False
     ours, theirs = sorted(expected["edges"], key=str), list(got["edges"])
     for name, slope in ours:
@@ -98,8 +94,7 @@ def tell(case, outcome):
         number = "" if outcome["data"] is None else f" {outcome['data']:g}"
         return f"a {outcome['kind']}{number}, not a Value"
     edges = ", ".join(
-        f"({n}, {s:.4g})" if isinstance(s, (int, float)) else f"({n}, {s!r})"
-        for n, s in outcome["edges"]
+        f"({n}, {s:.4g})" if isinstance(s, (int, float)) else f"({n}, {s!r})" for n, s in outcome["edges"]
     )
     data = outcome["data"]
     number = f"{data:.4g}" if isinstance(data, (int, float)) else repr(data)
@@ -132,6 +127,5 @@ def hint(case, expected, got):
 def alike(edges, others):
     """The same names in the same order, with the same slopes."""
     return len(edges) == len(others) and all(
-        name == other and close(slope, there)
-        for (name, slope), (other, there) in zip(edges, others, strict=True)
+        name == other and close(slope, there) for (name, slope), (other, there) in zip(edges, others, strict=True)
     )
