@@ -1,10 +1,46 @@
 """nn: what networks are built of, under PyTorch's names."""
 from . import functional, init
-from .activations import ReLU, Tanh
+from .applied import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineSimilarity,
+    CrossEntropyLoss,
+    Dropout,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    MaxPool1d,
+    MaxPool2d,
+    Mish,
+    MSELoss,
+    NLLLoss,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    SmoothL1Loss,
+    Softmax,
+    Softmin,
+    Softplus,
+    Softsign,
+    Tanh,
+    Unfold,
+)
 from .containers import ModuleDict, ModuleList, Sequential
 from .layers import Flatten, Identity, Linear
-from .losses import CrossEntropyLoss, MSELoss
 from .module import Module, Parameter
-
-__all__ = ["CrossEntropyLoss", "Flatten", "Identity", "Linear", "MSELoss", "Module", "ModuleDict", "ModuleList",
-           "Parameter", "ReLU", "Sequential", "Tanh", "functional", "init"]

@@ -1,12 +1,27 @@
 """nn.functional: the functions that networks are made of, each a formula over primitives or a fused operation."""
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import functions, versions
+from ..device import array_module, default_generator
 from ..errors import DTypeError, ShapeError, at_line, learner_line
-from ..functions import dims, relu, tanh
+from ..functions import dims, tanh
 from ..ops import OPS
-from ..tensor import Tensor, apply, describe
+from ..tensor import Tensor, apply, describe, store, wrap, write
+from .loss_functions import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 from .sliding import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -23,12 +38,17 @@ from .sliding import (
 )
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d",
-    "conv_transpose1d", "conv_transpose2d", "cross_entropy", "linear", "log_softmax", "max_pool1d",
-    "max_pool2d", "mse_loss", "pad", "relu", "softmax", "tanh", "unfold",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm", "bilinear",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv_transpose1d",
+    "conv_transpose2d", "cosine_similarity", "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu",
+    "group_norm", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss",
+    "normalize", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu",
+    "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus", "softsign", "tanh", "unfold",
 ]
 
 
+# ---- products
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
     if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
@@ -38,51 +58,385 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return apply(OPS["linear"], input, weight, bias)
 
 
-def softmax(input: Tensor, dim: int | None = None) -> Tensor:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x1ᵀ W x2 + b for each output: input1 (*, in1), input2 (*, in2), weight (out, in1, in2), bias (out)."""
+    out, in1, in2 = weight.shape
+    if input1.shape[-1] != in1 or input2.shape[-1] != in2 or input1.shape[:-1] != input2.shape[:-1]:
+        raise ShapeError(f"bilinear got inputs of shape {input1.shape} and {input2.shape}: they must be (*, {in1}) and "
+                         f"(*, {in2}) with the same leading dims.{at_line(learner_line())}")
+    pairs = functions.unsqueeze(input1, -1) * functions.unsqueeze(input2, -2)
+    return linear(functions.reshape(pairs, (*input1.shape[:-1], in1 * in2)),
+                  functions.reshape(weight, (out, in1 * in2)), bias)
+
+
+# ---- activations
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    return functions.sigmoid(input)
+
+
+def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+    """The result, or the input overwritten by it."""
+    return write(input, result) if inplace else result
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0); the gradient at 0 is 0."""
+    return write(input, functions.relu(input)) if inplace else functions.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x above 0, x * negative_slope below."""
+    return _into(input, functions.where(input > 0, input, input * negative_slope), inplace)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x above 0, x * weight below; one weight for all, or one for each channel (dim 1)."""
+    if weight.array.size > 1 and input.ndim > 1:
+        weight = functions.reshape(weight, (-1, *(1 for _ in input.shape[2:])))
+    return functions.where(input > 0, input, input * weight)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x between the bounds, the bounds beyond them; the gradient at a bound is 0."""
+    held = functions.where(input >= max_val, max_val, functions.where(input <= min_val, min_val, input))
+    return _into(input, held, inplace)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """relu6(x + 3) / 6, a sigmoid of straight lines."""
+    return _into(input, hardtanh(input + 3, 0.0, 6.0) * (1 / 6), inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x relu6(x + 3) / 6 (Howard et al. 2019)."""
+    curved = input * (input + 3) * (1 / 6)
+    return _into(input, functions.where(input >= 3, input, functions.where(input <= -3, 0.0, curved)), inplace)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x above 0, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
+    above = input > 0
+    below = functions.expm1(functions.where(above, 0.0, input)) * alpha
+    return _into(input, functions.where(above, input, below), inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x above 0, alpha (exp(x / alpha) - 1) below."""
+    above = input > 0
+    below = functions.expm1(functions.where(above, 0.0, input) * (1 / alpha)) * alpha
+    return _into(input, functions.where(above, input, below), inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """scale * elu(x, alpha) with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    return _into(input, elu(input, 1.6732632423543772) * 1.0507009873554805, inplace)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x sigmoid(x)."""
+    return _into(input, input * sigmoid(input), inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x tanh(softplus(x)) (Misra 2019)."""
+    return _into(input, input * tanh(softplus(input)), inplace)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above `threshold`."""
+    straight = input * beta > threshold
+    curved = functions.log1p(functions.exp(functions.where(straight, 0.0, input) * beta)) * (1 / beta)
+    return functions.where(straight, input, curved)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log sigmoid(x), without overflow."""
+    return -functions.logaddexp(-input, functions.zeros_like(input))
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (functions.abs(input) + 1)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh" takes a tanh for it."""
+    if approximate == "tanh":
+        return apply(OPS["gelu_tanh"], input)
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return input * ((functions.erf(input * math.sqrt(0.5)) + 1) * 0.5)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a sigmoid(b), where a and b are the halves of the input along `dim`."""
+    axis = _one_dim(input, dim, "glu")
+    half, odd = divmod(input.shape[axis], 2)
+    if odd:
+        raise ShapeError(f"glu halves dim {dim}, which must have an even size, got {input.shape[axis]}."
+                         f"{at_line(learner_line())}")
+    before = (slice(None),) * axis
+    return input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1."""
-    return apply(OPS["softmax"], input, dim=_one_dim(input, dim, "softmax"))
+    return apply(OPS["softmax"], input if dtype is None else input.to(dtype), dim=_one_dim(input, dim, "softmax"))
 
 
-def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along `dim`, computed without overflow."""
-    return apply(OPS["log_softmax"], input, dim=_one_dim(input, dim, "log_softmax"))
+    return apply(OPS["log_softmax"], input if dtype is None else input.to(dtype),
+                 dim=_one_dim(input, dim, "log_softmax"))
+
+
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """The softmax of -x: the smaller, the likelier."""
+    return softmax(-input, dim, dtype=dtype)
 
 
 def _one_dim(input: Tensor, dim: int | None, name: str) -> int:
     if dim is None:
         raise ShapeError(f"{name} needs to know along which dim the numbers shall sum to 1: pass dim=-1 for the "
                          f"last, the classes of a batch of rows.{at_line(learner_line())}")
-    return dims(dim, input.ndim, name)[0]
+    found = dims(dim, input.ndim, name)
+    assert found is not None
+    return found[0] if found else 0
 
 
-def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
-    """The mean of -log softmax(input)[target].
+# ---- chance
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """In training each element is 0 with probability `p`, and 1 / (1 - p) times itself otherwise."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability between 0 and 1, got {p}")
+    if not training or p == 0:
+        return input
+    xp = array_module(input.array)
+    kept = xp.asarray(default_generator.stream.random(input.shape, "float32") >= p, input.dtype)
+    kept *= input.dtype.type(0 if p == 1 else 1 / (1 - p))
+    return _into(input, input * wrap(kept), inplace)
+
+
+# ---- tables
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+              norm_type: float = 2.0) -> Tensor:
+    """The rows of weight (V, D) at the indices: (*,) gives (*, D).
 
     Args:
-        input: logits, not probabilities, of shape (N, C) in a floating-point dtype.
-        target: the right class of each row, integers of shape (N,) from 0 to C - 1.
+        padding_idx: a row that gets no gradient.
+        max_norm: rows that are looked up and longer than this are first made so long, in place.
+        norm_type: the p of that length.
     """
-    _check_classes(input, target)
-    return apply(OPS["cross_entropy"], input, target)
-
-
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """The squared differences, averaged, summed, or each by itself ("none")."""
-    difference = input - target
-    squares = difference * difference
-    return squares if reduction == "none" else squares.sum() if reduction == "sum" else squares.mean()
-
-
-def _check_classes(input: Tensor, target: Any) -> None:
-    if not isinstance(target, Tensor) or target.dtype.kind not in "iu":
-        raise DTypeError(f"cross_entropy needs integer class labels, got {describe(target)}: write target.long()."
+    index = input.array
+    if index.dtype.kind not in "iu":
+        raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long()."
                          f"{at_line(learner_line())}")
-    if input.ndim != 2 or target.shape != input.shape[:1]:
-        raise ShapeError(f"cross_entropy needs logits of shape (N, C) and labels of shape (N,), got {input.shape} and "
-                         f"{target.shape}.{at_line(learner_line())}")
-    low, high = int(target.array.min()), int(target.array.max())
-    if low < 0 or high >= input.shape[1]:
-        raise ShapeError(f"cross_entropy got the label {low if low < 0 else high}, but with {input.shape[1]} classes "
-                         f"labels run from 0 to {input.shape[1] - 1}.{at_line(learner_line())}")
+    rows = weight.shape[0]
+    if index.size and not (index.min() >= 0 and index.max() < rows):
+        raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
+                         f"its table has the rows 0 to {rows - 1}.{at_line(learner_line())}")
+    if max_norm is not None:
+        _shorten(weight, index, max_norm, norm_type)
+    found = apply(OPS["getitem"], weight, index=index)
+    if padding_idx is None:
+        return found
+    learned = wrap(index != padding_idx % rows)
+    return functions.where(functions.unsqueeze(learned, -1), found, found.detach())
 
 
+def _shorten(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
+    """Scale the rows at these indices down to a length of `max_norm`, outside the graph."""
+    xp = array_module(weight.array)
+    used = xp.unique(index)
+    rows = weight.array[used]
+    length = (abs(rows) ** norm_type).sum(-1, keepdims=True) ** (1 / norm_type)
+    versions.wrote(weight.array)
+    weight.array[used] = xp.where(length > max_norm, rows * (max_norm / (length + 1e-7)), rows)
+
+
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """Class indices (*,) as rows of zeros with a single one: (*, num_classes), int64."""
+    index = input.array
+    if index.dtype.kind not in "iu":
+        raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.{at_line(learner_line())}")
+    if num_classes == -1:
+        if not index.size:
+            raise ShapeError(f"one_hot of no labels needs num_classes.{at_line(learner_line())}")
+        num_classes = int(index.max()) + 1
+    if index.size and not (index.min() >= 0 and index.max() < num_classes):
+        raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
+                         f"{int(index.max())}.{at_line(learner_line())}")
+    xp = array_module(index)
+    return wrap((xp.arange(num_classes) == index[..., None]).astype("int64"))
+
+
+# ---- normalisation
+def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+               bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+    """(x - mean) / √(var + eps) * weight + bias, mean and variance over the last dims (Ba et al. 2016).
+
+    Args:
+        normalized_shape: the sizes of these dims, and the shape of weight and bias.
+    """
+    shape = _last_dims("layer_norm", input, normalized_shape)
+    if len(shape) == 1:
+        return apply(OPS["layer_norm"], input, weight, bias, eps=eps)
+    rows = functions.reshape(input, (*input.shape[:input.ndim - len(shape)], math.prod(shape)))
+    flat = [None if t is None else functions.reshape(t, -1) for t in (weight, bias)]
+    return functions.reshape(apply(OPS["layer_norm"], rows, *flat, eps=eps), input.shape)
+
+
+def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+             eps: float | None = None) -> Tensor:
+    """x / √(mean x² + eps) * weight over the last dims (Zhang and Sennrich 2019); eps is the dtype's by default."""
+    shape = _last_dims("rms_norm", input, normalized_shape)
+    if eps is None:
+        eps = float(array_module(input.array).finfo(input.dtype).eps)
+    square = functions.mean(input * input, tuple(range(-len(shape), 0)), True)
+    out = input / functions.sqrt(square + eps)
+    return out if weight is None else out * weight
+
+
+def _last_dims(name: str, input: Tensor, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """`normalized_shape` as a tuple, checked to be the input's last dims."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or input.shape[-len(shape):] != shape:
+        raise ShapeError(f"{name}: the input's last dims must be {shape}, its shape is {input.shape}."
+                         f"{at_line(learner_line())}")
+    return shape
+
+
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
+               eps: float = 1e-5) -> Tensor:
+    """Each sample's channels normalised in `num_groups` groups: input (N, C, *), weight and bias (C)."""
+    if input.ndim < 2 or input.shape[1] % num_groups:
+        raise ShapeError(f"group_norm needs an input (N, C, *) whose channels can be cut into {num_groups} groups, got "
+                         f"{describe(input)}.{at_line(learner_line())}")
+    rows = functions.reshape(input, (input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups))
+    out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), input.shape)
+    return _per_channel(out, weight, bias)
+
+
+def _per_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """x * weight + bias, one of each for every channel (dim 1)."""
+    shape = (-1, *(1 for _ in x.shape[2:]))
+    if weight is not None:
+        x = x * functions.reshape(weight, shape)
+    return x if bias is None else x + functions.reshape(bias, shape)
+
+
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """Each channel normalised over the batch: input (N, C, *), everything else (C) (Ioffe and Szegedy 2015).
+
+    Args:
+        running_mean, running_var: used in place of the batch's own outside training; in training moved
+            towards the batch's by `momentum`, in place.
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"batch_norm needs an input (N, C, *), got {describe(input)}.{at_line(learner_line())}")
+    channels = input.shape[1]
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ShapeError("batch_norm outside training needs running_mean and running_var")
+        shape = (-1, *(1 for _ in input.shape[2:]))
+        centred = input - functions.reshape(running_mean, shape)
+        return _per_channel(centred / functions.reshape(functions.sqrt(running_var + eps), shape), weight, bias)
+    count = input.array.size // max(channels, 1)
+    if count <= 1:
+        raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "
+                         f"{input.shape}: the variance of one value says nothing. Use a larger batch, or call "
+                         f"module.eval().{at_line(learner_line())}")
+    # Batch norm is layer norm of the channels as rows.
+    first = (1, 0, *range(2, input.ndim))
+    rows = functions.permute(input, first)
+    moved = rows.shape
+    rows = functions.reshape(rows, (channels, count))
+    _move_towards(running_mean, lambda: rows.array.mean(1), momentum)
+    _move_towards(running_var, lambda: rows.array.var(1, ddof=1), momentum)
+    out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), moved)
+    return _per_channel(functions.permute(out, first), weight, bias)
+
+
+def _move_towards(running: Tensor | None, batch: Callable[[], Any], momentum: float) -> None:
+    """Move a running number towards the batch's, in place."""
+    if running is not None:
+        versions.wrote(running.array)
+        store(running, running.array * (1 - momentum) + batch() * momentum)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(‖x‖ₚ, eps) along `dim`: vectors of length 1."""
+    return input / functions.clamp(functions.norm(input, p, dim, True), eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x1·x2 / (‖x1‖ ‖x2‖) along `dim`, each length at least `eps`."""
+    def unit(x: Tensor) -> Tensor:
+        square = functions.sum(x * x, dim, True)
+        short = square < eps * eps
+        return x / functions.sqrt(functions.where(short, eps * eps, square))
+
+    return functions.sum(unit(x1) * unit(x2), dim)
+
+
+# ---- attention
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
+                                 dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
+                                 enable_gqa: bool = False) -> Tensor:
+    """softmax(q kᵀ scale + mask) v (Vaswani et al. 2017).
+
+    Args:
+        query: (..., L, E). key: (..., S, E). value: (..., S, V).
+        attn_mask: broadcastable to (..., L, S): booleans that say what may be looked at, or numbers that are added.
+            A query that may look at nothing gets zeros.
+        dropout_p: the probability with which an attention weight is dropped.
+        is_causal: a query sees keys up to its own position only.
+        scale: by default 1 / √E.
+        enable_gqa: key and value have fewer heads (dim -3), each used by several of the query's.
+    """
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise ShapeError(f"attention got query {query.shape}, key {key.shape}, value {value.shape}: query and key must "
+                         f"agree in their last dim, key and value in the one before it.{at_line(learner_line())}")
+    if is_causal and attn_mask is not None:
+        raise ValueError("attention takes attn_mask or is_causal=True, not both")
+    if enable_gqa:
+        key, value = (_repeat_heads(t, query.shape[-3] // t.shape[-3]) for t in (key, value))
+    mask = _mask(query, key, attn_mask, is_causal)
+    lead = query.shape[:-2]
+    key, value = (t if t.shape[:-2] == lead else functions.expand(t, (*lead, *t.shape[-2:])) for t in (key, value))
+    blind = None if mask is None or is_causal else (mask.array == -math.inf).all(-1, keepdims=True)
+    if blind is not None and blind.any():
+        mask = functions.where(wrap(blind), 0.0, mask)
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    if dropout_p:
+        scores = functions.matmul(query, functions.transpose(key, -2, -1)) * scale
+        weights = softmax(scores if mask is None else scores + mask, -1)
+        out = functions.matmul(dropout(weights, dropout_p), value)
+    else:
+        out = apply(OPS["attention"], query, key, value, mask, scale=scale)
+    return functions.where(wrap(blind), 0.0, out) if blind is not None and blind.any() else out
+
+
+def _mask(query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool) -> Tensor | None:
+    """The mask as numbers to add: 0 where a key may be looked at, -infinity where not."""
+    xp = array_module(query.array)
+    if is_causal:
+        hidden = xp.full((query.shape[-2], key.shape[-2]), -math.inf, query.dtype)
+        return wrap(xp.triu(hidden, 1))
+    if mask is None or mask.dtype.kind == "f":
+        return mask
+    return wrap(xp.where(mask.array, query.dtype.type(0), query.dtype.type(-math.inf)))
+
+
+def _repeat_heads(t: Tensor, times: int) -> Tensor:
+    """Each head (dim -3) `times` times in a row."""
+    one = functions.unsqueeze(t, -3)
+    many = functions.expand(one, (*one.shape[:-3], times, *one.shape[-2:]))
+    return functions.reshape(many, (*t.shape[:-3], t.shape[-3] * times, *t.shape[-2:]))

@@ -56,6 +56,17 @@ primitive("minimum", lambda xp, x, y: xp.minimum(x, y), label="min", broadcasts=
 primitive("where", lambda xp, condition, x, y: xp.where(condition, x, y), broadcasts=True,
           x=lambda F, g, condition: F.where(condition, g, 0.0), y=lambda F, g, condition: F.where(condition, 0.0, g))
 
+# ---- probabilities: logarithms stop at -100, and the slope at 0 and 1 is as large as PyTorch's
+def _log_loss(xp: Any, x: Any, y: Any) -> Any:
+    return (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100)
+
+
+primitive("binary_cross_entropy", _log_loss, label="cross-entropy", broadcasts=True,
+          x=lambda F, g, x, y: g * (x - y) / F.maximum(x * (1 - x), 1e-12),
+          y=lambda F, g, x: g * (F.maximum(F.log(1 - x), -100.0) - F.maximum(F.log(x), -100.0)),
+          notation={"out": "−{y} · log {x} − (1 − {y}) · log(1 − {x})", "x": "{g} · ({x} − {y}) / ({x} · (1 − {x}))",
+                    "y": "{g} · log((1 − {x}) / {x})"})
+
 # ---- dtype and identity
 primitive("cast", lambda xp, x, *, dtype: x.astype(dtype), x=lambda F, g, x: F.cast(g, dtype=x.dtype))
 primitive("clone", lambda xp, x: x.copy(), x=lambda F, g: g)

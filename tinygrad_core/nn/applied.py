@@ -1,0 +1,104 @@
+"""Modules that are one function with its settings: activations, pools, dropout, distances and losses."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..tensor import Tensor
+from . import functional as F
+from .module import Module
+
+_REQUIRED = inspect.Parameter.empty
+
+
+class Applied(Module):
+    """A function as a module: its settings are given once, its tensors at each call.
+
+    Attributes:
+        function: the function of `nn.functional`, whose documentation says what it computes.
+        settings: the names and defaults of its parameters that are given at construction.
+        shown: which of them are printed.
+        follows_mode: whether the function is told if the module is in training mode.
+    """
+
+    function: ClassVar[Callable[..., Any]]
+    settings: ClassVar[dict[str, Any]]
+    shown: ClassVar[tuple[str, ...]]
+    follows_mode: ClassVar[bool]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__()
+        given = self.settings | dict(zip(self.settings, args, strict=False)) | kwargs
+        missing = [k for k, value in given.items() if value is _REQUIRED]
+        if missing or len(given) > len(self.settings) or len(args) > len(self.settings):
+            raise TypeError(f"{type(self).__name__} takes the settings ({', '.join(self.settings)}); " + (
+                f"{missing[0]} is missing" if missing else f"got {args} and {kwargs}"))
+        if "stride" in given and given["stride"] is None:
+            given["stride"] = given["kernel_size"]
+        for name, value in given.items():
+            if isinstance(value, Tensor):
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """The function of the inputs."""
+        settings = {name: getattr(self, name) for name in self.settings}
+        if self.follows_mode:
+            settings["training"] = self.training
+        return type(self).function(*inputs, **settings)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        names = self.shown
+        if "inplace" not in names and getattr(self, "inplace", False):
+            names = (*names, "inplace")
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+
+
+def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None) -> type[Applied]:
+    """The module class of a function whose first `tensors` parameters are given at each call."""
+    parameters = list(inspect.signature(function).parameters.values())[tensors:]
+    settings = {p.name: p.default for p in parameters if p.name not in ("training", "dtype")}
+    return type(name, (Applied,), {
+        "function": staticmethod(function), "settings": settings,
+        "shown": tuple(shown.split() if shown is not None else (n for n in settings if n != "inplace")),
+        "follows_mode": any(p.name == "training" for p in parameters),
+        "__module__": __name__, "__doc__": function.__doc__})
+
+
+# ---- activations
+ReLU, ReLU6 = applied("ReLU", F.relu), applied("ReLU6", F.relu6)
+LeakyReLU = applied("LeakyReLU", F.leaky_relu)
+ELU, CELU, SELU = applied("ELU", F.elu), applied("CELU", F.celu), applied("SELU", F.selu)
+GELU, SiLU, Mish, GLU = applied("GELU", F.gelu), applied("SiLU", F.silu), applied("Mish", F.mish), applied("GLU", F.glu)
+Sigmoid, LogSigmoid = applied("Sigmoid", F.sigmoid), applied("LogSigmoid", F.logsigmoid)
+Tanh, Hardtanh = applied("Tanh", F.tanh), applied("Hardtanh", F.hardtanh)
+Hardsigmoid, Hardswish = applied("Hardsigmoid", F.hardsigmoid), applied("Hardswish", F.hardswish)
+Softplus, Softsign = applied("Softplus", F.softplus), applied("Softsign", F.softsign)
+Softmax, Softmin = applied("Softmax", F.softmax), applied("Softmin", F.softmin)
+LogSoftmax = applied("LogSoftmax", F.log_softmax)
+
+# ---- pools and what else slides
+_POOL = "kernel_size stride padding dilation ceil_mode"
+MaxPool1d, MaxPool2d = applied("MaxPool1d", F.max_pool1d, shown=_POOL), applied("MaxPool2d", F.max_pool2d, shown=_POOL)
+AvgPool1d = applied("AvgPool1d", F.avg_pool1d, shown="kernel_size stride padding")
+AvgPool2d = applied("AvgPool2d", F.avg_pool2d, shown="kernel_size stride padding")
+AdaptiveAvgPool1d = applied("AdaptiveAvgPool1d", F.adaptive_avg_pool1d)
+AdaptiveAvgPool2d = applied("AdaptiveAvgPool2d", F.adaptive_avg_pool2d)
+Unfold = applied("Unfold", F.unfold)
+
+# ---- chance and distances
+Dropout = applied("Dropout", F.dropout, shown="p inplace")
+CosineSimilarity = applied("CosineSimilarity", F.cosine_similarity, tensors=2)
+
+# ---- losses
+L1Loss, MSELoss = applied("L1Loss", F.l1_loss, tensors=2, shown=""), applied("MSELoss", F.mse_loss, tensors=2, shown="")
+SmoothL1Loss = applied("SmoothL1Loss", F.smooth_l1_loss, tensors=2, shown="")
+HuberLoss = applied("HuberLoss", F.huber_loss, tensors=2, shown="")
+KLDivLoss = applied("KLDivLoss", F.kl_div, tensors=2, shown="")
+BCELoss = applied("BCELoss", F.binary_cross_entropy, tensors=2, shown="")
+BCEWithLogitsLoss = applied("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits, tensors=2, shown="")
+NLLLoss = applied("NLLLoss", F.nll_loss, tensors=2, shown="")
+CrossEntropyLoss = applied("CrossEntropyLoss", F.cross_entropy, tensors=2, shown="")

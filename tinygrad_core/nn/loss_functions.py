@@ -1,0 +1,239 @@
+"""Functions that say how far an output is from what was wanted. Part of nn.functional."""
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .. import functions
+from ..device import array_module
+from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..ops import OPS
+from ..tensor import Tensor, apply, describe, wrap
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    """The losses of the elements as they are, their mean, or their sum."""
+    if reduction == "mean":
+        return functions.mean(losses)
+    if reduction == "sum":
+        return functions.sum(losses)
+    if reduction != "none":
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return losses
+
+
+def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
+    """input - target, with a warning where they only fit by broadcasting."""
+    if not isinstance(target, Tensor):
+        raise DTypeError(f"{name} needs a tensor as target, got {describe(target)}.{at_line(learner_line())}")
+    if input.shape != target.shape:
+        warnings.warn(f"{name} got an input of shape {input.shape} and a target of shape {target.shape}: broadcasting "
+                      "compares every element of one with several of the other, which is hardly ever meant. Give both "
+                      "the same shape, for example with target.unsqueeze(1) or output.squeeze(1).", UserWarning,
+                      stacklevel=_above())
+    return input - target
+
+
+def _above() -> int:
+    """The `stacklevel` at which a warning names the learner's line."""
+    import sys
+
+    from ..errors import learner_frame
+
+    wanted, frame, level = learner_frame(), sys._getframe(1), 1
+    while frame is not None and frame is not wanted:
+        frame, level = frame.f_back, level + 1          # type: ignore[assignment]
+    return level
+
+
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """The squared differences: (input - target)²."""
+    difference = _difference("mse_loss", input, target)
+    return _reduced(difference * difference, reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """The magnitudes of the differences: |input - target|."""
+    return _reduced(functions.abs(_difference("l1_loss", input, target)), reduction)
+
+
+def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """d² / (2 beta) for differences smaller than `beta`, |d| - beta/2 for larger ones."""
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    distance = functions.abs(_difference("smooth_l1_loss", input, target))
+    if beta > 0:
+        distance = functions.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta)
+    return _reduced(distance, reduction)
+
+
+def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """d²/2 for differences up to `delta`, delta (|d| - delta/2) for larger ones (Huber 1964)."""
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    distance = functions.abs(_difference("huber_loss", input, target))
+    losses = functions.where(distance <= delta, distance * distance * 0.5, (distance - 0.5 * delta) * delta)
+    return _reduced(losses, reduction)
+
+
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """Kullback and Leibler's divergence: target (log target - input), element by element.
+
+    Args:
+        input: logarithms of probabilities.
+        target: probabilities, or their logarithms if `log_target`.
+        reduction: "batchmean" divides the sum by the batch size, which is the divergence's definition;
+            "mean" divides by the number of elements.
+    """
+    if log_target:
+        losses = functions.exp(target) * (target - input)
+    else:
+        some = target > 0           # 0 log 0 counts as 0, its limit
+        losses = functions.where(some, target * functions.log(functions.where(some, target, 1.0)), 0.0) - target * input
+    if reduction == "batchmean":
+        return functions.sum(losses) * (1.0 / input.shape[0] if input.ndim else 1.0)
+    return _reduced(losses, reduction)
+
+
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+                         reduction: str = "mean") -> Tensor:
+    """-(target log input + (1 - target) log(1 - input)) for probabilities; logarithms stop at -100.
+
+    Computed from logits, `binary_cross_entropy_with_logits` is more exact.
+    """
+    if target.shape != input.shape:
+        raise ShapeError(f"binary_cross_entropy needs a target of the input's shape {input.shape}, got {target.shape}."
+                         f"{at_line(learner_line())}")
+    if input.array.size and not (input.array.min() >= 0 and input.array.max() <= 1):
+        raise ValueError("binary_cross_entropy needs probabilities between 0 and 1; for other numbers use "
+                         f"binary_cross_entropy_with_logits.{at_line(learner_line())}")
+    losses = apply(OPS["binary_cross_entropy"], input, target)
+    return _reduced(losses if weight is None else losses * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+                                     reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of sigmoid(input), in a form that does not overflow.
+
+    Args:
+        input: logits.
+        target: probabilities of the same shape.
+        weight: factors for the elements.
+        pos_weight: factors for the positive part, one for each class.
+    """
+    if target.shape != input.shape:
+        raise ShapeError("binary_cross_entropy_with_logits needs a target of the input's shape "
+                         f"{input.shape}, got {target.shape}.{at_line(learner_line())}")
+    tail = functions.logaddexp(-input, functions.zeros_like(input))           # -log sigmoid(input)
+    if pos_weight is not None:
+        tail = tail * (1 + (pos_weight - 1) * target)
+    losses = (1 - target) * input + tail
+    return _reduced(losses if weight is None else losses * weight, reduction)
+
+
+# ---- classes
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,
+             reduction: str = "mean") -> Tensor:
+    """-input[target]: the negative log-likelihood of the right classes.
+
+    Args:
+        input: logarithms of probabilities, (C), (N, C) or (N, C, d1, ...).
+        target: class indices, (), (N) or (N, d1, ...).
+        weight: a factor for each class; the mean is then a weighted one.
+        ignore_index: a label that counts for nothing.
+    """
+    _check_classes("nll_loss", input, target, ignore_index)
+    rows, labels, shape = _as_rows(input, target)
+    losses, weights = _picked(rows, labels, weight, ignore_index)
+    return _weighted(losses, weights, shape, reduction)
+
+
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,
+                  reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
+    """-log softmax(input)[target], averaged.
+
+    Args:
+        input: logits, not probabilities: (C), (N, C) or (N, C, d1, ...) in a floating-point dtype.
+        target: the right classes as integers from 0 to C - 1, (), (N) or (N, d1, ...); or probabilities in
+            the input's shape.
+        weight: a factor for each class; the mean over class indices is then a weighted one.
+        ignore_index: a label that counts for nothing.
+        label_smoothing: the share of the target that is spread evenly over all classes.
+    """
+    if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
+        return _against_probabilities(input, target, weight, reduction, label_smoothing)
+    low = _check_classes("cross_entropy", input, target, ignore_index)
+    plain = weight is None and not label_smoothing and reduction == "mean"
+    if plain and input.ndim == 2 and low >= 0 > ignore_index and target.array.size:
+        return apply(OPS["cross_entropy"], input, target)
+    rows, labels, shape = _as_rows(input, target)
+    logs = apply(OPS["log_softmax"], rows, dim=1)
+    losses, weights = _picked(logs, labels, weight, ignore_index)
+    if label_smoothing:
+        counted = array_module(labels).asarray(labels != ignore_index, rows.dtype)
+        spread = functions.sum(logs if weight is None else logs * weight, 1) * wrap(counted)
+        losses = losses * (1 - label_smoothing) - spread * (label_smoothing / rows.shape[1])
+    return _weighted(losses, weights, shape, reduction)
+
+
+def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
+                           label_smoothing: float) -> Tensor:
+    dim = 0 if input.ndim == 1 else 1
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / input.shape[dim]
+    losses = apply(OPS["log_softmax"], input, dim=dim) * target
+    if weight is not None:
+        losses = losses * functions.reshape(weight, (-1, *(1 for _ in input.shape[dim + 1:])))
+    losses = -functions.sum(losses, dim)
+    return _reduced(losses, reduction)
+
+
+def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> int:
+    """Complain about labels that do not fit; otherwise return the lowest (0 where there are none)."""
+    if not isinstance(target, Tensor) or target.dtype.kind not in "iu":
+        also = " (or probabilities in the input's shape)" if name == "cross_entropy" else ""
+        raise DTypeError(f"{name} needs integer class labels{also}, got {describe(target)}: write target.long()."
+                         f"{at_line(learner_line())}")
+    shape = input.shape
+    if not shape or target.shape != ((*shape[:1], *shape[2:]) if len(shape) > 1 else ()):
+        raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
+                         f"(N, d1, ...), got {shape} and {target.shape}.{at_line(learner_line())}")
+    labels, classes = target.array, shape[min(1, len(shape) - 1)]
+    if not labels.size:
+        return 0
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        counted = labels[labels != ignore_index]
+        wrong = counted[(counted < 0) | (counted >= classes)]
+        if wrong.size:
+            raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
+                             f"from 0 to {classes - 1}.{at_line(learner_line())}")
+        low = min(low, -1)
+    return low
+
+
+def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, tuple[int, ...]]:
+    """The classes of every sample and place as a row, the labels flat, and the losses' shape."""
+    if input.ndim == 1:
+        input = functions.unsqueeze(input, 0)
+    elif input.ndim > 2:
+        order = (0, *range(2, input.ndim), 1)
+        input = functions.reshape(functions.permute(input, order), (target.array.size, input.shape[1]))
+    return input, target.array.reshape(-1), target.shape
+
+
+def _picked(logs: Tensor, labels: Any, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Any]:
+    """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
+    xp = array_module(logs.array)
+    counted = labels != ignore_index
+    safe = xp.where(counted, labels, 0)
+    weights = xp.asarray(counted, logs.dtype) if weight is None else xp.where(counted, weight.array[safe], 0)
+    picked = apply(OPS["getitem"], logs, index=(xp.arange(len(safe)), safe))
+    return functions.where(wrap(counted), -picked, 0.0) * wrap(weights), weights
+
+
+def _weighted(losses: Tensor, weights: Any, shape: tuple[int, ...], reduction: str) -> Tensor:
+    """The losses reduced; their mean is a weighted one."""
+    if reduction == "mean":
+        return functions.sum(losses) / wrap(weights.sum())
+    return _reduced(functions.reshape(losses, shape), reduction)
