@@ -158,36 +158,66 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     order = ancestors(roots)
     _check_writes(order)
     found: dict[Node, Any] = {}
-    before, mode.grad = mode.grad, create
+    F: Any = recorded if create else _space(seeds)
+    general = create or mode.watched
+    before = mode.grad
+    if create != before:
+        mode.grad = create
     try:
         for node, g in zip(roots, seeds):
             g = _as_kind(g, create)
             node.g = g if node.g is None else node.g + g
-            if mode.watch is not None:
+            if mode.watched:
                 mode.watch.seeded(node, g)
-        F: Any = recorded if create else arrays(array_module(*[n.g for n in roots]))
-        for node in order if targets is None else _leading_to(order, stop):
+        wanted = None if targets is None else _leading_to(order, stop)
+        for node in order:
             g = node.g
             if g is None:
                 continue
             node.g = None
             if node.hooks is not None:
                 g = node.hooks.run(g, create)
-            if node in stop:
+            if stop and node in stop:
                 found[node] = g
-            if node.op is not None:
-                _hand_on(node, g, F)
-                if not retain and node.op.holds:
-                    _free(node)
-            elif type(node) is Output:
-                _gather(node, g)
-            elif accumulate and (targets is None or node in stop):
-                _collect(node, g, create)
+            op = node.op
+            if op is None:
+                if type(node) is Output:
+                    _gather(node, g)
+                elif accumulate and (targets is None or node in stop):
+                    _collect(node, g, create)
+                continue
+            saved = node.saved
+            if saved is FREED:
+                raise _freed(node)
+            if general or op.whole:
+                _hand_on(node, g, F, wanted)
+            else:
+                k = 0
+                shapes = node.shapes
+                for p in node.parents:
+                    if p is not None and (wanted is None or p in wanted):
+                        d = op.pulls[k](F, g, saved)
+                        if shapes is not None and d.shape != shapes[k]:
+                            d = F.sum_to(d, shape=shapes[k])
+                        p.g = d if p.g is None else p.g + d
+                    k += 1
+            if not retain and op.holds:
+                if mode.watched:
+                    mode.watch.freed(node)
+                node.saved = FREED
         return found
-    finally:
-        mode.grad = before
-        for node in order:
+    except BaseException:
+        for node in order:                      # a pass that was broken off leaves no gradients lying about
             node.g = None
+        raise
+    finally:
+        if create != before:
+            mode.grad = before
+
+
+def _space(seeds: list[Any]) -> Arrays:
+    """The arrays' namespace that the starting gradients belong to."""
+    return arrays(array_module(*[_as_kind(g, False) for g in seeds]))
 
 
 def _as_kind(g: Any, tensor: bool) -> Any:
@@ -197,54 +227,29 @@ def _as_kind(g: Any, tensor: bool) -> Any:
     return g.array if isinstance(g, Tensor) else g
 
 
-def _hand_on(node: Node, g: Any, F: Any) -> None:
-    """Run the node's rule and add what it gives to its parents' gradients."""
-    saved = node.saved
-    if saved is FREED:
-        raise _freed(node)
+def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
+    """Add what the node's rules give to its parents' gradients, where they are wanted."""
     parents = node.parents
-    op = node.op
-    if op.whole or F is recorded or mode.watched:
-        grads = pull(node, g, F, parents)
-        if mode.watched:
-            mode.watch.visited(node, g, parents, grads)
-        for p, d in zip(parents, grads):
-            if p is not None and d is not None:
-                p.g = d if p.g is None else p.g + d
-        return
-    shapes = node.shapes
-    if len(parents) == 2:
-        p, q = parents
-        if p is not None:
-            d = op.pulls[0](F, g, saved)
-            if shapes is not None and d.shape != shapes[0]:
-                d = F.sum_to(d, shape=shapes[0])
-            p.g = d if p.g is None else p.g + d
-        if q is not None:
-            d = op.pulls[1](F, g, saved)
-            if shapes is not None and d.shape != shapes[1]:
-                d = F.sum_to(d, shape=shapes[1])
-            q.g = d if q.g is None else q.g + d
-        return
-    for k, (p, rule) in enumerate(zip(parents, op.pulls)):
-        if p is not None and rule is not None:
-            d = rule(F, g, saved)
-            if shapes is not None and d.shape != shapes[k]:
-                d = F.sum_to(d, shape=shapes[k])
+    if wanted is not None:
+        parents = tuple([p if p in wanted else None for p in parents])
+    grads = pull(node, g, F, parents)
+    if mode.watched:
+        mode.watch.visited(node, g, parents, grads)
+    for p, d in zip(parents, grads):
+        if p is not None and d is not None:
             p.g = d if p.g is None else p.g + d
 
 
 def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[Any]:
     """The gradients that a node sends to its parents, in order; None where none is wanted."""
     op = node.op
-    if op.backward is not None:
-        needs = tuple(p is not None for p in parents)
-        if type(F) is Arrays:
-            grads = op.pulls[0](F.xp, g, needs, node.saved)
-        else:
-            grads = _through_formula(node, g, needs)
+    numbers = type(F) is Arrays
+    if op.fast is not None and numbers:
+        grads = op.fast(F.xp, g, tuple([p is not None for p in parents]), node.saved)
+    elif op.formula is not None:
+        grads = _through_formula(node, g, tuple([p is not None for p in parents]))
     else:
-        saved = node.saved if type(F) is Arrays else _as_tensors(node, node.saved)
+        saved = node.saved if numbers else _as_tensors(node, node.saved)
         if op.variadic:
             grads = op.pulls[0](F, g, saved)
         else:
@@ -301,9 +306,12 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
     if mode.watched:
         mode.watch.collected(leaf, g, before)
     if before is None:
-        if not create and type(g) is ndarray and (g.base is not None or not g.flags.writeable or getrefcount(g) > 3):
-            g = g.copy()                # a view, or still referenced elsewhere: a leaf owns its gradient
-        leaf.grad = g if create else wrap(g)
+        if create:
+            leaf.grad = g
+        elif type(g) is ndarray and (g.base is not None or getrefcount(g) > 3):
+            leaf.grad = wrap(g.copy())          # a view, or still referenced elsewhere: a leaf owns its gradient
+        else:
+            leaf.grad = wrap(g)
     elif create:
         leaf.grad = before + g
     elif type(before.array) is ndarray:
@@ -312,24 +320,17 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
         before.array = before.array + g
 
 
-def _leading_to(order: list[Node], stop: frozenset[Node]) -> list[Node]:
-    """The nodes of `order` from which a target can be reached: the only ones worth visiting."""
+def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
+    """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
     if all([node in stop for node in order if type(node) is Leaf]):
-        return order
+        return None
     leading = set(stop)
     for node in reversed(order):
         for p in node.parents:
             if p in leading:
                 leading.add(node)
                 break
-    return [node for node in order if node in leading]
-
-
-def _free(node: Node) -> None:
-    """Let go of what a visited node saved."""
-    if mode.watched:
-        mode.watch.freed(node)
-    node.saved = FREED
+    return leading
 
 
 def _freed(node: Node) -> GradError:
@@ -340,9 +341,11 @@ def _freed(node: Node) -> GradError:
 
 def _check_writes(order: list[Node]) -> None:
     """Refuse to compute with a saved value that was written in place after it was saved."""
-    oldest = next((node.seq for node in reversed(order) if node.op is not None), None)
-    if oldest is None or not versions.written_since(oldest):
-        return
+    for node in reversed(order):
+        if node.op is not None:
+            if versions.written_since(node.seq):
+                break
+            return
     for node in order:
         if node.op is None or node.saved is FREED:
             continue

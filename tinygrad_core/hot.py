@@ -20,6 +20,8 @@ from .tensor import Tensor, apply, mode, ndarray
 from .versions import tick
 
 _NUMBERS = (float, int)
+_scalar = np.float32
+_HOST = (_scalar, ndarray)
 _new, _node = Tensor.__new__, Node.__new__
 _SUB = OPS["sub"]
 
@@ -42,8 +44,6 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
     op = OPS[name]
 
     def hot(a: Tensor, b: Any) -> Tensor:
-        if not mode.plain:
-            return apply(op, a, b) if isinstance(b, (Tensor, float, int)) else _strange(op, a, b)
         x, p = a.array, a.node
         if isinstance(b, Tensor):
             y, q = b.array, b.node
@@ -51,24 +51,32 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
             y, q = b, None
         else:
             return _strange(op, a, b)
+        if not mode.plain or type(x) not in _HOST:
+            return apply(op, a, b)
         try:
             out = compute(x, y)
         except Exception:
             return apply(op, a, b)
-        if out.dtype is not float32:
-            return apply(op, a, b)
-        if p is None and q is None:
-            t = _new(Tensor)
-            t.array, t.node, t._view = out, None, None
-            return t
         shapes = None
-        if type(out) is ndarray:
+        if type(out) is not _scalar:
+            if out.dtype is not float32:
+                return apply(op, a, b)
             shape = out.shape
             if (p is not None and x.shape != shape) or (q is not None and y.shape != shape):
                 shapes = (x.shape, np.shape(y))
-        if saves:
-            return _result(out, op, (p, q), (x if q is not None else None, y if p is not None else None), shapes)
-        return _result(out, op, (p, q), (), shapes)
+        t = _new(Tensor)
+        t.array, t._view = out, None
+        if p is None and q is None:
+            t.node = None
+            return t
+        t.node = n = _node(Node)
+        n.op, n.parents, n.shapes = op, (p, q), shapes
+        n.saved = (x if q is not None else None, y if p is not None else None) if saves else ()
+        n.seq = tick()
+        n.hooks = n.g = None
+        frame = _getframe(1)
+        n.where = (frame.f_code, frame.f_lasti)
+        return t
 
     hot.__name__, hot.__doc__ = name, f"The operation `{name}` of a tensor and a tensor or number."
     return hot

@@ -15,7 +15,6 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, EngineError, GradError, ShapeError, at_line, here, learner_line
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
-from .ops.core import ATTR, INPUT, OUT, SHAPE
 from .versions import tick
 
 ndarray = np.ndarray
@@ -441,23 +440,18 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         *inputs: tensors, or Python numbers, which get no gradient.
         **attrs: the operation's attributes.
     """
-    values: list[Any] = []
-    parents: list[Node | None] = []
     mask = 0
-    bit = 1
-    for x, rule in zip(inputs, op.reach or _endless):
-        if isinstance(x, Tensor):
-            values.append(x.array)
-            node = x.node
-            if node is not None and rule:
-                parents.append(node)
-                mask |= bit
-            else:
-                parents.append(None)
+    if len(inputs) == 1 and isinstance(inputs[0], Tensor):
+        x = inputs[0]
+        values: Any = (x.array,)
+        node = x.node
+        if node is not None and (op.variadic or op.reach[0]):
+            mask = 1
+            parents: Any = (node,)
         else:
-            values.append(x)
-            parents.append(None)
-        bit += bit
+            parents = (None,)
+    else:
+        values, parents, mask = _unpack(op, inputs)
     if op.mixes and _casts_needed(op, values):
         cast = _casts(op, inputs, values)
         if cast is not None:
@@ -491,25 +485,32 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     return result
 
 
-def record(op: Op, parents: list[Node | None], mask: int, out: Any, values: list[Any], aux: Any,
-           attrs: dict[str, Any]) -> Node:
-    """The node of an operation that has just run, holding what `op.keep` says the wanted rules will read."""
-    saved: list[Any] = []
-    for kind, key, readers in op.keep:
-        if not readers & mask:
-            saved.append(None)
-        elif kind == OUT:
-            saved.append(out)
-        elif kind == INPUT:
-            saved.append(tuple(values) if op.variadic else values[key])
-        elif kind == SHAPE:
-            saved.append(tuple([v.shape for v in values]) if op.variadic else np.shape(values[key]))
-        elif kind == ATTR:
-            saved.append(attrs[key])
+def _unpack(op: Op, inputs: tuple[Any, ...]) -> tuple[list[Any], list[Any], int]:
+    """The operands' arrays, their nodes where a gradient can reach, and a mask of which those are."""
+    values: list[Any] = []
+    parents: list[Any] = []
+    mask = 0
+    bit = 1
+    for x, reached in zip(inputs, op.reach or _endless):
+        node = None
+        if isinstance(x, Tensor):
+            values.append(x.array)
+            if reached:
+                node = x.node
+                if node is not None:
+                    mask |= bit
         else:
-            saved.append(aux[key])
+            values.append(x)
+        parents.append(node)
+        bit += bit
+    return values, parents, mask
+
+
+def record(op: Op, parents: Any, mask: int, out: Any, values: Any, aux: Any, attrs: dict[str, Any]) -> Node:
+    """The node of an operation that has just run, holding what the wanted rules will read."""
     node = _new_node(Node)
-    node.op, node.parents, node.saved, node.shapes = op, tuple(parents), tuple(saved), None
+    node.op, node.parents, node.shapes = op, tuple(parents), None
+    node.saved = op.save(out, values, aux, attrs, mask)
     node.seq = tick()
     node.hooks = node.g = None
     node.where = here(2)

@@ -43,8 +43,8 @@ def owner(array: Any) -> Any:
     return array
 
 
-def wrote(array: Any) -> Write | None:
-    """Note that `array`'s memory has just been written in place by the line of the learner's code that runs."""
+def wrote(array: Any, line: Line | None = None) -> Write | None:
+    """Note that `array`'s memory is written in place by `line`, by default the learner's line that runs."""
     global _last_write
     array = owner(array)
     key = id(array)
@@ -61,7 +61,7 @@ def wrote(array: Any) -> Write | None:
             keeper = weakref.ref(array, lambda _: _writes.pop(key, None))
         write = _writes[key] = Write(keeper)
     write.count += 1
-    write.line = learner_line()
+    write.line = line or learner_line()
     write.seq = _last_write = tick()
     return write
 

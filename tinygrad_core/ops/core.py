@@ -21,7 +21,7 @@ class Op:
 
     __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "pulls", "broadcasts", "view",
                  "aux", "backward", "formula", "several", "whole", "holds",
-                 "notation", "floating", "mixes", "reach")
+                 "notation", "floating", "mixes", "reach", "fast", "save")
 
     def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
                  broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
@@ -45,28 +45,27 @@ class Op:
         """From the rules' parameter names: what a node keeps, which inputs' rules read it, in which order."""
         readers: dict[tuple[int, Any], int] = {}
         wanted = [[self.locate(p) for p in parameters(r, 2)] if r else [] for r in self.rules]
-        if self.backward is not None:
-            wanted = [[self.locate(p) for p in parameters(self.backward, 3)]] * max(1, len(self.inputs))
-            if self.formula is not None:
-                names = code_names(self.forward)
-                again = [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in names]
-                wanted = [w + again for w in wanted]
         for i, places in enumerate(wanted):
             for place in places:
-                readers[place] = readers.get(place, 0) | (-1 if self.backward or self.variadic else 1 << i)
+                readers[place] = readers.get(place, 0) | (-1 if self.variadic else 1 << i)
+        always = [self.locate(p) for p in parameters(self.backward, 3)] if self.backward else []
+        if self.formula is not None:
+            always += [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in code_names(self.forward)]
+        readers.update(dict.fromkeys(always, -1))
         order = sorted(readers, key=lambda place: (place[0], str(place[1])))
         self.keep = tuple((kind, key, readers[kind, key]) for kind, key in order)
+        self.save = _saver(self.keep, self.variadic)
         index = {place: k for k, place in enumerate(order)}
         self.pulls = tuple(_pull(rule, [index[p] for p in places], len(order))
-                           for rule, places in zip(self.rules, wanted, strict=False))
-        self.whole = self.backward is not None or self.variadic
+                           for rule, places in zip(self.rules, wanted))
+        self.whole = self.backward is not None or self.formula is not None or self.variadic
         # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
         self.reach = None if self.variadic else tuple(self.whole or rule is not None for rule in self.rules)
         self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
+        self.fast: Rule | None = None
         if self.backward is not None:
-            picks = [index[self.locate(p)] for p in parameters(self.backward, 3)]
-            fused = self.backward
-            self.pulls = (lambda xp, g, needs, saved: fused(xp, g, needs, *[saved[k] for k in picks]),)
+            backward, picks = self.backward, [index[self.locate(p)] for p in parameters(self.backward, 3)]
+            self.fast = lambda xp, g, needs, saved: backward(xp, g, needs, *[saved[k] for k in picks])
 
     def locate(self, parameter: str) -> tuple[int, Any]:
         """What a rule's parameter stands for: (kind, which one)."""
@@ -111,6 +110,27 @@ def _pull(rule: Rule | None, picks: list[int], total: int) -> Rule | None:
     return lambda F, g, saved: rule(F, g, *[saved[k] for k in picks])
 
 
+def _saver(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[..., tuple[Any, ...]]:
+    """The plan of what to keep as one function of (out, values, aux, attrs, mask): a node is made at every operation.
+
+    `mask` has a bit for each input that wants a gradient; what none of their rules reads is kept as None.
+    """
+    terms = []
+    for kind, key, readers in keep:
+        if kind == OUT:
+            term = "out"
+        elif kind == INPUT:
+            term = "tuple(values)" if variadic else f"values[{key}]"
+        elif kind == SHAPE:
+            term = "tuple([v.shape for v in values])" if variadic else f"getattr(values[{key}], 'shape', ())"
+        elif kind == ATTR:
+            term = f"attrs[{key!r}]"
+        else:
+            term = f"aux[{key}]"
+        terms.append(term if readers == -1 or kind in (SHAPE, ATTR) else f"({term} if mask & {readers} else None)")
+    return eval(f"lambda out, values, aux, attrs, mask: ({''.join(t + ', ' for t in terms)})")
+
+
 OPS: dict[str, Op] = {}
 
 
@@ -128,8 +148,9 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
         broadcasts: inputs of different shapes are stretched; their gradients are summed back.
         view: the result shares memory with the first input.
         aux: names of by-products of the forward computation that the backward one reads.
-        backward: for a fused operation: `backward(xp, g, needs, ...)` returns all gradients at once, on arrays.
-        formula: for a fused operation: the same function of Tensors over primitives, used where graph is wanted.
+        backward: all gradients at once, `backward(xp, g, needs, ...)` on arrays, where rules would be too slow.
+        formula: for a fused operation without rules: the same function of Tensors over primitives, which is run
+            again and differentiated where graph is wanted.
         several: the forward computation returns a tuple of results; a rule's `g` is the list of their gradients,
             with None for a result that got none.
         floating: integers become floating-point numbers before it.

@@ -42,7 +42,15 @@ def _linear_weight(F: Any, g: Any, x: Any) -> Any:
     return F.matmul(F.permute(_rows(F, g), dims=(1, 0)), _rows(F, x))
 
 
-primitive("linear", _linear, x=_linear_x, weight=_linear_weight,
+def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
+    flat = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
+    dx = xp.dot(flat, weight) if needs[0] else None
+    return (dx if dx is None or x.ndim == 2 else dx.reshape(x.shape),
+            xp.dot(flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
+            xp.add.reduce(flat, 0) if needs[2] else None)
+
+
+primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_linear_weight,
           bias=lambda F, g, bias_shape: F.sum_to(g, shape=bias_shape),
           notation={"out": "{x} {weight}ᵀ + {bias}", "x": "{g} {weight}", "weight": "{g}ᵀ {x}", "bias": "Σ {g}"})
 
@@ -72,14 +80,15 @@ primitive("log_softmax", _log_softmax, label="log softmax",
 
 # ---- cross-entropy of logits (rows) against class indices, averaged over the rows
 def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
-    rows = xp.arange(len(target))
-    p = x - x.max(1, keepdims=True)
-    picked = p[rows, target]
+    n = len(target)
+    p = x - xp.maximum.reduce(x, 1, keepdims=True)
+    picked = p[xp.arange(n), target]
     xp.exp(p, out=p)
-    total = p.sum(1)
-    loss = (xp.log(total).sum() - picked.sum()) / x.dtype.type(len(target))
+    total = xp.add.reduce(p, 1)
     p /= total[:, None]
-    return loss, p
+    xp.log(total, out=total)
+    total -= picked
+    return xp.add.reduce(total) / x.dtype.type(n), p
 
 
 def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) -> Any:

@@ -21,64 +21,64 @@ class Term:
         """The text, in brackets if it would fall apart inside something of this strength."""
         return self.text if self.strength >= strength else f"({self.text})"
 
-    def __add__(self, other: Any) -> "Term":
+    def __add__(self, other: Any) -> Term:
         return Term(f"{self.text} + {term(other).text}", _SUM)
 
-    def __radd__(self, other: Any) -> "Term":
+    def __radd__(self, other: Any) -> Term:
         return term(other) + self
 
-    def __sub__(self, other: Any) -> "Term":
+    def __sub__(self, other: Any) -> Term:
         return Term(f"{self.text} − {term(other).inside(_PRODUCT)}", _SUM)
 
-    def __rsub__(self, other: Any) -> "Term":
+    def __rsub__(self, other: Any) -> Term:
         return term(other) - self
 
-    def __mul__(self, other: Any) -> "Term":
+    def __mul__(self, other: Any) -> Term:
         other = term(other)
         if other.text == "0":
             return other
         return Term(f"{self.inside(_PRODUCT)} · {other.inside(_PRODUCT)}", _PRODUCT)
 
-    def __rmul__(self, other: Any) -> "Term":
+    def __rmul__(self, other: Any) -> Term:
         return term(other) * self
 
-    def __truediv__(self, other: Any) -> "Term":
+    def __truediv__(self, other: Any) -> Term:
         return Term(f"{self.inside(_PRODUCT)} / {term(other).inside(_POWER)}", _PRODUCT)
 
-    def __rtruediv__(self, other: Any) -> "Term":
+    def __rtruediv__(self, other: Any) -> Term:
         return term(other) / self
 
-    def __pow__(self, other: Any) -> "Term":
+    def __pow__(self, other: Any) -> Term:
         return Term(f"{self.inside(_ATOM)}^{term(other).inside(_ATOM)}", _POWER)
 
-    def __rpow__(self, other: Any) -> "Term":
+    def __rpow__(self, other: Any) -> Term:
         return term(other) ** self
 
-    def __neg__(self) -> "Term":
+    def __neg__(self) -> Term:
         return Term(f"−{self.inside(_PRODUCT)}", _PRODUCT)
 
-    def __abs__(self) -> "Term":
+    def __abs__(self) -> Term:
         return Term(f"|{self.text}|")
 
-    def _compare(self, sign: str, other: Any) -> "Term":
+    def _compare(self, sign: str, other: Any) -> Term:
         return Term(f"[{self.text} {sign} {term(other).text}]")
 
-    def __gt__(self, other: Any) -> "Term":
+    def __gt__(self, other: Any) -> Term:
         return self._compare(">", other)
 
-    def __lt__(self, other: Any) -> "Term":
+    def __lt__(self, other: Any) -> Term:
         return self._compare("<", other)
 
-    def __ge__(self, other: Any) -> "Term":
+    def __ge__(self, other: Any) -> Term:
         return self._compare("≥", other)
 
-    def __le__(self, other: Any) -> "Term":
+    def __le__(self, other: Any) -> Term:
         return self._compare("≤", other)
 
-    def __eq__(self, other: Any) -> "Term":  # type: ignore[override]
+    def __eq__(self, other: Any) -> Term:  # type: ignore[override]
         return self._compare("=", other)
 
-    def __ne__(self, other: Any) -> "Term":  # type: ignore[override]
+    def __ne__(self, other: Any) -> Term:  # type: ignore[override]
         return self._compare("≠", other)
 
     __hash__ = None  # type: ignore[assignment]
