@@ -4,7 +4,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from lessons import ask, figure, page
+from lessons import ask, faded, figure, page
 from lessons.catalog import Question, question
 from lessons.grader.progress import Prediction, Progress
 
@@ -159,3 +159,10 @@ def test_the_picture_follows_the_slider():
     picture, place = figure.plot(lambda x: x * x, at=3.0).children
     place.value = 1.0
     assert "slope 2" in picture.value
+
+
+def test_faded_puts_the_easier_start_into_the_next_cell(shell):
+    card = faded("backward")
+    assert "The cell below is new" in repr(card)
+    assert shell.rl_next_input.endswith('check("backward", backward)')
+    assert "node.grad = ____" in shell.rl_next_input
