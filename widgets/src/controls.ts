@@ -63,7 +63,7 @@ export function controls(steps: readonly Step[], driver: Driver): Controls {
   const band = h(
     "div",
     { class: "tgs-bands", "aria-hidden": "true" },
-    ...bands(steps).map(({ phase, count }) => h("span", { class: `is-${phase}`, style: `flex-grow:${count}`, title: phase }, h("i", {}, phase))),
+    ...bands(steps).map(({ phase, count }) => h("span", { class: `is-${phase}`, style: `flex-grow:${count}`, title: phase }, h("i", {}, count / total > 0.09 ? phase : ""))),
   );
   const count = h("output", { class: "tgs-count", "aria-hidden": "true" });
   const speed = h(

@@ -24,6 +24,13 @@ const DEEDS: Record<string, string> = {
   transpose: "{x} is transposed",
   softmax: "softmax turns {x} into probabilities",
   log_softmax: "{x} is turned into log-probabilities",
+  linear: "{x} goes through the weights {weight}, and {bias} is added",
+  sqrt: "the square root of {x} is taken",
+  sin: "the sine of {x} is taken",
+  cos: "the cosine of {x} is taken",
+  abs: "{x} loses its sign",
+  permute: "the dimensions of {x} change places",
+  getitem: "a part of {x} is taken",
   cross_entropy: "the cross-entropy compares {x} with the labels",
 };
 
@@ -44,7 +51,7 @@ const some = (words: readonly string[], most = 4): string =>
 const of = <T extends Event["type"]>(step: Step, type: T): Extract<Event, { type: T }>[] =>
   step.events.filter((e): e is Extract<Event, { type: T }> => e.type === type);
 
-const capital = (s: string): string => (/^[a-z]+ /.test(s) && !/^[a-z]\b/.test(s) ? s[0]!.toUpperCase() + s.slice(1) : s);
+const capital = (s: string): string => s[0]!.toUpperCase() + s.slice(1);
 
 /** a = 3, or W (a 2×3 array) */
 function with_value(name: string, v: Value | undefined): string {
@@ -68,16 +75,19 @@ function enter(step: Step, names: Names): string {
 
 function operation(step: Step, names: Names, state: State): string {
   const node = step.node!;
-  const define: Define | undefined = of(step, "define")[0] ?? state.nodes.get(node)?.define;
+  const define: Define | undefined = of(step, "define").find((d) => d.node === node) ?? state.nodes.get(node)?.define;
   if (!define) return "An operation runs.";
   const inputs = define.inputs.map((i) => nameOf(names, i.node).text);
   const args = new Map(define.inputs.map((i, k) => [i.arg, inputs[k]!]));
   const first = inputs[0] ?? "";
-  let deed = DEEDS[define.op]?.replace(/\{(\w)\}/g, (_, a: string) => args.get(a) ?? (a === "x" ? first : (inputs[1] ?? "")));
+  const template = DEEDS[define.op];
+  let deed = template?.replace(/\{(\w+)\}/g, (whole, a: string) => args.get(a) ?? (a === "x" ? first : whole));
+  // A sentence about an input that is not there would be wrong.
+  if (deed?.includes("{")) deed = undefined;
   if (define.op === "mul" && inputs.length === 2 && define.inputs[0]!.node === define.inputs[1]!.node)
     deed = `${first} is multiplied by itself`;
   deed ??= inputs.length ? `${define.op} is applied to ${list(inputs)}` : `${define.op} runs`;
-  const value = (of(step, "execute")[0] as Execute | undefined)?.value;
+  const value = (of(step, "execute") as Execute[]).find((e) => e.node === node)?.value;
   const name = nameOf(names, node);
   const own = name.compound || name.invented ? "" : name.text;
   let made = "";
@@ -85,7 +95,9 @@ function operation(step: Step, names: Names, state: State): string {
   const kept = (of(step, "save")[0] as Save | undefined)?.saved ?? [];
   const keeps = [...new Set(kept.map((s) => (s.what === "out" ? "its own result" : nameOf(names, s.node).text)))];
   const keeping = keeps.length ? ` It keeps ${list(keeps)} for the way back.` : "";
-  return `${capital(deed)}${made}.${keeping}`;
+  // A sentence may begin with a name or with what the operation is called: those stay as they are.
+  const opening = template && !template.startsWith("{") && !template.startsWith(define.op) ? capital(deed) : deed;
+  return `${opening}${made}.${keeping}`;
 }
 
 function visit(event: Backward, names: Names, state: State): string {

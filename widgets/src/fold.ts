@@ -17,6 +17,8 @@ export interface Link {
   readonly to: string;
   /** The recording's edges that this line stands for: one, or several into or out of a chip. */
   readonly edges: number[];
+  /** Whether a gradient can come back along it, and so will need room to be written. */
+  graded: boolean;
 }
 
 export interface Visible {
@@ -84,6 +86,7 @@ export function visible(nodes: readonly Define[], folded: ReadonlySet<string>): 
     itemOf.set(define.node, item);
   }
   const links = new Map<string, Link>();
+  const graded = new Set(nodes.filter((d) => d.requires_grad).map((d) => d.node));
   for (const define of nodes)
     for (const input of define.inputs) {
       const from = itemOf.get(input.node);
@@ -92,8 +95,11 @@ export function visible(nodes: readonly Define[], folded: ReadonlySet<string>): 
       // Two edges between the same two nodes stay two; into a chip they run together.
       const key = from.node === null || to.node === null ? `${from.key}>${to.key}` : `e${input.edge}`;
       const link = links.get(key);
-      if (link) link.edges.push(input.edge);
-      else links.set(key, { key, from: from.key, to: to.key, edges: [input.edge] });
+      const back = graded.has(input.node);
+      if (link) {
+        link.edges.push(input.edge);
+        link.graded ||= back;
+      } else links.set(key, { key, from: from.key, to: to.key, edges: [input.edge], graded: back });
     }
   return { items: [...items.values()], links: [...links.values()], itemOf };
 }

@@ -16,7 +16,7 @@ const READABLE = 0.72;
 const COMFORTABLE = 0.9;
 const MANY = 60;
 const CHAR = 7.5;
-const LONGEST = 12;
+const LONGEST = 14;
 
 const clip = (text: string, most = LONGEST + 4): string =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text;
@@ -74,8 +74,8 @@ export function sizesOf(
         return [item.key, [text * CHAR + 56, HEIGHT + 6] as const];
       }
       const d = defines.get(item.node)!;
-      const chars = Math.max(caption(d, names).length, longest.get(item.node) ?? 1);
-      const inner = chars * CHAR + 18;
+      const chars = longest.get(item.node) ?? 1;
+      const inner = Math.max(chars * CHAR, caption(d, names).length * 8) + 18;
       const w =
         d.kind === "operation" ? symbolWidth(symbolOf(d)) + Math.max(inner, 38) : Math.max(inner + 14, 62);
       return [item.key, [Math.ceil(w), HEIGHT] as const];
@@ -373,7 +373,7 @@ export function picture(hands: Hands): Picture {
 
   function pill(rect: SVGRectElement, text: SVGTextElement, words: string): void {
     if (text.textContent === words) return;
-    const w = Math.max(22, words.length * 6.6 + 12);
+    const w = Math.max(22, words.length * 7.1 + 13);
     text.textContent = words;
     rect.setAttribute("width", String(w));
     rect.setAttribute("x", String(-w / 2));
@@ -410,12 +410,12 @@ export function picture(hands: Hands): Picture {
     if (hideValue || holdGrad) cls += " is-asked";
     if (node) {
       setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : "");
-      const grad: Value | undefined = node.arriving ?? node.grad;
-      if (grad || p.tag) {
+      if (node.arriving || node.grad || p.tag || holdGrad) {
         const tag = tagOf(p);
         const sum = item.node === null || holdGrad ? null : sumOf(v.step, item.node, v.before);
-        const stored = node.grad && !(v.step?.kind === "meet" && isNow);
-        const words = holdGrad ? "?" : (sum ?? (grad ? `${stored ? ".grad " : ""}${brief(grad === node.arriving && node.grad ? node.grad : grad)}` : ""));
+        const stored = node.grad !== undefined && (node.stored || !node.arriving);
+        const shown = stored ? node.grad : node.arriving;
+        const words = holdGrad ? "?" : (sum ?? (shown ? `${stored ? ".grad " : ""}${brief(shown)}` : ""));
         pill(tag.rect, tag.text, words);
         if (words) cls += stored ? " has-grad is-stored" : " has-grad";
       }

@@ -1,6 +1,6 @@
 // Where every box and line goes: by dagre in the browser, or from positions that Python sent.
 import { Graph, layout as dagre } from "@dagrejs/dagre";
-import type { Visible } from "./fold";
+import type { Link, Visible } from "./fold";
 import type { SentLayout } from "./types";
 
 export type Direction = "LR" | "TB";
@@ -36,8 +36,13 @@ const LABEL: Size = [46, 18];
 const PORT_GAP = 11;
 type Point = readonly [number, number];
 
-function byDagre(v: Visible, sizes: ReadonlyMap<string, Size>, direction: Direction): Layout {
-  const g = new Graph({ multigraph: true });
+function byDagre(
+  v: Visible,
+  sizes: ReadonlyMap<string, Size>,
+  direction: Direction,
+  clusters: readonly string[],
+): Layout {
+  const g = new Graph({ multigraph: true, compound: clusters.length > 0 });
   const lr = direction === "LR";
   g.setGraph({ rankdir: direction, nodesep: lr ? 34 : 30, edgesep: 20, ranksep: lr ? 36 : 46 });
   g.setDefaultEdgeLabel(() => ({}));
@@ -45,11 +50,24 @@ function byDagre(v: Visible, sizes: ReadonlyMap<string, Size>, direction: Direct
     const [width, height] = sizes.get(key)!;
     g.setNode(key, { width, height });
   }
+  // What is in an open module stays together, so that a frame can be drawn around it.
+  const parentOf = (path: string, self: boolean): string | undefined =>
+    clusters.filter((c) => (self && c === path) || path.startsWith(`${c}.`)).sort((a, b) => b.length - a.length)[0];
+  for (const path of clusters) g.setNode(`f:${path}`, {});
+  for (const path of clusters) {
+    const outer = parentOf(path, false);
+    if (outer) g.setParent(`f:${path}`, `f:${outer}`);
+  }
+  if (clusters.length)
+    for (const item of v.items) {
+      const outer = parentOf(item.module, item.node !== null);
+      if (outer) g.setParent(item.key, `f:${outer}`);
+    }
   for (const link of v.links)
     g.setEdge(
       link.from,
       link.to,
-      { width: LABEL[0], height: LABEL[1], labelpos: "c" },
+      link.graded ? { width: LABEL[0], height: LABEL[1], labelpos: "c" } : {},
       link.key,
     );
   dagre(g);
@@ -128,13 +146,24 @@ function finish(
     const [x, y] = centres.get(key) ?? [0, 0];
     boxes.set(key, { x, y, w, h });
   }
+  const twins = new Map<string, Link[]>();
+  for (const link of v.links) {
+    const pair = `${link.from}>${link.to}`;
+    twins.set(pair, [...(twins.get(pair) ?? []), link]);
+  }
+  /** How far the lines of such a pair bow apart. */
+  const bowOf = (link: Link): number => {
+    const pair = twins.get(`${link.from}>${link.to}`)!;
+    return (pair.indexOf(link) - (pair.length - 1) / 2) * 44;
+  };
   // Lines into one box end a little apart, in the order in which they come.
   const arriving = new Map<string, { key: string; at: number }[]>();
   for (const link of v.links) {
     const from = boxes.get(link.from)!;
-    const last = bends.get(link.key)?.at(-1) ?? ([from.x, from.y] as Point);
+    const twin = bowOf(link) !== 0;
+    const last = (twin ? undefined : bends.get(link.key)?.at(-1)) ?? ([from.x, from.y] as Point);
     const list = arriving.get(link.to) ?? [];
-    list.push({ key: link.key, at: last[across] });
+    list.push({ key: link.key, at: last[across] + bowOf(link) });
     arriving.set(link.to, list);
   }
   const port = new Map<string, number>();
@@ -165,7 +194,12 @@ function finish(
     const offset = port.get(link.key)!;
     const start: Point = lr ? [a.x + a.w / 2, a.y] : [a.x, a.y + a.h / 2];
     const end: Point = lr ? [b.x - b.w / 2, b.y + offset] : [b.x + offset, b.y - b.h / 2];
-    const middle = bends.get(link.key) ?? [];
+    let middle = bends.get(link.key) ?? [];
+    const bow = bowOf(link);
+    if (twins.get(`${link.from}>${link.to}`)!.length > 1 && middle.length <= 1) {
+      const [mx, my] = [(start[0] + end[0]) / 2, (start[1] + end[1]) / 2];
+      middle = [lr ? [mx, my - offset / 2 + bow] : [mx - offset / 2 + bow, my]];
+    }
     const points = [start, ...middle, end];
     const label = middle.length
       ? middle[Math.floor((middle.length - 1) / 2)]!
@@ -198,12 +232,21 @@ export function arrange(
   sizes: ReadonlyMap<string, Size>,
   stage: Size,
   sent?: SentLayout,
+  open: readonly string[] = [],
 ): Layout {
   if (sent && v.items.every((i) => i.key in sent.nodes)) return bySent(v, sizes, sent);
   if (v.items.length > DAGRE_LIMIT) return byColumns(v, sizes);
-  const across = byDagre(v, sizes, "LR");
+  const tidy = (direction: Direction): Layout => {
+    try {
+      return byDagre(v, sizes, direction, open);
+    } catch {
+      // dagre's clusters fail on some graphs; frames may then overlap, the rest is as good.
+      return byDagre(v, sizes, direction, []);
+    }
+  };
+  const across = tidy("LR");
   if (v.items.length > 80 || fit(across, ...stage) > 0.8) return across;
-  const down = byDagre(v, sizes, "TB");
+  const down = tidy("TB");
   return fit(down, ...stage) > 1.2 * fit(across, ...stage) ? down : across;
 }
 

@@ -8,7 +8,7 @@ const VERSION = 1;
 const GZIP = "gzip:";
 
 /** Large recordings travel compressed (`gzip:` and base64), small ones as plain JSON. */
-async function unpack(text: string): Promise<string> {
+export async function unpack(text: string): Promise<string> {
   if (!text.startsWith(GZIP)) return text;
   const bytes = Uint8Array.from(atob(text.slice(GZIP.length)), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));

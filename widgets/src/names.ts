@@ -48,10 +48,14 @@ export function nameAll(plan: Plan): Map<number, Name> {
         if (event.type !== "define") continue;
         let name: Name;
         if (event.name) {
-          const before = used.get(event.name) ?? 0;
-          used.set(event.name, before + 1);
-          if (event.kind === "parameter") lasting.set(event.name, before + 1);
-          name = { text: event.name + prime(before), compound: false, invented: false };
+          // Every layer has a weight: its module says which.
+          const inner = event.module?.split(".").at(-1);
+          const full =
+            event.kind === "parameter" && inner && !event.name.includes(".") ? `${inner}.${event.name}` : event.name;
+          const before = used.get(full) ?? 0;
+          used.set(full, before + 1);
+          if (event.kind === "parameter") lasting.set(full, before + 1);
+          name = { text: full + prime(before), compound: false, invented: false };
         } else {
           const value = event.kind === "constant" ? constants.get(event.node) : undefined;
           const short = value ?? expression(event, names);

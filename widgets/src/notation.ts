@@ -1,5 +1,5 @@
 // Rules such as "{g} · {y}" as mathematics: with names, then with numbers, as pieces or plain text.
-import { isExact, isScalar, num, rows, scalarOf, shapeText, shapeTuple } from "./format";
+import { isExact, isScalar, num, rows, scalarOf, shapeTuple } from "./format";
 import type { Name } from "./names";
 import type { State } from "./state";
 import type { Step } from "./steps";
@@ -16,8 +16,11 @@ export type Names = ReadonlyMap<number, Name>;
 
 const text = (s: string): Piece => ({ t: "text", s });
 
+/** What to write for a placeholder: `alone` needs no brackets at all, a term of a sum none around products. */
+type Put = (arg: string, alone: boolean, term: boolean) => Piece[] | null;
+
 /** Splits a template at its placeholders and exponents, and fills each placeholder. */
-export function fill(template: string, put: (arg: string, alone: boolean) => Piece[] | null): Piece[] | null {
+export function fill(template: string, put: Put): Piece[] | null {
   const out: Piece[] = [];
   let plain = "";
   const flush = (): void => {
@@ -32,7 +35,8 @@ export function fill(template: string, put: (arg: string, alone: boolean) => Pie
       const after = template.slice(i + placeholder[0].length).trimStart();
       // Alone, or already inside brackets: no brackets of its own are needed.
       const alone = (!before || /[(,[]$/.test(before)) && (!after || /^[),\]]/.test(after));
-      const pieces = put(placeholder[1]!, alone);
+      const term = alone || (/(^|[(,[+])$/.test(before) && /^($|[),\]+−])/.test(after));
+      const pieces = put(placeholder[1]!, alone, term);
       if (!pieces) return null;
       out.push(...pieces);
       i += placeholder[0].length;
@@ -42,7 +46,7 @@ export function fill(template: string, put: (arg: string, alone: boolean) => Pie
       const inner =
         rest[0] === "(" ? bracketed(rest) : (/^(\{\w+\}|[−-]?[\w.]+)/.exec(rest)?.[0] ?? "");
       const bare = rest[0] === "(" ? inner.slice(1, -1) : inner;
-      const body = fill(bare, (arg) => put(arg, true));
+      const body = fill(bare, (arg) => put(arg, true, true));
       if (!body) return null;
       if (body.length) out.push({ t: "sup", body });
       else plain += "^";
@@ -115,9 +119,9 @@ export function forwardLine(define: Define, value: Value | undefined, names: Nam
   const left: Piece[] = own.compound && !define.name ? [] : [{ t: "name", s: own.text }];
   const template = define.forward || `${define.op}(${define.inputs.map((i) => `{${i.arg}}`).join(", ")})`;
   const out: Piece[] = [...left];
-  const symbolic = fill(template, (arg, alone) => {
+  const symbolic = fill(template, (arg, _alone, term) => {
     const node = standsFor(define, arg);
-    return node === null ? [text(arg)] : named(names, node, alone);
+    return node === null ? [text(arg)] : named(names, node, term);
   });
   if (symbolic) out.push(...(out.length ? [text(" = ")] : []), ...symbolic);
   const numbers = fill(template, (arg, alone) => {
@@ -146,10 +150,10 @@ export function visitLines(
     const out: Piece[] = [partial(root, names, send.node), text(" += ")];
     const rule = node.define.rules[send.arg];
     if (rule !== undefined) {
-      const symbolic = fill(rule, (arg, alone) => {
+      const symbolic = fill(rule, (arg, _alone, term) => {
         if (arg === "g") return [partial(root, names, event.node)];
         const from = standsFor(node.define, arg);
-        return from === null ? [text(arg)] : named(names, from, alone);
+        return from === null ? [text(arg)] : named(names, from, term);
       });
       const numbers = fill(rule, (arg, alone) => {
         const from = arg === "g" ? event.grad : state.nodes.get(standsFor(node.define, arg) ?? -1)?.value;
@@ -203,18 +207,18 @@ export function storeLine(event: Accumulate, root: string, names: Names, hide = 
   return out;
 }
 
-/** w: 0.5 → 0.3 */
-export function updateLine(event: Update, names: Names): Line {
+/** w: 0.5 → 0.3, or null for arrays too large to be written out. */
+export function updateLine(event: Update, names: Names): Line | null {
   const out: Piece[] = [{ t: "name", s: nameOf(names, event.node).text }];
   if (isScalar(event.before) && isScalar(event.value)) {
     out.push(text(": "), ...number(event.before.data, "value", true), text(" → "));
     out.push(...number(event.value.data, "value", true));
     if (isScalar(event.grad))
       out.push(text("  with gradient "), ...number(event.grad.data, "grad", true));
-  } else {
-    out.push(text(` (${shapeText(event.value.shape)}) takes a step against its gradient`));
+    return out;
   }
-  return out;
+  const [before, after] = [result(event.before, "value"), result(event.value, "value")];
+  return before[0]?.t === "matrix" ? [...out, text(": "), ...before, text(" → "), ...after] : null;
 }
 
 /** At most this many lines of formulas are shown; the rest are counted. */
@@ -226,7 +230,7 @@ export function equations(step: Step, names: Names, before: State, after: State)
   const lines: Line[] = [];
   const seen = new Map<number, Value | undefined>();
   for (const event of step.events) {
-    if (event.type === "execute" && step.kind !== "enter") {
+    if (event.type === "execute" && event.node === step.node && step.kind !== "enter") {
       const define = after.nodes.get(event.node)?.define;
       if (define) lines.push(forwardLine(define, event.value, names, before));
     } else if (event.type === "backward") {
@@ -239,7 +243,10 @@ export function equations(step: Step, names: Names, before: State, after: State)
       else if (step.kind === "seed")
         lines.push([partial(root, names, node), text(" = "), ...result(event.value, "grad")]);
       seen.set(node, event.value);
-    } else if (event.type === "update") lines.push(updateLine(event, names));
+    } else if (event.type === "update") {
+      const line = updateLine(event, names);
+      if (line) lines.push(line);
+    }
     else if (event.type === "step")
       lines.push(
         Object.entries(event.metrics).flatMap(([k, v], i) => [

@@ -37,7 +37,7 @@ export interface Prediction {
 }
 
 function forward(step: Step, names: Names, before: State, after: State): Question | null {
-  const event = step.events.find((e) => e.type === "execute");
+  const event = step.events.find((e) => e.type === "execute" && e.node === step.node);
   const define = event && event.node !== null ? after.nodes.get(event.node)?.define : undefined;
   if (!define || event?.type !== "execute") return null;
   const line = forwardLine(define, undefined, names, before);

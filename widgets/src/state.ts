@@ -10,6 +10,8 @@ export interface NodeState {
   visited: boolean;
   /** What PyTorch calls `.grad`. */
   grad?: Value;
+  /** Whether the current pass has written it. */
+  stored: boolean;
   saved: readonly Saved[];
   freed: boolean;
   updates: number;
@@ -39,6 +41,7 @@ export function stateAt(events: readonly Event[], count: number): State {
         define: event,
         arrivals: 0,
         visited: false,
+        stored: false,
         saved: [],
         freed: false,
         updates: 0,
@@ -73,13 +76,23 @@ export function stateAt(events: readonly Event[], count: number): State {
           edges.clear();
           for (const other of nodes.values()) {
             other.visited = false;
+            other.stored = false;
             other.arrivals = 0;
             delete other.arriving;
+          }
+          // zero_grad leaves no event. A gradient that this pass stores with nothing `before` it
+          // shows that the old one was gone when the pass began.
+          for (let j = i + 1; j < events.length; j++) {
+            const later = events[j]!;
+            if (later.type !== "accumulate") continue;
+            if (later.into === "grad" && !later.before) delete nodes.get(later.node)?.grad;
+            else if (later.into === "node" && later.edge === null) break;
           }
         }
         if (!node) break;
         if (event.into === "grad") {
           node.grad = event.value;
+          node.stored = true;
           node.arriving = event.added;
         } else {
           node.arriving = event.value;

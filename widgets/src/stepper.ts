@@ -10,7 +10,7 @@ import graphCss from "./graph.css";
 import { icon, type Icon } from "./icons";
 import { inspect, legend } from "./inspector";
 import { arrange, DAGRE_LIMIT, type Layout } from "./layout";
-import { load, Unreadable } from "./load";
+import { load, unpack, Unreadable } from "./load";
 import { formula } from "./math";
 import { nameAll } from "./names";
 import { equations, nameOf, plain } from "./notation";
@@ -111,10 +111,7 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
       action("SVG", "image", "Save the picture as SVG", () =>
         download(`${slug}.svg`, "image/svg+xml", svgFile(graph.svg, graph.whole(), `${title}, step ${at} of ${steps.length}`)),
       ),
-      action("HTML", "page", "Save the stepper as one HTML page", () => {
-        const state = Object.fromEntries(SAVED_KEYS.map((k) => [k, model.get(k)]));
-        download(`${slug}.html`, "text/html", htmlPage(title, { ...state, step: at }, String(model.get("_esm") ?? "")));
-      }),
+      action("HTML", "page", "Save the stepper as one HTML page", () => void savePage()),
     ),
   );
   const bar = controls(steps, {
@@ -132,10 +129,20 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
   root.append(
     head,
     h("div", { class: "tgs-work" }, h("div", { class: "tgs-side" }, code.el, detail), graph.el),
-    say,
+    // Above the words, which come and go: what is clicked again and again must not move.
     bar.el,
+    say,
     live,
   );
+
+  async function savePage(): Promise<void> {
+    const state = Object.fromEntries(SAVED_KEYS.map((k) => [k, model.get(k)]));
+    // Jupyter holds the widget's code packed; a page had better hold it plain.
+    const code = String(model.get("_esm") ?? "");
+    const packed = /"(gzip:[\w+/=]+)"/.exec(code)?.[1];
+    const bundle = packed ? await unpack(packed) : code;
+    download(`${slug}.html`, "text/html", htmlPage(title, { ...state, step: at }, bundle));
+  }
 
   // --- what the reader does ----------------------------------------------------------------
 
@@ -251,14 +258,15 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
     const v = visible(nodes, set);
     const sizes = sizesOf(v, defines, names, longest);
     const [w, tall] = graph.stage();
+    const open = openModules(nodes, set);
     const layouts = (model.get("layouts") as Record<string, SentLayout> | undefined) ?? {};
     const name = `${round}|${fold}`;
     const sent = layouts[name];
-    const layout: Layout = arrange(v, sizes, [w - 60, tall - 60], sent);
+    const layout: Layout = arrange(v, sizes, [w - 60, tall - 60], sent, open);
     const missing = v.items.length > DAGRE_LIMIT && !sent;
     setText(note, missing ? String(model.get("layout_note") || "A large graph, placed in plain columns. Fold modules, or run the cell again to place it well.") : "");
     if (missing && model.get("wanted") !== name) put("wanted", name);
-    graph.show(v, layout, defines, names, openModules(nodes, set));
+    graph.show(v, layout, defines, names, open);
   }
   let placeAgain = false;
 

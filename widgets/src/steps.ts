@@ -78,6 +78,10 @@ function belongs(step: Step, event: Event): boolean {
   }
 }
 
+const onlyNumbers = (step: Step): boolean =>
+  step.kind === "enter" &&
+  step.events.every((e) => e.type !== "define" || (e.kind === "constant" && !e.name && !e.shape.length));
+
 function kindOf(event: Event): StepKind | null {
   switch (event.type) {
     case "define":
@@ -146,6 +150,13 @@ export function plan(recorded: readonly Event[]): Plan {
     const kind = kindOf(event);
     if (!kind) {
       if (last) last.end = i + 1;
+      return;
+    }
+    // A bare number (the 2 of x ** 2) is no thought of its own: it comes with the operation that uses it.
+    const numbers = kind === "operation" && last?.round === round && onlyNumbers(last) ? steps.pop() : undefined;
+    if (numbers) {
+      const all = [...numbers.events, event];
+      steps.push({ kind, phase: PHASE[kind], end: i + 1, events: all, node: event.node, round });
       return;
     }
     const node = kind === "free" || kind === "train" ? null : event.node;
