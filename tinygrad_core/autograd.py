@@ -82,6 +82,26 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
+def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+              inputs: Any = None) -> None:
+    """Compute the gradient of this tensor with respect to every leaf it depends on; add it to their `.grad`.
+
+    Args:
+        gradient: the gradient to start from, in this tensor's shape; 1 for a tensor of one element.
+        retain_graph: keep what the graph has saved, so that it can be walked again; by default as `create_graph`.
+        create_graph: record the backward pass too, for gradients of gradients.
+        inputs: the only leaves to add gradients to; by default all.
+    """
+    if inputs is None:
+        _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
+               create_graph, None, True)
+    else:
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+
+Tensor.backward = _backward
+
+
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, as tensors; no `.grad` is touched.

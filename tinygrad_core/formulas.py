@@ -91,3 +91,14 @@ def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: tu
         widths = tuple((-p, o - p) for p, o in zip(padding, output_padding, strict=True))
         out = recorded.pad(out, widths=((0, 0), (0, 0), *widths), value=0.0)
     return out if bias is None else out + recorded.reshape(bias, shape=(-1, *(1 for _ in kernel)))
+
+
+def conv_plain(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: tuple[int, int]) -> Tensor:
+    """A kernel slid over images with zeros around them, by steps of one."""
+    widths = ((0, 0), (0, 0), *((p, p) for p in padding))
+    return conv(recorded.pad(x, widths=widths, value=0.0), weight, bias, stride=(1, 1), dilation=(1, 1), groups=1)
+
+
+def max_tiles(x: Tensor, *, kernel: tuple[int, int]) -> Tensor:
+    """The greatest element of each of the windows that tile the image."""
+    return recorded.max_pool(x, kernel=kernel, stride=kernel, dilation=(1, 1))

@@ -250,20 +250,6 @@ class Tensor:
         """How many times this tensor's memory was written in place."""
         return versions.version(self.array)
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-                 inputs: Any = None) -> None:
-        """Compute the gradient of this tensor with respect to every leaf it depends on; add it to their `.grad`.
-
-        Args:
-            gradient: the gradient to start from, in this tensor's shape; 1 for a tensor of one element.
-            retain_graph: keep what the graph has saved, so that it can be walked again.
-            create_graph: record the backward pass too, for gradients of gradients.
-            inputs: the only leaves to add gradients to; by default all.
-        """
-        from . import autograd
-
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
-
     # ---- its numbers
     def item(self) -> Any:
         """The value of a tensor of one element as a Python number."""

@@ -24,6 +24,9 @@ CASES = {
     "gelu_tanh": [([normal(3, 4)], {})],
     "attention": [([normal(2, 3, 4, 5), normal(2, 3, 6, 5), normal(2, 3, 6, 5), None], {"scale": 0.4}),
                   ([normal(2, 4, 5), normal(2, 6, 5), normal(2, 6, 3), normal(4, 6)], {"scale": 0.4})],
+    "conv_plain": [([normal(2, 3, 5, 6), normal(4, 3, 3, 2), normal(4)], {"padding": (1, 0)}),
+                   ([normal(2, 1, 4, 4), normal(2, 1, 1, 3), None], {"padding": (0, 2)})],
+    "max_tiles": [([normal(2, 3, 4, 6)], {"kernel": (2, 3)})],
     "lstm": [([normal(4, 3, 2), normal(3, 5), normal(3, 5), normal(20, 2), normal(20, 5), normal(20)], {})],
 }
 SAMPLES = [(name, k) for name, cases in CASES.items() for k in range(len(cases))]
@@ -46,7 +49,8 @@ def run(function, arrays, attrs, weights):
     asked = [x for x in inputs if x is not None and x.requires_grad]
     loss = sum(((o * w).sum() for o, w in zip(outs, weights, strict=True)), Tensor(0.0, dtype=tg.float64))
     first = grad(loss, asked, create_graph=True)
-    second = grad(sum(((g * g).sum() for g in first), Tensor(0.0, dtype=tg.float64)), asked, allow_unused=True)
+    square = sum(((g * g).sum() for g in first), Tensor(0.0, dtype=tg.float64))
+    second = grad(square, asked, allow_unused=True) if square.requires_grad else [None] * len(asked)
     return [o.detach().numpy() for o in outs], [g.detach().numpy() for g in first], [
         np.zeros(x.shape) if s is None else s.numpy() for x, s in zip(asked, second, strict=True)], inputs, outs
 

@@ -72,6 +72,9 @@ def _conv(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None,
                              f"input must have {weight.shape[1] * groups if weight.ndim > 1 else '?'} channels, in "
                              f"the layout ({_LAYOUTS[n]}).{at_line(learner_line())}")
         widths = _around(name, n, padding, kernel, stride, dilation)
+        plain = n == 2 and groups == 1 and stride == dilation == (1, 1) and all(a == b for a, b in widths)
+        if plain and all(h + 2 * a >= k for h, (a, _), k in zip(x.shape[2:], widths, kernel, strict=True)):
+            return apply(OPS["conv_plain"], x, weight, bias, padding=tuple(a for a, _ in widths))
         if any(a or b for a, b in widths):
             x = apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=0.0)
         _check_fits(name, x, kernel, dilation)
@@ -162,6 +165,9 @@ def _max_pool(name: str, n: int, input: Tensor, kernel_size: Any, stride: Any, p
     kernel, stride, padding, dilation = _window(name, n, kernel_size, stride, padding, dilation)
 
     def compute(x: Tensor) -> Tensor:
+        tiles = n == 2 and stride == kernel and not any(padding) and dilation == (1, 1)
+        if tiles and not any(size % k for size, k in zip(x.shape[2:], kernel, strict=True)) and x.array.size:
+            return apply(OPS["max_tiles"], x, kernel=kernel)
         widths = _pool_widths(name, x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
         if any(a or b for a, b in widths):
             low = -math.inf if x.is_floating_point() else np.iinfo(x.dtype).min

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from .core import primitive
+from .core import formula, primitive
 
 
 def places(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
@@ -91,3 +91,103 @@ primitive("max_pool", _max_pool, aux=("index",), label="max pool",
           notation={"out": "max of windows of {x}", "x": "{g} where {x} was the greatest"})
 primitive("pick", _pick, x=lambda F, g, x_shape, index: F.unpick(g, index, shape=x_shape))
 primitive("unpick", _unpick, y=lambda F, g, index: F.pick(g, index))
+
+
+# ---- the common cases, fused: stride 1 convolution of images, and pooling of windows that tile the image
+def _flat(xp: Any, x: Any, padding: tuple[int, int], kernel: tuple[int, int]) -> Any:
+    """x (N, C, H, W) with zeros around it as (C, N H' W' + a tail for windows that run over the end)."""
+    n, c, h, w = x.shape
+    ph, pw = padding
+    rows, row = h + 2 * ph, w + 2 * pw
+    flat = xp.zeros((c, n * rows * row + (kernel[0] - 1) * row + kernel[1] - 1), x.dtype)
+    inside = flat[:, :n * rows * row].reshape(c, n, rows, row)
+    inside[:, :, ph:ph + h, pw:pw + w] = x.transpose(1, 0, 2, 3)
+    return flat
+
+
+def _shifts(flat: Any, n: int, rows: int, row: int, kernel: tuple[int, int]) -> Iterator[Any]:
+    """For each position in the window what it meets in all places, as a view (C, N, places) of the flat image.
+
+    In the layout (C, N, H, W) a step of the window is a step along the flat array, so that each position
+    meets one long run of every image; the places that run over a row's end are cut off afterwards.
+    """
+    places = (rows - kernel[0] + 1) * row
+    for i, j in product(range(kernel[0]), range(kernel[1])):
+        start = i * row + j
+        yield flat[:, start:start + n * rows * row].reshape(len(flat), n, rows * row)[:, :, :places]
+
+
+def _columns(xp: Any, flat: Any, n: int, rows: int, row: int, kernel: tuple[int, int]) -> Any:
+    """The shifts one below the other, as the matrix (KH KW C, N places) that one product turns into all outputs."""
+    columns = xp.empty((kernel[0] * kernel[1], len(flat), n, (rows - kernel[0] + 1) * row), flat.dtype)
+    for into, shift in zip(columns, _shifts(flat, n, rows, row, kernel), strict=True):
+        into[...] = shift
+    return columns.reshape(kernel[0] * kernel[1] * len(flat), -1)
+
+
+def _conv_plain(xp: Any, x: Any, weight: Any, bias: Any, *, padding: tuple[int, int]) -> Any:
+    n, _, h, w = x.shape
+    o, c, kh, kw = weight.shape
+    rows, row = h + 2 * padding[0], w + 2 * padding[1]
+    flat = _flat(xp, x, padding, (kh, kw))
+    y = xp.dot(weight.transpose(0, 2, 3, 1).reshape(o, -1), _columns(xp, flat, n, rows, row, (kh, kw)))
+    if bias is not None:
+        y += bias[:, None]
+    return y.reshape(o, n, rows - kh + 1, row)[..., :row - kw + 1].transpose(1, 0, 2, 3), flat
+
+
+def _conv_plain_backward(xp: Any, g: Any, needs: Any, x_shape: Any, weight: Any, flat: Any, padding: Any) -> Any:
+    n, _, h, w = x_shape
+    o, c, kh, kw = weight.shape
+    ph, pw = padding
+    rows, row = h + 2 * ph, w + 2 * pw
+    gy = xp.zeros((o, n, rows - kh + 1, row), g.dtype)
+    gy[..., :row - kw + 1] = g.transpose(1, 0, 2, 3)
+    gy = gy.reshape(o, -1)
+    columns = _columns(xp, flat, n, rows, row, (kh, kw))
+    dx = dw = None
+    if needs[1]:
+        dw = xp.dot(gy, columns.T).reshape(o, kh, kw, c).transpose(0, 3, 1, 2)
+    if needs[0]:
+        xp.dot(weight.transpose(0, 2, 3, 1).reshape(o, -1).T, gy, out=columns)
+        back = xp.zeros(flat.shape, g.dtype)
+        for shift, part in zip(_shifts(back, n, rows, row, (kh, kw)), columns.reshape(kh * kw, c, n, -1), strict=True):
+            shift += part
+        dx = back[:, :n * rows * row].reshape(c, n, rows, row)[:, :, ph:ph + h, pw:pw + w].transpose(1, 0, 2, 3)
+    return dx, dw, xp.add.reduce(gy, 1) if needs[2] else None
+
+
+primitive("conv_plain", _conv_plain, aux=("flat",), label="conv", backward=_conv_plain_backward,
+          formula=formula("conv_plain"),
+          notation={"out": "{weight} ∗ {x} + {bias}", "x": "{weight} turned round ∗ {g}", "weight": "{x} ∗ {g}",
+                    "bias": "Σ {g}"})
+
+
+def _tiles(x: Any, kernel: tuple[int, int]) -> Iterator[Any]:
+    """For each position in the window the elements that it meets, as a view."""
+    for i, j in product(range(kernel[0]), range(kernel[1])):
+        yield x[..., i::kernel[0], j::kernel[1]]
+
+
+def _max_tiles(xp: Any, x: Any, *, kernel: tuple[int, int]) -> Any:
+    parts = _tiles(x, kernel)
+    out = next(parts).copy()
+    for part in parts:
+        xp.maximum(out, part, out=out)
+    return out
+
+
+def _max_tiles_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel: Any) -> Any:
+    """Each window's gradient goes to its greatest element; of equals to the first."""
+    dx = xp.empty_like(x)
+    free = xp.ones(out.shape, bool)
+    for part, into in zip(_tiles(x, kernel), _tiles(dx, kernel), strict=True):
+        chosen = part == out
+        chosen &= free
+        free ^= chosen
+        xp.multiply(g, chosen, out=into)
+    return (dx,)
+
+
+primitive("max_tiles", _max_tiles, label="max pool", backward=_max_tiles_backward, formula=formula("max_tiles"),
+          notation={"out": "max of windows of {x}", "x": "{g} where {x} was the greatest"})

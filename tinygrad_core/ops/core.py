@@ -165,6 +165,15 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
     return op
 
 
+def formula(name: str) -> Callable[..., Any]:
+    """The function called `name` of `formulas`, found when it is first needed: it stands above this table."""
+    def late(*inputs: Any, **attrs: Any) -> Any:
+        from .. import formulas
+
+        return getattr(formulas, name)(*inputs, **attrs)
+    return late
+
+
 class Arrays:
     """The namespace in which rules compute: every operation, on the arrays of one library."""
 

@@ -5,18 +5,9 @@ looked up by name in `formulas`, where functions of tensors live.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from .core import arrays, primitive
-
-
-def _formula(name: str) -> Callable[..., Any]:
-    """The function of tensors called `name`, found when it is first needed: it stands above this table."""
-    def late(*inputs: Any, **attrs: Any) -> Any:
-        from .. import formulas
-        return getattr(formulas, name)(*inputs, **attrs)
-    return late
+from .core import arrays, formula, primitive
 
 
 # ---- linear: y = x Wᵀ + b
@@ -100,7 +91,7 @@ def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) ->
 
 
 primitive("cross_entropy", _cross_entropy, aux=("p",), label="cross-entropy", backward=_cross_entropy_backward,
-          formula=_formula("cross_entropy"),
+          formula=formula("cross_entropy"),
           notation={"out": "−mean log softmax({x})[{target}]", "x": "{g} · (softmax({x}) − one-hot({target})) / N"})
 
 
@@ -143,7 +134,7 @@ def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, sc
 
 
 primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
-          formula=_formula("layer_norm"),
+          formula=formula("layer_norm"),
           notation={"out": "normalise({x}) · {weight} + {bias}",
                     "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
                     "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
@@ -185,7 +176,7 @@ def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
 
 
 primitive("gelu_tanh", _gelu_tanh, aux=("t",), label="gelu", backward=_gelu_tanh_backward,
-          formula=_formula("gelu_tanh"), notation={"out": "gelu({x})", "x": "{g} · gelu′({x})"})
+          formula=formula("gelu_tanh"), notation={"out": "gelu({x})", "x": "{g} · gelu′({x})"})
 
 
 # ---- scaled dot-product attention: softmax(q kᵀ scale + mask) v
@@ -213,5 +204,5 @@ def _attention_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, mas
     return (xp.matmul(d, k) if needs[0] else None, xp.matmul(d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
 
 
-primitive("attention", _attention, aux=("p",), backward=_attention_backward, formula=_formula("attention"),
+primitive("attention", _attention, aux=("p",), backward=_attention_backward, formula=formula("attention"),
           notation={"out": "softmax({q} {k}ᵀ) {v}", "q": "d {k}", "k": "dᵀ {q}", "v": "softmax({q} {k}ᵀ)ᵀ {g}"})
