@@ -84,6 +84,17 @@ def _read(recording: Any) -> dict[str, Any]:
     return data
 
 
+def _short(data: Any) -> Any:
+    """The same data with floats of seven digits, which is what float32 holds and more than is shown."""
+    if isinstance(data, float):
+        return float(f"{data:.7g}")
+    if isinstance(data, list):
+        return [_short(x) for x in data]
+    if isinstance(data, dict):
+        return {key: _short(x) for key, x in data.items()}
+    return data
+
+
 class GraphStepper(anywidget.AnyWidget):
     """Step through a recording: the code, the graph it builds, the values, and the gradients on their way back.
 
@@ -117,7 +128,7 @@ class GraphStepper(anywidget.AnyWidget):
         folded: list[str] | None = None,
     ) -> None:
         data = _read(recording)
-        text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(_short(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         self._events: list[dict[str, Any]] = data["events"]
         self._title: str = data.get("meta", {}).get("title") or ""
         if folded is None:

@@ -20,6 +20,9 @@ const LONGEST = 14;
 
 const clip = (text: string, most = LONGEST + 4): string =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text;
+/** Of a path, the end says more than the beginning. */
+const clipPath = (text: string, most = LONGEST + 4): string =>
+  text.length > most ? `…${text.slice(1 - most)}` : text;
 
 /** The outline of each kind of node: kinds differ in shape, not only in colour. */
 export function shape(kind: string, w: number, tall: number): string {
@@ -57,7 +60,7 @@ const symbolWidth = (symbol: string): number => (symbol.length <= 2 ? 34 : symbo
 /** The name a node's box shows: an operation without one shows only its symbol and value. */
 function caption(d: Define, names: Names): string {
   const name = nameOf(names, d.node);
-  if (d.kind !== "operation") return clip(d.kind === "constant" && !d.name ? "" : name.text);
+  if (d.kind !== "operation") return clipPath(d.kind === "constant" && !d.name ? "" : name.text);
   return d.name || name.invented ? clip(name.text) : "";
 }
 
@@ -70,7 +73,7 @@ export function sizesOf(
   return new Map(
     v.items.map((item) => {
       if (item.node === null) {
-        const text = Math.max(clip(item.module).length, 8);
+        const text = Math.max(clipPath(item.module).length, 8);
         return [item.key, [text * CHAR + 56, HEIGHT + 6] as const];
       }
       const d = defines.get(item.node)!;
@@ -93,8 +96,13 @@ export interface View {
   readonly before: State;
 }
 
+/** Left, top, right, bottom in the picture's own units. */
+type Extent = readonly [number, number, number, number];
+
 interface Parts {
   readonly item: Item;
+  readonly extent: Extent;
+  off: boolean;
   readonly g: SVGGElement;
   readonly body: SVGGElement;
   readonly value: SVGTextElement;
@@ -105,6 +113,8 @@ interface Parts {
 
 interface Wiring {
   readonly link: Link;
+  readonly extent: Extent;
+  off: boolean;
   readonly g: SVGGElement;
   sent?: { rect: SVGRectElement; text: SVGTextElement };
   cls: string;
@@ -117,6 +127,8 @@ export interface Picture {
   update(view: View): void;
   stage(): Size;
   frame(): void;
+  /** The stage has another size now. */
+  resized(): void;
   whole(): { readonly width: number; readonly height: number; readonly pad: number };
 }
 
@@ -167,7 +179,27 @@ export function picture(hands: Hands): Picture {
   /** Where the reader moved the picture to; null while it looks after itself. */
   let manual: { x: number; y: number; k: number } | null = null;
 
-  const stage = (): Size => [el.clientWidth || 600, el.clientHeight || 360];
+  // Measured once and when it changes: asking the page while drawing would make it lay out twice.
+  let room: Size | null = null;
+  const stage = (): Size => (room ??= [el.clientWidth || 600, el.clientHeight || 360]);
+
+  /** Of a large graph only what lies in view is drawn. */
+  function cull(): void {
+    if (visible.items.length <= MANY * 2) return;
+    const [w, tall] = stage();
+    const { x, y, k } = current;
+    const margin = 60;
+    const [l, t, r, b] = [-x / k - margin, -y / k - margin, (w - x) / k + margin, (tall - y) / k + margin];
+    const check = (p: Parts | Wiring): void => {
+      const [x0, y0, x1, y1] = p.extent;
+      const off = x1 < l || x0 > r || y1 < t || y0 > b;
+      if (off === p.off) return;
+      p.off = off;
+      p.g.style.display = off ? "none" : "";
+    };
+    for (const p of parts.values()) check(p);
+    for (const w of wiring) check(w);
+  }
 
   function wholeView(): { x: number; y: number; k: number } {
     const [w, tall] = stage();
@@ -203,6 +235,7 @@ export function picture(hands: Hands): Picture {
     camera.style.transform = `translate(${at.x.toFixed(1)}px,${at.y.toFixed(1)}px) scale(${at.k.toFixed(4)})`;
     svg.classList.toggle("is-far", at.k < 0.38);
     current = at;
+    cull();
   }
   let current = { x: 0, y: 0, k: 1 };
 
@@ -298,7 +331,7 @@ export function picture(hands: Hands): Picture {
         s("path", { class: "tgs-under", d: outline, transform: "translate(4 4)" }),
         s("path", { class: "tgs-shape", d: outline }),
         s("path", { class: "tgs-plus", d: `M${left + 14} -6.5h13v13h-13zM${left + 17} 0h7M${left + 20.5} -3.5v7` }),
-        s("text", { class: "tgs-name", x: mid, y: -9 }, clip(item.module)),
+        s("text", { class: "tgs-name", x: mid, y: -9 }, clipPath(item.module)),
       );
       value.setAttribute("x", String(mid));
       value.setAttribute("y", "11");
@@ -315,7 +348,8 @@ export function picture(hands: Hands): Picture {
       },
       body,
     );
-    return { item, g, body, value, cls: "" };
+    const extent = [box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2 + 20] as const;
+    return { item, extent, off: false, g, body, value, cls: "" };
   }
 
   function wire(link: Link): Wiring {
@@ -325,7 +359,9 @@ export function picture(hands: Hands): Picture {
     const d = curve(points, layout!.direction);
     const head = lr ? `M${x} ${y}l-7 -3.6v7.2z` : `M${x} ${y}l-3.6 -7h7.2z`;
     const g = s("g", { "data-edge": link.edges.join(" ") }, s("path", { class: "tgs-wire", d }), s("path", { class: "tgs-head", d: head }));
-    return { link, g, cls: "" };
+    const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
+    const extent = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] as const;
+    return { link, extent, off: false, g, cls: "" };
   }
 
   /** The gradient's own line, made the first time it is needed. */
@@ -468,6 +504,7 @@ export function picture(hands: Hands): Picture {
     svg,
     stage,
     frame,
+    resized: () => (room = null),
     whole: () => ({ width: layout?.width ?? 0, height: layout?.height ?? 0, pad: PAD }),
 
     show(v, l, d, n, open) {

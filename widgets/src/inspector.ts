@@ -101,7 +101,7 @@ export function inspect(
       ...fact("gradient", pending ? valueView(pending, "grad") : d.requires_grad ? "none yet" : "not wanted"),
       ...fact(".grad", stored ? valueView(stored, "grad") : null),
       ...fact("made from", from.length ? from.join(", ") : null),
-      ...fact("made in", d.source ? `${sourceName(d.source.file)}, line ${d.source.line}` : null),
+      ...fact(d.kind === "operation" ? "made in" : "first used", d.source ? `${sourceName(d.source.file)}, line ${d.source.line}` : null),
       ...fact("module", d.module || null),
       ...fact("saved", saved.length ? [...new Set(saved)].join(", ") + (node.freed ? " (released)" : "") : null),
     ),

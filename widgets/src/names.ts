@@ -37,6 +37,16 @@ export function nameAll(plan: Plan): Map<number, Name> {
       const v = scalarOf(event.value);
       if (v !== null) constants.set(event.node, num(v));
     }
+  // Every layer has a weight: its module says which, by its last part where that is enough.
+  const homes = new Map<string, Set<string>>();
+  const inner = (d: Define): string => `${d.module.split(".").at(-1)}.${d.name}`;
+  const owned = (d: Define): boolean => d.kind === "parameter" && !!d.module && !d.name!.includes(".");
+  for (const event of plan.events)
+    if (event.type === "define" && event.name && owned(event))
+      homes.set(inner(event), (homes.get(inner(event)) ?? new Set()).add(event.module));
+  const fullName = (d: Define): string =>
+    !owned(d) ? d.name! : homes.get(inner(d))!.size > 1 ? `${d.module}.${d.name}` : inner(d);
+
   const names = new Map<number, Name>();
   const lasting = new Map<string, number>();
   for (let round = 0; round < plan.rounds; round++) {
@@ -48,10 +58,7 @@ export function nameAll(plan: Plan): Map<number, Name> {
         if (event.type !== "define") continue;
         let name: Name;
         if (event.name) {
-          // Every layer has a weight: its module says which.
-          const inner = event.module?.split(".").at(-1);
-          const full =
-            event.kind === "parameter" && inner && !event.name.includes(".") ? `${inner}.${event.name}` : event.name;
+          const full = fullName(event);
           const before = used.get(full) ?? 0;
           used.set(full, before + 1);
           if (event.kind === "parameter") lasting.set(full, before + 1);

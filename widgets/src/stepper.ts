@@ -81,7 +81,7 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
   const sentence = h("p", { class: "tgs-sentence" });
   const maths = h("div", { class: "tgs-math" });
   const feedback = h("p", { class: "tgs-verdict" });
-  const say = h("section", { class: "tgs-say", "aria-label": "What happens" }, h("div", {}, phase, feedback, sentence), maths);
+  const say = h("section", { class: "tgs-say", "aria-label": "What happens" }, feedback, h("div", {}, phase, sentence), maths);
   const live = h("div", { class: "tgs-sr", role: "status", "aria-live": "polite" });
   const note = h("p", { class: "tgs-note" });
   graph.el.append(note);
@@ -388,6 +388,7 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
 
   let width = 0;
   const observer = new ResizeObserver(() => {
+    graph.resized();
     const [w] = graph.stage();
     if (!root.isConnected || w === width) return;
     // A stage of another shape may want the other direction.
