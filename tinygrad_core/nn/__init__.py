@@ -1,5 +1,5 @@
 """nn: what networks are built of, under PyTorch's names."""
-from . import functional, init
+from . import functional, init, utils
 from .applied import (
     CELU,
     ELU,
@@ -42,5 +42,25 @@ from .applied import (
     Unfold,
 )
 from .containers import ModuleDict, ModuleList, Sequential
-from .layers import Flatten, Identity, Linear
+from .layers import (
+    Bilinear,
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    Embedding,
+    Flatten,
+    Identity,
+    Linear,
+    PReLU,
+)
 from .module import Module, Parameter
+from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .transformer import (
+    MultiheadAttention,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)

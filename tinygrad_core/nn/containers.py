@@ -93,6 +93,19 @@ class ModuleList(_Listed):
         super().__init__()
         self.extend(modules or ())
 
+    def __repr__(self) -> str:
+        """As any module's, with equal neighbours printed once: `(0-2): 3 x Linear(...)`."""
+        groups: list[tuple[int, str]] = []
+        for text in map(repr, self):
+            same = groups and groups[-1][1] == text
+            groups[-1:] = [(groups[-1][0] + 1, text)] if same else [*groups[-1:], (1, text)]
+        lines, first = [], 0
+        for count, text in groups:
+            name = f"({first}): " if count == 1 else f"({first}-{first + count - 1}): {count} x "
+            lines.append("\n  " + name + text.replace("\n", "\n  "))
+            first += count
+        return f"{type(self).__name__}({''.join(lines)}\n)" if lines else f"{type(self).__name__}()"
+
 
 class ModuleDict(Module):
     """Modules by name, whose parameters count as the owner's; it computes nothing itself."""

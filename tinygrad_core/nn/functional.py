@@ -166,7 +166,7 @@ def softsign(input: Tensor) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh" takes a tanh for it."""
+    """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh": by a tanh."""
     if approximate == "tanh":
         return apply(OPS["gelu_tanh"], input)
     if approximate != "none":

@@ -1,10 +1,14 @@
-"""Starting values for parameters: each function fills a tensor in place and returns it."""
+"""Starting values for parameters: each function fills a tensor in place, unseen by gradients, and returns it."""
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from .. import versions
 from ..device import Generator, default_generator
+from ..errors import ShapeError, at_line, learner_line
 from ..tensor import Tensor, store
 
 
@@ -18,3 +22,109 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Numbers drawn evenly from [a, b)."""
     return _fill(tensor, (generator or default_generator).stream.uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Numbers drawn from the normal distribution."""
+    return _fill(tensor, (generator or default_generator).stream.normal(mean, std, tensor.shape))
+
+
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+                  generator: Generator | None = None) -> Tensor:
+    """Normally distributed numbers; those outside [a, b] are drawn again."""
+    stream = (generator or default_generator).stream
+    values = stream.normal(mean, std, tensor.shape)
+    while (outside := (values < a) | (values > b)).any():
+        values[outside] = stream.normal(mean, std, int(outside.sum()))
+    return _fill(tensor, values)
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """One number everywhere."""
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Zeros."""
+    return _fill(tensor, 0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Ones."""
+    return _fill(tensor, 1)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix."""
+    return _fill(tensor, np.eye(*tensor.shape))
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor on the deviation that keeps a signal's size through a nonlinearity; `param`: leaky_relu's slope."""
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    known = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4, "linear": 1.0, "sigmoid": 1.0, "conv1d": 1.0,
+             "conv2d": 1.0, "conv_transpose1d": 1.0, "conv_transpose2d": 1.0}
+    if nonlinearity not in known:
+        raise ValueError(f"calculate_gain knows leaky_relu, {', '.join(known)}; got {nonlinearity!r}")
+    return known[nonlinearity]
+
+
+def fans(tensor: Tensor) -> tuple[int, int]:
+    """How many numbers each output is made of, and how many outputs each input goes to: (fan_in, fan_out)."""
+    if tensor.ndim < 2:
+        raise ShapeError("an initialisation by fan needs a weight with at least two dims (out, in, ...), got "
+                         f"{tensor.shape}.{at_line(learner_line())}")
+    field = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * field, tensor.shape[0] * field
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Evenly from ±gain √(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    bound = gain * math.sqrt(6 / sum(fans(tensor)))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with deviation gain √(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fans(tensor)[mode == "fan_out"]))
+
+
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                     generator: Generator | None = None) -> Tensor:
+    """Evenly from ±gain √(3 / fan) (He et al. 2015); `a` is the leaky_relu's slope."""
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: Generator | None = None) -> Tensor:
+    """Normal with deviation gain / √fan (He et al. 2015); `a` is the leaky_relu's slope."""
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Rows, or columns if there are fewer, of length `gain` at right angles (Saxe et al. 2013)."""
+    fans(tensor)
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    stream = (generator or default_generator).stream
+    q, r = np.linalg.qr(stream.standard_normal((max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))             # makes the distribution uniform
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def by_fan_in(*tensors: Tensor | None) -> None:
+    """PyTorch's default for layers with a weight (first) and a bias: evenly from ±1/√fan_in."""
+    weight = tensors[0]
+    assert weight is not None
+    fan_in = math.prod(weight.shape[1:])
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+    for tensor in tensors:
+        if tensor is not None:
+            uniform_(tensor, -bound, bound)

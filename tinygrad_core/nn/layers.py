@@ -1,14 +1,20 @@
-"""Layers that multiply by a weight, look one up, or only reshape."""
+"""Layers with weights that multiply, slide or are looked up; and two that have none, Identity and Flatten."""
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import functions
 from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module, Parameter
+from .sliding import many
+
+
+def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
+    """A parameter of zeros, to be given its starting values."""
+    return Parameter(functions.zeros(shape, device=device, dtype=dtype))
 
 
 class Identity(Module):
@@ -51,16 +57,13 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(functions.zeros(out_features, in_features, device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(functions.zeros(out_features, device=device, dtype=dtype))
-                                if bias else None)
+        self.weight = parameter(out_features, in_features, device=device, dtype=dtype)
+        self.register_parameter("bias", parameter(out_features, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new starting values."""
-        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        init.by_fan_in(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """x Wᵀ + b."""
@@ -69,3 +72,204 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """Its sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """y = x1ᵀ W x2 + b, from (*, in1_features) and (*, in2_features) to (*, out_features)."""
+
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = parameter(out_features, in1_features, in2_features, device=device, dtype=dtype)
+        self.register_parameter("bias", parameter(out_features, device=device, dtype=dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values, evenly from ±1/√in1_features."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """x1ᵀ W x2 + b."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Its sizes."""
+        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+                f"out_features={self.out_features}, bias={self.bias is not None}")
+
+
+class Embedding(Module):
+    """A table of `num_embeddings` vectors, looked up by index: (*,) gives (*, embedding_dim).
+
+    Args:
+        padding_idx: a row of zeros that is not learned.
+        max_norm, norm_type: rows longer than `max_norm` are shortened when they are looked up.
+
+    The table starts normally distributed.
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
+                 max_norm: float | None = None, norm_type: float = 2.0, device: Any = None, dtype: Any = None):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.weight = parameter(num_embeddings, embedding_dim, device=device, dtype=dtype)
+        self.reset_parameters()
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+        """A table that is `embeddings` (V, D); `freeze`: and is not learned."""
+        table = cls(*embeddings.shape, padding_idx=padding_idx)
+        table.weight = Parameter(embeddings, requires_grad=not freeze)
+        return table
+
+    def reset_parameters(self) -> None:
+        """Draw a new table."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            self.weight.array[self.padding_idx] = 0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The rows at the indices."""
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
+
+    def extra_repr(self) -> str:
+        """Its sizes."""
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        text += "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        text += "" if self.max_norm is None else f", max_norm={self.max_norm}"
+        return text if self.norm_type == 2 else f"{text}, norm_type={self.norm_type}"
+
+
+class PReLU(Module):
+    """x above 0, weight * x below, with a learned weight for all channels or one for each."""
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.weight = Parameter(functions.full((num_parameters,), float(init), device=device, dtype=dtype))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The function of each element."""
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        """How many weights it has."""
+        return f"num_parameters={self.num_parameters}"
+
+
+# ---- convolution
+class _Conv(Module):
+    """What convolutions share: their settings, a weight, a bias, how they start and print."""
+
+    n: ClassVar[int]
+    transposed: ClassVar[bool] = False
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any,
+                 dilation: Any, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
+                 output_padding: Any = 0):
+        super().__init__()
+        name = type(self).__name__
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{name}: in_channels ({in_channels}) and out_channels ({out_channels}) must be "
+                             f"multiples of groups ({groups})")
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            raise ValueError(f"{name}: padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got "
+                             f"{padding_mode!r}")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.padding_mode = padding_mode
+        self.kernel_size = many(kernel_size, self.n, name, "kernel_size")
+        self.stride, self.dilation = many(stride, self.n, name, "stride"), many(dilation, self.n, name, "dilation")
+        self.padding = padding if isinstance(padding, str) else many(padding, self.n, name, "padding")
+        self.output_padding = many(output_padding, self.n, name, "output_padding")
+        channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
+        self.weight = parameter(*channels, *self.kernel_size, device=device, dtype=dtype)
+        self.register_parameter("bias", parameter(out_channels, device=device, dtype=dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values, evenly from ±1/√fan_in."""
+        init.by_fan_in(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolution of (N, C, ...)."""
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input = F.pad(input, self._widths(), self.padding_mode)
+            padding = 0
+        function = F.conv1d if self.n == 1 else F.conv2d
+        return function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _widths(self) -> list[int]:
+        """The padding as `functional.pad` takes it: from the last dim, before and after."""
+        if self.padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)][::-1]
+            return [w for total in totals for w in (total // 2, total - total // 2)]
+        padding = (0,) * self.n if self.padding == "valid" else self.padding
+        return [p for p in reversed(padding) for _ in range(2)]
+
+    def extra_repr(self) -> str:
+        """Its sizes, and the settings that are not the defaults."""
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        for name, usual in (("padding", (0,) * self.n), ("dilation", (1,) * self.n), ("output_padding", (0,) * self.n),
+                            ("groups", 1)):
+            if getattr(self, name) != usual:
+                text += f", {name}={getattr(self, name)}"
+        text += ", bias=False" if self.bias is None else ""
+        return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
+
+
+class Conv1d(_Conv):
+    """`out_channels` kernels slid along sequences (N, in_channels, L); see `functional.conv1d`."""
+
+    n = 1
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
+                 device: Any = None, dtype: Any = None):
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+                         padding_mode, device, dtype)
+
+
+class Conv2d(Conv1d):
+    """`out_channels` kernels slid over images (N, in_channels, H, W).
+
+    Args:
+        kernel_size, stride, padding, dilation, groups: as in `functional.conv2d`.
+        bias: whether a bias is added to each output channel.
+        padding_mode: "zeros", or what the padding repeats: "reflect", "replicate", "circular".
+
+    Weight (out_channels, in_channels/groups, KH, KW) and bias start evenly drawn from ±1/√fan_in.
+    """
+
+    n = 2
+
+
+class ConvTranspose1d(_Conv):
+    """The transposed convolution of sequences (N, in_channels, L); see `functional.conv_transpose1d`."""
+
+    n, transposed = 1, True
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        if padding_mode != "zeros":
+            raise ValueError(f"{type(self).__name__} has padding_mode 'zeros' only, got {padding_mode!r}")
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+                         padding_mode, device, dtype, output_padding)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The transposed convolution."""
+        function = F.conv_transpose1d if self.n == 1 else F.conv_transpose2d
+        return function(input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups,
+                        self.dilation)
+
+
+class ConvTranspose2d(ConvTranspose1d):
+    """The transposed convolution of images (N, in_channels, H, W); see `functional.conv_transpose2d`."""
+
+    n = 2

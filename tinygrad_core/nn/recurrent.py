@@ -1,0 +1,325 @@
+"""Recurrent layers: RNN, GRU and LSTM over whole sequences, and their cells, which take one step."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from .. import functions
+from ..errors import ShapeError, at_line, learner_line
+from ..ops import OPS
+from ..tensor import Tensor, apply, describe
+from . import functional as F
+from . import init
+from .layers import parameter
+from .module import Module
+from .utils.rnn import PackedSequence
+
+State = tuple[Tensor, ...]              # (h,), or (h, c) for an LSTM, each (batch, hidden)
+
+
+# ---- one step: from the input's part of the gates and the state to the next state
+def _rnn_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None, activation: Any) -> State:
+    """h' = tanh(W x + U h), or relu."""
+    return (activation(gates + F.linear(state[0], weight, bias)),)
+
+
+def _gru_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None, _: Any = None) -> State:
+    """r, z = σ(...), n = tanh(W x + r · U h), h' = (1 - z) n + z h (Cho et al. 2014)."""
+    h, = state
+    by_input, by_state = _parts(gates, 3), _parts(F.linear(h, weight, bias), 3)
+    r, z = (functions.sigmoid(a + b) for a, b in zip(by_input[:2], by_state[:2], strict=True))
+    n = functions.tanh(by_input[2] + r * by_state[2])
+    return (n + z * (h - n),)
+
+
+def _lstm_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None, _: Any = None) -> State:
+    """i, f, o = σ(...), g = tanh(...), c' = f c + i g, h' = o tanh c' (Hochreiter and Schmidhuber 1997)."""
+    h, c = state
+    i, f, g, o = _parts(gates + F.linear(h, weight, bias), 4)
+    c = functions.sigmoid(f) * c + functions.sigmoid(i) * functions.tanh(g)
+    return functions.sigmoid(o) * functions.tanh(c), c
+
+
+def _parts(gates: Tensor, n: int) -> list[Tensor]:
+    """The gates, which lie beside each other in the last dim."""
+    size = gates.shape[-1] // n
+    return [gates[..., k * size:(k + 1) * size] for k in range(n)]
+
+
+def _check_size(name: str, input: Tensor, dims: tuple[int, ...], size: int) -> None:
+    if not isinstance(input, Tensor) or input.ndim not in dims or input.shape[-1] != size:
+        raise ShapeError(f"{name} needs an input of {' or '.join(map(str, dims))} dims whose last is {size}, its "
+                         f"input_size; got {describe(input)}.{at_line(learner_line())}")
+
+
+# ---- cells
+class _Cell(Module):
+    """What the cells share: the two products' weights and biases."""
+
+    gates: ClassVar[int]
+    states: ClassVar[int] = 1
+    step: ClassVar[Any]
+    nonlinearity = "tanh"
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
+        super().__init__()
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        rows, made = self.gates * hidden_size, {"device": device, "dtype": dtype}
+        self.weight_ih, self.weight_hh = parameter(rows, input_size, **made), parameter(rows, hidden_size, **made)
+        for name in ("bias_ih", "bias_hh"):
+            self.register_parameter(name, parameter(rows, **made) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values, evenly from ±1/√hidden_size."""
+        _draw(self, self.hidden_size)
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        """The next state from an input (N, input_size) or (input_size) and a state; zeros without one."""
+        _check_size(type(self).__name__, input, (1, 2), self.input_size)
+        x = input if input.ndim == 2 else functions.unsqueeze(input, 0)
+        if hx is None:
+            zero = functions.zeros(x.shape[0], self.hidden_size, dtype=x.dtype, device=x.device)
+            state: State = (zero,) * self.states
+        else:
+            given = hx if isinstance(hx, tuple) else (hx,)
+            state = tuple(s if s.ndim == 2 else functions.unsqueeze(s, 0) for s in given)
+        gates = F.linear(x, self.weight_ih, self.bias_ih)
+        state = type(self).step(gates, state, self.weight_hh, self.bias_hh, getattr(functions, self.nonlinearity))
+        if input.ndim == 1:
+            state = tuple(functions.squeeze(s, 0) for s in state)
+        return state if self.states > 1 else state[0]
+
+    def extra_repr(self) -> str:
+        """Its sizes."""
+        text = f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
+
+
+class RNNCell(_Cell):
+    """One step of an RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu."""
+
+    gates, step = 1, staticmethod(_rnn_step)
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
+                 device: Any = None, dtype: Any = None):
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+        self.nonlinearity = _checked(nonlinearity)
+
+
+class GRUCell(_Cell):
+    """One step of a GRU; the gates lie in the order r, z, n."""
+
+    gates, step = 3, staticmethod(_gru_step)
+
+
+class LSTMCell(_Cell):
+    """One step of an LSTM: the state is (h, c); the gates lie in the order i, f, g, o."""
+
+    gates, states, step = 4, 2, staticmethod(_lstm_step)
+
+
+def _draw(module: Module, hidden_size: int) -> None:
+    bound = 1 / math.sqrt(hidden_size) if hidden_size else 0.0
+    for p in module.parameters():
+        init.uniform_(p, -bound, bound)
+
+
+def _checked(nonlinearity: str) -> str:
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"an RNN's nonlinearity is 'tanh' or 'relu', got {nonlinearity!r}")
+    return nonlinearity
+
+
+# ---- layers over sequences
+class _Recurrent(Module):
+    """What RNN, GRU and LSTM share.
+
+    Args:
+        input_size, hidden_size: the sizes of an input element and of the state.
+        num_layers: how many layers stand on each other.
+        bias: whether the products have biases.
+        batch_first: input and output are (N, T, *) in place of (T, N, *).
+        dropout: the dropout probability between layers.
+        bidirectional: a second set of layers runs from the end; outputs stand beside each other.
+
+    Input (T, N, input_size), (T, input_size) or a PackedSequence; state (layers * directions, N, hidden_size).
+    Gives (output, state): the last layer's h at every step, and every layer's last state.
+    """
+
+    gates: ClassVar[int]
+    states: ClassVar[int] = 1
+    step: ClassVar[Any]
+    nonlinearity = "tanh"
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
+        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
+        directions = 2 if bidirectional else 1
+        rows, made = self.gates * hidden_size, {"device": device, "dtype": dtype}
+        for layer in range(num_layers):
+            size = input_size if layer == 0 else hidden_size * directions
+            for end in ("", "_reverse")[:directions]:
+                setattr(self, f"weight_ih_l{layer}{end}", parameter(rows, size, **made))
+                setattr(self, f"weight_hh_l{layer}{end}", parameter(rows, hidden_size, **made))
+                for name in ("bias_ih", "bias_hh") if bias else ():
+                    setattr(self, f"{name}_l{layer}{end}", parameter(rows, **made))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values, evenly from ±1/√hidden_size."""
+        _draw(self, self.hidden_size)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """The outputs of the last layer at every step, and the last states of every layer."""
+        packed = input if isinstance(input, PackedSequence) else None
+        x = input.data if packed else input
+        _check_size(type(self).__name__, x, (2,) if packed else (2, 3), self.input_size)
+        single = not packed and x.ndim == 2
+        if single:
+            x = functions.unsqueeze(x, 1)
+        elif self.batch_first and not packed:
+            x = functions.transpose(x, 0, 1)
+        blocks = _rectangles(packed.batch_sizes.array) if packed else [(0, x.shape[0], x.shape[1])]
+        batch = blocks[0][2] if blocks else 0
+        start = self._start(x, hx, batch, single, packed)
+        rows = x if packed else functions.reshape(x, (x.shape[0] * batch, x.shape[2]))
+        rows, last = self._layers(rows, blocks, start)
+        if packed:
+            if packed.unsorted_indices is not None:
+                last = tuple(s[:, packed.unsorted_indices] for s in last)
+            output: Any = packed._replace(data=rows)
+        else:
+            output = functions.reshape(rows, (x.shape[0], batch, rows.shape[1]))
+            if single:
+                output, last = functions.squeeze(output, 1), tuple(functions.squeeze(s, 1) for s in last)
+            elif self.batch_first:
+                output = functions.transpose(output, 0, 1)
+        return output, last if self.states > 1 else last[0]
+
+    def _start(self, x: Tensor, hx: Any, batch: int, single: bool, packed: PackedSequence | None) -> State:
+        """The given state, or zeros: each (layers * directions, N, hidden_size) in the order of the packed batch."""
+        shape = (self.num_layers * (1 + self.bidirectional), batch, self.hidden_size)
+        if hx is None:
+            return (functions.zeros(shape, dtype=x.dtype, device=x.device),) * self.states
+        given = hx if isinstance(hx, tuple) else (hx,)
+        given = tuple(functions.unsqueeze(s, 1) if single else s for s in given)
+        if len(given) != self.states or any(s.shape != shape for s in given):
+            raise ShapeError(f"{type(self).__name__} needs {'a state' if self.states == 1 else 'two states'} of shape "
+                             f"{shape}, got {[s.shape for s in given]}.{at_line(learner_line())}")
+        if packed is not None and packed.sorted_indices is not None:
+            return tuple(s[:, packed.sorted_indices] for s in given)
+        return given
+
+    def _layers(self, rows: Tensor, blocks: list[tuple[int, int, int]], start: State) -> tuple[Tensor, State]:
+        """Every layer in both directions: the last one's outputs, and all last states stacked."""
+        lasts = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for end in ("", "_reverse")[:1 + self.bidirectional]:
+                k = len(lasts)
+                out, last = self._direction(rows, blocks, tuple(s[k] for s in start), f"l{layer}{end}")
+                outputs.append(out)
+                lasts.append(last)
+            rows = outputs[0] if len(outputs) == 1 else functions.cat(outputs, 1)
+            if layer < self.num_layers - 1:
+                rows = F.dropout(rows, self.dropout, self.training)
+        return rows, tuple(functions.stack(parts, 0) for parts in zip(*lasts, strict=True))
+
+    def _direction(self, rows: Tensor, blocks: list[tuple[int, int, int]], first: State,
+                   name: str) -> tuple[Tensor, State]:
+        """One layer in one direction, over the blocks in their order, or from the last to the first.
+
+        As sequences end, the running batch shrinks: the states of those that ended are put aside. From the
+        end it grows: they begin with their part of the first state.
+        """
+        backwards = name.endswith("_reverse")
+        outputs, ended, state = [], [], tuple(s[:0] for s in first) if backwards else first
+        for start, steps, batch in reversed(blocks) if backwards else blocks:
+            running = state[0].shape[0]
+            if batch < running:
+                ended.append(tuple(s[batch:] for s in state))
+                state = tuple(s[:batch] for s in state)
+            elif batch > running:
+                state = tuple(functions.cat([s, f[running:batch]]) for s, f in zip(state, first, strict=True))
+            x = functions.reshape(rows[start:start + steps * batch], (steps, batch, rows.shape[1]))
+            out, state = self._block(x[::-1] if backwards else x, state, name)
+            outputs.append(functions.reshape(out[::-1] if backwards else out, (steps * batch, self.hidden_size)))
+        for rest in reversed(ended):
+            state = tuple(functions.cat([s, r]) for s, r in zip(state, rest, strict=True))
+        outputs = outputs[::-1] if backwards else outputs
+        return outputs[0] if len(outputs) == 1 else functions.cat(outputs), state
+
+    def _weights(self, name: str) -> Iterator[Any]:
+        """The four parameters of one layer in one direction; None for the biases where there are none."""
+        return (getattr(self, f"{kind}_{name}") if self.bias or kind.startswith("weight") else None
+                for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+
+    def _block(self, x: Tensor, state: State, name: str) -> tuple[Tensor, State]:
+        """One layer over x (T, N, size), step by step; the input's product is taken for all steps at once."""
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(name)
+        gates, activation = F.linear(x, weight_ih, bias_ih), getattr(functions, self.nonlinearity)
+        outputs = []
+        for t in range(x.shape[0]):
+            state = type(self).step(gates[t], state, weight_hh, bias_hh, activation)
+            outputs.append(state[0])
+        return functions.stack(outputs, 0), state
+
+    def extra_repr(self) -> str:
+        """Its sizes, and the settings that are not the defaults."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        for name, usual in (("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0),
+                            ("bidirectional", False)):
+            if getattr(self, name) != usual:
+                text += f", {name}={getattr(self, name)}"
+        return text
+
+
+def _rectangles(batch_sizes: Any) -> list[tuple[int, int, int]]:
+    """Packed data as blocks of steps with equally many sequences: (first element, steps, sequences)."""
+    blocks: list[tuple[int, int, int]] = []
+    start = 0
+    for size in batch_sizes.tolist():
+        if blocks and blocks[-1][2] == size:
+            blocks[-1] = (blocks[-1][0], blocks[-1][1] + 1, size)
+        else:
+            blocks.append((start, 1, size))
+        start += size
+    return blocks
+
+
+class RNN(_Recurrent):
+    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu with nonlinearity="relu"."""
+
+    __doc__ += "\n" + (_Recurrent.__doc__ or "").split("\n", 1)[1]
+    gates, step = 1, staticmethod(_rnn_step)
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
+                 *args: Any, **kwargs: Any):
+        super().__init__(input_size, hidden_size, num_layers, *args, **kwargs)
+        self.nonlinearity = _checked(nonlinearity)
+
+
+class GRU(_Recurrent):
+    """The gated recurrent unit; the gates lie in the order r, z, n."""
+
+    __doc__ += "\n" + (_Recurrent.__doc__ or "").split("\n", 1)[1]
+    gates, step = 3, staticmethod(_gru_step)
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory: the state is (h, c); the gates lie in the order i, f, g, o."""
+
+    __doc__ += "\n" + (_Recurrent.__doc__ or "").split("\n", 1)[1]
+    gates, states, step = 4, 2, staticmethod(_lstm_step)
+
+    def _block(self, x: Tensor, state: State, name: str) -> tuple[Tensor, State]:
+        """One layer over x (T, N, size), as one fused operation."""
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(name)
+        bias = None if bias_ih is None else bias_ih + bias_hh
+        out, h, c = apply(OPS["lstm"], x, *state, weight_ih, weight_hh, bias)
+        return out, (h, c)

@@ -1,0 +1,266 @@
+"""Attention with several heads, and the transformer layers around it (Vaswani et al. 2017)."""
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .. import functions
+from ..device import array_module
+from ..errors import ShapeError, at_line, learner_line
+from ..tensor import Tensor, wrap
+from . import functional as F
+from . import init
+from .applied import Dropout
+from .containers import ModuleList
+from .layers import Linear, parameter
+from .module import Module
+from .normalization import LayerNorm
+
+
+class MultiheadAttention(Module):
+    """Attention in `num_heads` parts of the embedding, each with projections of its own.
+
+    Args:
+        embed_dim: the size of queries and outputs; a multiple of num_heads.
+        dropout: the probability with which an attention weight is dropped in training.
+        bias: whether the projections have biases.
+        kdim, vdim: the sizes of keys and values, by default embed_dim.
+        batch_first: tensors are (N, L, E) in place of (L, N, E).
+    """
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *,
+                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        if embed_dim % num_heads:
+            raise ValueError(f"MultiheadAttention: embed_dim ({embed_dim}) must be a multiple of num_heads "
+                             f"({num_heads})")
+        self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+        self.head_dim, self.kdim, self.vdim = embed_dim // num_heads, kdim or embed_dim, vdim or embed_dim
+        made = {"device": device, "dtype": dtype}
+        together = self.kdim == self.vdim == embed_dim
+        for name, size in (("q_proj_weight", embed_dim), ("k_proj_weight", self.kdim), ("v_proj_weight", self.vdim)):
+            self.register_parameter(name, None if together else parameter(embed_dim, size, **made))
+        self.register_parameter("in_proj_weight", parameter(3 * embed_dim, embed_dim, **made) if together else None)
+        self.register_parameter("in_proj_bias", parameter(3 * embed_dim, **made) if bias else None)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, **made)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weights by Xavier, biases zero."""
+        for p in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+            if p is not None:
+                init.xavier_uniform_(p)
+        for p in (self.in_proj_bias, self.out_proj.bias):
+            if p is not None:
+                init.zeros_(p)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
+                need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
+                is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
+        """What the queries find.
+
+        Args:
+            query: (L, N, E) or (L, E). key, value: (S, N, *) or (S, *).
+            key_padding_mask: (N, S): True, or -infinity, for keys that count for nothing.
+            need_weights: return the attention weights too, (N, L, S); without them it is faster.
+            attn_mask: (L, S) or (N * heads, L, S): True where a query may *not* look, or numbers to add.
+            average_attn_weights: the weights' mean over the heads; otherwise (N, heads, L, S).
+            is_causal: a hint that attn_mask is the causal one, which must still be given.
+        """
+        if is_causal and attn_mask is None:
+            raise ShapeError("MultiheadAttention: is_causal=True is a hint about attn_mask, which must be given too."
+                             f"{at_line(learner_line())}")
+        single = query.ndim == 2
+        q, k, v = self._project(query, key, value)
+        if single:
+            q, k, v = (functions.unsqueeze(t, 0) for t in (q, k, v))
+        elif not self.batch_first:
+            q, k, v = (functions.transpose(t, 0, 1) for t in (q, k, v))
+        mask = self._merged(q, k, attn_mask, key_padding_mask)
+        q, k, v = (self._heads(t) for t in (q, k, v))
+        dropped = self.dropout if self.training else 0.0
+        weights = None
+        if need_weights:
+            scores = functions.matmul(q, functions.transpose(k, -2, -1)) * (1 / math.sqrt(self.head_dim))
+            weights = F.dropout(F.softmax(scores if mask is None else scores + mask, -1), dropped)
+            out = functions.matmul(weights, v)
+            weights = functions.mean(weights, 1) if average_attn_weights else weights
+        else:
+            out = F.scaled_dot_product_attention(q, k, v, mask, dropped)
+        out = functions.transpose(out, 1, 2)
+        out = self.out_proj(functions.reshape(out, (*out.shape[:2], self.embed_dim)))
+        if single:
+            return functions.squeeze(out, 0), None if weights is None else functions.squeeze(weights, 0)
+        return out if self.batch_first else functions.transpose(out, 0, 1), weights
+
+    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+        """Queries, keys and values through their input projections; one product where all are the same tensor."""
+        E, weight, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        if weight is not None and query is key and key is value:
+            together = F.linear(query, weight, bias)
+            return [together[..., k * E:(k + 1) * E] for k in range(3)]
+        parts = [slice(k * E, (k + 1) * E) for k in range(3)]
+        weights = ((self.q_proj_weight, self.k_proj_weight, self.v_proj_weight) if weight is None
+                   else [weight[part] for part in parts])
+        return [F.linear(x, w, None if bias is None else bias[part])
+                for x, w, part in zip((query, key, value), weights, parts, strict=True)]
+
+    def _heads(self, t: Tensor) -> Tensor:
+        """(N, L, E) as (N, heads, L, E / heads)."""
+        parts = functions.reshape(t, (*t.shape[:2], self.num_heads, self.head_dim))
+        return functions.transpose(parts, 1, 2)
+
+    def _merged(self, q: Tensor, k: Tensor, attn_mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
+        """Both masks as one of numbers to add, broadcastable to (N, heads, L, S)."""
+        n, length, size = q.shape[0], q.shape[1], k.shape[1]
+        mask = None
+        if attn_mask is not None:
+            mask = _additive(attn_mask, q)
+            if mask.shape == (n * self.num_heads, length, size):
+                mask = functions.reshape(mask, (n, self.num_heads, length, size))
+            elif mask.shape != (length, size):
+                raise ShapeError(f"MultiheadAttention: attn_mask must be {(length, size)} or "
+                                 f"{(n * self.num_heads, length, size)}, got {mask.shape}.{at_line(learner_line())}")
+        if padding is not None:
+            if padding.shape != ((n, size) if padding.ndim == 2 else (size,)):
+                raise ShapeError(f"MultiheadAttention: key_padding_mask must be {(n, size)}, got {padding.shape}."
+                                 f"{at_line(learner_line())}")
+            by_key = functions.reshape(_additive(padding, q), (-1, 1, 1, size))
+            mask = by_key if mask is None else mask + by_key
+        return mask
+
+
+def _additive(mask: Tensor, like: Tensor) -> Tensor:
+    """A mask whose True means *hidden* as numbers to add; numbers as they are."""
+    if mask.dtype.kind == "f":
+        return mask
+    xp = array_module(mask.array)
+    return wrap(xp.where(mask.array, like.dtype.type(-math.inf), like.dtype.type(0)))
+
+
+def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    if callable(activation):
+        return activation
+    if activation not in ("relu", "gelu"):
+        raise ValueError(f"a transformer's activation is 'relu', 'gelu' or a function, got {activation!r}")
+    return getattr(F, activation)
+
+
+class TransformerEncoderLayer(Module):
+    """Self-attention and two linear layers, each with a residual path around it and a normalisation.
+
+    Args:
+        d_model, nhead: the embedding's size and the number of heads.
+        dim_feedforward: the size between the two linear layers.
+        activation: "relu", "gelu" or a function.
+        norm_first: normalise before each part in place of after it.
+        batch_first: tensors are (N, L, E) in place of (L, N, E).
+    """
+
+    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+                 activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5,
+                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
+        self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
+        self.norm_first = norm_first
+        self.norm1, self.norm2 = (LayerNorm(d_model, layer_norm_eps, bias=bias, **made) for _ in range(2))
+        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        self.activation = _activation(activation)
+
+    def forward(self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
+                is_causal: bool = False) -> Tensor:
+        """The sequence after one layer; masks as in `MultiheadAttention`."""
+        def attend(x: Tensor) -> Tensor:
+            return self.dropout1(self.self_attn(x, x, x, src_key_padding_mask, False, src_mask,
+                                                is_causal=is_causal)[0])
+
+        if self.norm_first:
+            x = src + attend(self.norm1(src))
+            return x + self._feed(self.norm2(x))
+        x = self.norm1(src + attend(src))
+        return self.norm2(x + self._feed(x))
+
+    def _feed(self, x: Tensor) -> Tensor:
+        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+
+class TransformerDecoderLayer(Module):
+    """Self-attention, attention to a memory, and two linear layers; arguments as in `TransformerEncoderLayer`."""
+
+    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+                 activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5,
+                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
+        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
+        self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
+        self.norm_first = norm_first
+        self.norm1, self.norm2, self.norm3 = (LayerNorm(d_model, layer_norm_eps, bias=bias, **made) for _ in range(3))
+        self.dropout1, self.dropout2, self.dropout3 = (Dropout(dropout) for _ in range(3))
+        self.activation = _activation(activation)
+
+    def forward(self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
+                tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
+                tgt_is_causal: bool = False, memory_is_causal: bool = False) -> Tensor:
+        """The target sequence after one layer that looks at itself and at the memory."""
+        def attend(x: Tensor) -> Tensor:
+            return self.dropout1(self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask,
+                                                is_causal=tgt_is_causal)[0])
+
+        def remember(x: Tensor) -> Tensor:
+            return self.dropout2(self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask,
+                                                     is_causal=memory_is_causal)[0])
+
+        if self.norm_first:
+            x = tgt + attend(self.norm1(tgt))
+            x = x + remember(self.norm2(x))
+            return x + self._feed(self.norm3(x))
+        x = self.norm1(tgt + attend(tgt))
+        x = self.norm2(x + remember(x))
+        return self.norm3(x + self._feed(x))
+
+    def _feed(self, x: Tensor) -> Tensor:
+        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+
+class TransformerEncoder(Module):
+    """`num_layers` copies of an encoder layer one after another, and a normalisation after them if one is given."""
+
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__()
+        self.layers = ModuleList(copy.deepcopy(encoder_layer) for _ in range(num_layers))
+        self.num_layers, self.norm = num_layers, norm
+
+    def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
+                is_causal: bool | None = None) -> Tensor:
+        """The sequence after all layers."""
+        for layer in self.layers:
+            src = layer(src, mask, src_key_padding_mask, bool(is_causal))
+        return src if self.norm is None else self.norm(src)
+
+
+class TransformerDecoder(Module):
+    """`num_layers` copies of a decoder layer one after another, and a normalisation after them if one is given."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__()
+        self.layers = ModuleList(copy.deepcopy(decoder_layer) for _ in range(num_layers))
+        self.num_layers, self.norm = num_layers, norm
+
+    def forward(self, tgt: Tensor, memory: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The target sequence after all layers; masks as in `TransformerDecoderLayer`."""
+        for layer in self.layers:
+            tgt = layer(tgt, memory, *args, **kwargs)
+        return tgt if self.norm is None else self.norm(tgt)

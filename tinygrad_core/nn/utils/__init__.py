@@ -1,0 +1,78 @@
+"""Helpers for training: gradients kept small, parameters as one vector, sequences of different lengths (`rnn`)."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ... import functions, versions
+from ...device import array_module
+from ...errors import EngineError, ShapeError
+from ...tensor import Tensor, store, unboxed, wrap
+from . import rnn
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "vector_to_parameters"]
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [p.grad for p in given if p.grad is not None]
+
+
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
+                    error_if_nonfinite: bool = False) -> Tensor:
+    """Scale all gradients by one factor so that their length, as one vector, is at most `max_norm`.
+
+    Args:
+        parameters: whose `.grad` is scaled in place.
+        norm_type: the p of the length; math.inf for the greatest magnitude.
+        error_if_nonfinite: complain when the length is infinite or not a number.
+
+    Returns:
+        The length before.
+    """
+    gradients = _gradients(parameters)
+    if not gradients:
+        return functions.tensor(0.0)
+    flat = [g.array.ravel() for g in gradients]
+    if norm_type == 2:
+        total = sum(g @ g for g in flat) ** 0.5
+    elif norm_type == math.inf:
+        total = max(abs(g).max(initial=0) for g in flat)
+    else:
+        total = sum((abs(g) ** norm_type).sum() for g in flat) ** (1 / norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise EngineError(f"the length of the gradients is {float(total)}: some gradient is infinite or not a number")
+    factor = max_norm / (total + 1e-6)
+    if not factor >= 1:
+        for g in gradients:
+            _replace(g, g.array * g.dtype.type(factor))
+    return wrap(unboxed(gradients[0].dtype.type(total)))
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Hold every element of the gradients between -clip_value and clip_value, in place."""
+    for g in _gradients(parameters):
+        _replace(g, array_module(g.array).clip(g.array, -clip_value, clip_value))
+
+
+def _replace(t: Tensor, values: Any) -> None:
+    versions.wrote(t.array)
+    store(t, values)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters, flattened, as one vector."""
+    return functions.cat([functions.reshape(p, -1) for p in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write the pieces of a vector into the parameters, in order."""
+    parameters = list(parameters)
+    sizes = [p.array.size for p in parameters]
+    if vec.shape != (sum(sizes),):
+        raise ShapeError(f"the parameters have {sum(sizes)} elements together, the vector has shape {vec.shape}")
+    start = 0
+    for p, size in zip(parameters, sizes, strict=True):
+        _replace(p, vec.array[start:start + size].reshape(p.shape))
+        start += size
