@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .errors import GradError
 from .node import Node
 from .tensor import Tensor, wrap
 
@@ -60,3 +61,10 @@ def hooks_of(node: Node) -> Hooks:
     if node.hooks is None:
         node.hooks = Hooks()
     return node.hooks
+
+
+def register_hook(self: Tensor, hook: Any) -> Handle:
+    """Call `hook(gradient)` whenever a gradient of this tensor is computed; what it returns takes its place."""
+    if self.node is None:
+        raise GradError("a hook needs a gradient to see, and this tensor does not require one")
+    return hooks_of(self.node).add(hook)

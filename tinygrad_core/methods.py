@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, functions, hot, versions
+from . import dtypes, functions, hooks, hot, versions
 from .device import Device
 from .errors import DTypeError, ShapeError, at_line, learner_line
 from .node import Leaf
@@ -166,8 +166,7 @@ def _mt(self: Tensor) -> Tensor:
 def retain_grad(self: Tensor) -> None:
     """Keep this tensor's gradient in `.grad` although it is not a leaf."""
     if self.node is not None and not isinstance(self.node, Leaf):
-        from .hooks import hooks_of
-        hooks_of(self.node).retain = True
+        hooks.hooks_of(self.node).retain = True
 
 
 def _bind() -> None:
@@ -192,6 +191,7 @@ def _bind() -> None:
         "__matmul__": _operator(functions.matmul), "__getitem__": _getitem, "__setitem__": _setitem,
         "__rsub__": hot.rsub, "view": functions.reshape, "T": property(_t), "mT": property(_mt), "to": to, "cpu": cpu, "cuda": cuda, "fill_": fill_, "zero_": zero_,
         "copy_": copy_, "detach_": detach_, "retain_grad": retain_grad,
+        "register_hook": hooks.register_hook,
     }
     for name, value in plain.items():
         setattr(Tensor, name, value)

@@ -8,7 +8,7 @@ from typing import Any
 from .ops.core import Op
 from .versions import tick
 
-FREED: tuple[Any, ...] = ("freed",)
+FREED: Any = "freed"
 by_age = attrgetter("seq")
 
 

@@ -1,68 +1,22 @@
-"""Walking the graph: backward, grad, hooks, and the switches that say whether a graph is recorded."""
+"""Walking the graph: backward and grad."""
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from . import versions
-from .device import array_module
-from .errors import GradError, Line, ShapeError, at_line, learner_line
-from .node import FREED, Leaf, Node, Output, ancestors
-from .ops import Arrays, arrays
-from .ops.core import AUX, INPUT, OUT
-from .tensor import Tensor, describe, mode, recorded, wrap
+from .. import versions
+from ..device import array_module
+from ..errors import GradError, Line, ShapeError, at_line, learner_line
+from ..node import FREED, Leaf, Node, Output, ancestors
+from ..ops import Arrays, arrays
+from ..ops.core import AUX, INPUT, OUT
+from ..tensor import Tensor, describe, mode, recorded, wrap
+from .switches import enable_grad
 
 ndarray = np.ndarray
-
-
-# ---- switches
-class _GradMode:
-    """A context manager and decorator that sets whether operations are recorded, and sets it back."""
-
-    def __init__(self, wanted: bool):
-        self.wanted = wanted
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(mode.grad)
-        mode.grad = self.wanted
-
-    def __exit__(self, *_: Any) -> None:
-        mode.grad = self._before.pop()
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with set_grad_enabled(self.wanted):
-                return function(*args, **kwargs)
-        return wrapped
-
-
-class no_grad(_GradMode):
-    """Record nothing inside: `with no_grad():`, or `@no_grad()` on a function."""
-
-    def __init__(self) -> None:
-        super().__init__(False)
-
-
-class enable_grad(_GradMode):
-    """Record inside, even within `no_grad`."""
-
-    def __init__(self) -> None:
-        super().__init__(True)
-
-
-class set_grad_enabled(_GradMode):
-    """Record inside, or not, as the argument says."""
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations on tensors that require gradients are recorded at the moment."""
-    return mode.grad
 
 
 # ---- entry points
@@ -168,14 +122,15 @@ def _seed(t: Tensor, gradient: Any) -> Any:
 
 # ---- the sweep
 def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targets: list[Node] | None,
-           accumulate: bool) -> dict[Node, Any]:
+           accumulate: bool, enclosed: bool = False) -> dict[Node, Any]:
     """Visit every node once, youngest first, and hand its gradient on to its parents.
 
     With `targets`, only paths that lead to them are followed; their gradients are returned, and also added
-    to `.grad` if `accumulate` says so.
+    to `.grad` if `accumulate` says so. `enclosed`: the targets bound a piece of graph of its own within a
+    sweep that is under way, and what lies behind them, with the gradients that wait there, is left alone.
     """
     stop = frozenset(targets or ())
-    order = ancestors(roots)
+    order = ancestors(roots, stop if enclosed else frozenset())
     _check_writes(order)
     found: dict[Node, Any] = {}
     F: Any = recorded if create else _space(seeds)
@@ -199,6 +154,8 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
                 g = node.hooks.run(g, create)
             if stop and node in stop:
                 found[node] = g
+                if enclosed:
+                    continue
             op = node.op
             if op is None:
                 if type(node) is Output:
@@ -207,8 +164,8 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
                     _collect(node, g, create)
                 continue
             saved = node.saved
-            if saved is FREED:
-                raise _freed(node)
+            if type(saved) is not tuple:
+                saved = _bring_back(node)
             if general or op.whole:
                 _hand_on(node, g, F, wanted)
             else:
@@ -305,10 +262,11 @@ def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any
     attrs = {key: value for (kind, key), value in saved.items() if isinstance(key, str)}
     with enable_grad():
         out = op.formula(*inputs, **attrs)
-        asked = [x for x, need in zip(inputs, needs) if need]
+        asked = [x.node if need else None for x, need in zip(inputs, needs)]
         pairs = [(t, d) for t, d in zip(*((out, g) if isinstance(out, tuple) else ((out,), (g,)))) if d is not None]
-        grads = iter(grad([t for t, _ in pairs], asked, [d for _, d in pairs], create_graph=True, allow_unused=True))
-    return [next(grads) if need else None for need in needs]
+        found = _sweep([t.node for t, _ in pairs], [d for _, d in pairs], True, True,
+                       [n for n in asked if n is not None], False, enclosed=True)
+    return [None if n is None else found.get(n) for n in asked]
 
 
 def _gather(node: Output, g: Any) -> None:
@@ -353,10 +311,14 @@ def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
     return leading
 
 
-def _freed(node: Node) -> GradError:
-    return GradError(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
-                     "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
-                     f"first.{at_line(learner_line())}")
+def _bring_back(node: Node) -> tuple[Any, ...]:
+    """What a node has not at hand: computed again where a checkpoint dropped it, an error where it was freed."""
+    if node.saved is not FREED:
+        node.saved.restore()
+        return node.saved
+    raise GradError(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
+                    "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
+                    f"first.{at_line(learner_line())}")
 
 
 def _check_writes(order: list[Node]) -> None:
@@ -367,17 +329,20 @@ def _check_writes(order: list[Node]) -> None:
                 break
             return
     for node in order:
-        if node.op is None or node.saved is FREED:
+        if node.op is None or type(node.saved) is not tuple:
             continue
         found = versions.stale(node.saved, node.seq)
         if found is not None:
             k, write = found
-            kind, key, _ = node.op.keep[k]
-            what = "its result" if kind == OUT else f"its input {node.op.inputs[key]!r}" if kind == INPUT else "a value"
             raise GradError(
-                f"{node.op.name} saved {what} for the backward pass, and that value was changed in place afterwards, "
-                f"so its gradient would be wrong.\n  saved by {node.op.name}{_where(node)}\n  changed at "
-                f"{write.line}\nWrite the change as a new tensor (y = y + 1, not y += 1), or clone() the value first.")
+                f"{node.op.name} saved {_saved_name(node.op, k)} for the backward pass, and that value was changed in "
+                f"place afterwards, so its gradient would be wrong.\n  saved by {node.op.name}{_where(node)}\n  changed "
+                f"at {write.line}\nWrite the change as a new tensor (y = y + 1, not y += 1), or clone() the value first.")
+
+
+def _saved_name(op: Any, k: int) -> str:
+    kind, key, _ = op.keep[k] if k < len(op.keep) else (AUX, None, 0)
+    return "its result" if kind == OUT else f"its input {op.inputs[key]!r}" if kind == INPUT else "a value"
 
 
 def _where(node: Node) -> str:
