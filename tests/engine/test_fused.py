@@ -73,7 +73,7 @@ def test_values_and_gradients_equal_the_formulas(name, k):
 
 @pytest.mark.parametrize("name, k", SAMPLES)
 def test_the_fast_rule_equals_the_formula_and_leaves_what_was_saved(name, k):
-    arrays, attrs, rng = make(name, k)
+    arrays, attrs, _ = make(name, k)
     results = []
     for function in (getattr(formulas, name), lambda *a, **kw: apply(OPS[name], *a, **kw)):
         inputs = [None if a is None else Tensor(a.array, requires_grad=a.is_floating_point()) for a in arrays]

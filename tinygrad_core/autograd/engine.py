@@ -239,7 +239,10 @@ def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[A
 
 def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a node saved, as tensors with their place in the graph: an input's is its parent, the output's the node."""
-    return tuple([_lift(node, value, kind, key) for value, (kind, key, _) in zip(saved, node.op.keep)])
+    keep = node.op.keep
+    if not keep:                                # a custom function keeps its own tensors
+        return saved
+    return tuple([_lift(node, value, kind, key) for value, (kind, key, _) in zip(saved, keep)])
 
 
 def _lift(node: Node, value: Any, kind: int, key: Any) -> Any:

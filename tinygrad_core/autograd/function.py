@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from ..errors import GradError, at_line, here, learner_line
 from ..node import Node, Output
@@ -17,7 +18,7 @@ class Context:
         self.needs_input_grad = needs
         self._saved: tuple[Any, ...] = ()
         self._stiff: set[int] = set()
-        self._node: Node | None = None
+        self._weak_node: Any = lambda: None      # weak, because the node holds this context
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors, inputs or results, for backward; a change in place of one of them will be noticed."""
@@ -26,7 +27,7 @@ class Context:
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """What was kept, with its place in the graph."""
-        if not isinstance(getattr(self._node, "saved", ()), tuple):
+        if not isinstance(getattr(self._weak_node(), "saved", ()), tuple):
             raise GradError("backward ran through this function already, and what it had saved was freed then; pass "
                             f"retain_graph=True to the first backward.{at_line(learner_line())}")
         return tuple(t if t is None or isinstance(t, Tensor) else self._result(*t) for t in self._saved)
@@ -42,8 +43,9 @@ class Context:
 
     def _result(self, array: Any, index: int, count: int) -> Tensor:
         t = wrap(array)
-        if self._node is not None:
-            t.node = self._node if count == 1 else Output(self._node, index, count)
+        node = self._weak_node()
+        if node is not None:
+            t.node = node if count == 1 else Output(node, index, count)
         return t
 
 
@@ -131,7 +133,8 @@ class Function:
         op = _CustomOp(cls, ctx, len(args), len(results))
         watched = [t.array if isinstance(t, Tensor) else t[0] for t in ctx._saved if t is not None]
         shapes = tuple((r.shape, r.dtype) for r in fresh)
-        node = ctx._node = Node(op, parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
+        node = Node(op, parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
+        ctx._weak_node = ref(node)
         node.where = here()
         for k, (r, fixed) in enumerate(zip(fresh, stiff, strict=True)):
             if not fixed and r.dtype.kind == "f":
