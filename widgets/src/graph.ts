@@ -102,6 +102,7 @@ type Extent = readonly [number, number, number, number];
 interface Parts {
   readonly item: Item;
   readonly extent: Extent;
+  /** Out of view, and so out of the page. */
   off: boolean;
   readonly g: SVGGElement;
   readonly body: SVGGElement;
@@ -129,6 +130,8 @@ export interface Picture {
   frame(): void;
   /** The stage has another size now. */
   resized(): void;
+  /** Brings everything into the page, so that it can be copied. */
+  complete(): void;
   whole(): { readonly width: number; readonly height: number; readonly pad: number };
 }
 
@@ -183,22 +186,30 @@ export function picture(hands: Hands): Picture {
   let room: Size | null = null;
   const stage = (): Size => (room ??= [el.clientWidth || 600, el.clientHeight || 360]);
 
-  /** Of a large graph only what lies in view is drawn. */
+  /**
+   * Of a large graph only what lies in view is in the page: even hidden elements cost the browser
+   * time at every change of scale.
+   */
   function cull(): void {
     if (visible.items.length <= MANY * 2) return;
     const [w, tall] = stage();
     const { x, y, k } = current;
     const margin = 60;
     const [l, t, r, b] = [-x / k - margin, -y / k - margin, (w - x) / k + margin, (tall - y) / k + margin];
-    const check = (p: Parts | Wiring): void => {
-      const [x0, y0, x1, y1] = p.extent;
-      const off = x1 < l || x0 > r || y1 < t || y0 > b;
-      if (off === p.off) return;
-      p.off = off;
-      p.g.style.display = off ? "none" : "";
+    const sift = (parent: SVGGElement, all: readonly (Parts | Wiring)[]): void => {
+      let after: SVGGElement | null = null;
+      for (let i = all.length - 1; i >= 0; i--) {
+        const p = all[i]!;
+        const [x0, y0, x1, y1] = p.extent;
+        const inView = x1 >= l && x0 <= r && y1 >= t && y0 <= b;
+        if (inView && p.off) parent.insertBefore(p.g, after);
+        else if (!inView && !p.off) p.g.remove();
+        p.off = !inView;
+        if (inView) after = p.g;
+      }
     };
-    for (const p of parts.values()) check(p);
-    for (const w of wiring) check(w);
+    sift(cards, [...parts.values()]);
+    sift(wires, wiring);
   }
 
   function wholeView(): { x: number; y: number; k: number } {
@@ -505,6 +516,12 @@ export function picture(hands: Hands): Picture {
     stage,
     frame,
     resized: () => (room = null),
+    complete() {
+      for (const p of parts.values()) p.off = false;
+      for (const w of wiring) w.off = false;
+      cards.replaceChildren(...[...parts.values()].map((p) => p.g));
+      wires.replaceChildren(...wiring.map((w) => w.g));
+    },
     whole: () => ({ width: layout?.width ?? 0, height: layout?.height ?? 0, pad: PAD }),
 
     show(v, l, d, n, open) {

@@ -108,9 +108,11 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
       "div",
       { class: "tgs-actions" },
       predictButton,
-      action("SVG", "image", "Save the picture as SVG", () =>
-        download(`${slug}.svg`, "image/svg+xml", svgFile(graph.svg, graph.whole(), `${title}, step ${at} of ${steps.length}`)),
-      ),
+      action("SVG", "image", "Save the picture as SVG", () => {
+        graph.complete();
+        download(`${slug}.svg`, "image/svg+xml", svgFile(graph.svg, graph.whole(), `${title}, step ${at} of ${steps.length}`));
+        graph.frame();
+      }),
       action("HTML", "page", "Save the stepper as one HTML page", () => void savePage()),
     ),
   );
