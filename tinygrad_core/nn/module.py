@@ -37,7 +37,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True):
         self.array = data.array if isinstance(data, Tensor) else unboxed(as_array([] if data is None else data,
                                                                                   None, None))
-        self.node = None
+        self.node = self._view = None
         if requires_grad:
             self.requires_grad_()
 
