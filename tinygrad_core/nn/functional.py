@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import functions, versions
+from .. import formulas, functions, versions
 from ..device import array_module, default_generator
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..functions import dims, tanh
@@ -168,7 +168,7 @@ def softsign(input: Tensor) -> Tensor:
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh": by a tanh."""
     if approximate == "tanh":
-        return apply(OPS["gelu_tanh"], input)
+        return apply(OPS["gelu_tanh"], input) if input.ndim else formulas.gelu_tanh(input)
     if approximate != "none":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     return input * ((functions.erf(input * math.sqrt(0.5)) + 1) * 0.5)
@@ -377,11 +377,10 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1·x2 / (‖x1‖ ‖x2‖) along `dim`, each length at least `eps`."""
+    """x1·x2 / (‖x1‖ ‖x2‖) along `dim`, each length at least `eps`; the gradient does not notice that bound."""
     def unit(x: Tensor) -> Tensor:
-        square = functions.sum(x * x, dim, True)
-        short = square < eps * eps
-        return x / functions.sqrt(functions.where(short, eps * eps, square))
+        length = functions.norm(x, 2.0, dim, True)
+        return x / (length + functions.relu(eps - length.detach()))
 
     return functions.sum(unit(x1) * unit(x2), dim)
 

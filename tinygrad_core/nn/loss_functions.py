@@ -1,6 +1,7 @@
 """Functions that say how far an output is from what was wanted. Part of nn.functional."""
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -235,5 +236,7 @@ def _picked(logs: Tensor, labels: Any, weight: Tensor | None, ignore_index: int)
 def _weighted(losses: Tensor, weights: Any, shape: tuple[int, ...], reduction: str) -> Tensor:
     """The losses reduced; their mean is a weighted one."""
     if reduction == "mean":
-        return functions.sum(losses) / wrap(weights.sum())
+        total, count = functions.sum(losses), weights.sum()
+        # The mean of nothing is not a number, and nothing has any influence on it.
+        return total / wrap(count) if count else functions.where(wrap(count == 0), math.nan, total)
     return _reduced(functions.reshape(losses, shape), reduction)

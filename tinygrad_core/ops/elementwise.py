@@ -48,11 +48,11 @@ primitive("abs", lambda xp, x: abs(x), label="|·|", x=lambda F, g, x: g * F.sig
 primitive("sign", lambda xp, x: xp.sign(x), x=lambda F, g: g * 0)
 primitive("relu", lambda xp, x: xp.maximum(x, 0), x=lambda F, g, out: g * (out > 0))
 primitive("maximum", lambda xp, x, y: xp.maximum(x, y), label="max", broadcasts=True,
-          x=lambda F, g, x, y: g * (F.cast(x > y, dtype=g.dtype) + (x == y) * 0.5),
-          y=lambda F, g, x, y: g * (F.cast(y > x, dtype=g.dtype) + (x == y) * 0.5))
+          x=lambda F, g, x, y: g * (F.cast(x > y, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5),
+          y=lambda F, g, x, y: g * (F.cast(y > x, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5))
 primitive("minimum", lambda xp, x, y: xp.minimum(x, y), label="min", broadcasts=True,
-          x=lambda F, g, x, y: g * (F.cast(x < y, dtype=g.dtype) + (x == y) * 0.5),
-          y=lambda F, g, x, y: g * (F.cast(y < x, dtype=g.dtype) + (x == y) * 0.5))
+          x=lambda F, g, x, y: g * (F.cast(x < y, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5),
+          y=lambda F, g, x, y: g * (F.cast(y < x, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5))
 primitive("where", lambda xp, condition, x, y: xp.where(condition, x, y), broadcasts=True,
           x=lambda F, g, condition: F.where(condition, g, 0.0), y=lambda F, g, condition: F.where(condition, 0.0, g))
 
