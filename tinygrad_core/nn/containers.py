@@ -56,6 +56,8 @@ class _Listed(Module):
             self.append(module)
         return self
 
+    __iadd__ = extend
+
     def insert(self, index: int, module: Module) -> Any:
         """Put a module before position `index`."""
         modules = list(self)

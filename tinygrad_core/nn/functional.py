@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import formulas, functions, versions
+from .. import formulas, functions, hot, versions
 from ..device import array_module, default_generator
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..functions import dims, tanh
@@ -55,7 +55,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
                          f"flatten it first: torch.flatten(x, 1).{at_line(learner_line())}")
-    return apply(OPS["linear"], input, weight, bias)
+    return hot.linear(input, weight, bias)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from ..errors import EngineError, at_line, learner_line
 from ..hooks import Handle
 from ..methods import to as tensor_to
 from ..tensor import Tensor, as_array, describe, mode, store, unboxed, wrap
+from .hooks import Hooks
 
 M = TypeVar("M", bound="Module")
 
@@ -54,23 +55,6 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         return "<All keys matched successfully>" if not any(self) else (
             f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})")
-
-
-class Hooks:
-    """The functions that a module calls around its `forward`; made when the first is registered."""
-
-    __slots__ = ("after", "before", "next")
-
-    def __init__(self) -> None:
-        self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
-        self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
-        self.next = 0
-
-    def add(self, place: dict[int, Any], hook: Any) -> Handle:
-        """Register a hook in one of the two dictionaries."""
-        self.next += 1
-        place[self.next] = hook
-        return Handle(place, self.next)
 
 
 class Module:
@@ -116,28 +100,10 @@ class Module:
         if watch is not None:
             watch.entered(self)
         try:
-            return self.forward(*args, **kwargs) if self._hooks is None else self._with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         finally:
             if watch is not None:
                 watch.left(self)
-
-    def _with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        hooks = self._hooks
-        assert hooks is not None
-        for hook, with_kwargs in list(hooks.before.values()):
-            changed = hook(self, args, kwargs) if with_kwargs else hook(self, args)
-            if changed is None:
-                continue
-            if with_kwargs:
-                args, kwargs = changed
-            else:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        result = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(hooks.after.values()):
-            changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            if changed is not None:
-                result = changed
-        return result
 
     def register_forward_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
         """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output."""
@@ -148,6 +114,15 @@ class Module:
         """Call `hook(module, args)` before each `forward`; what it returns, if anything, are the arguments."""
         hooks = self._own_hooks()
         return hooks.add(hooks.before, (hook, with_kwargs))
+
+    def register_full_backward_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the positional inputs are known.
+
+        Both are tuples, with None for what wants no gradient; a tuple that the hook returns takes the place of
+        `grad_input`. The module must return a tensor or a tuple.
+        """
+        hooks = self._own_hooks()
+        return hooks.add(hooks.backward, hook)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
