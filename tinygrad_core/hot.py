@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import float32
+from .errors import here
 from .node import Node
 from .ops import OPS, Op
 from .tensor import Tensor, apply, mode, ndarray
@@ -115,6 +116,32 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
 
     hot.__name__, hot.__doc__ = name, f"The operation `{name}` on each element."
     return hot
+
+
+_LINEAR = OPS["linear"]
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x Wᵀ + b, which every model is made of; shapes are checked by `nn.functional.linear`."""
+    a, w, p, q = x.array, weight.array, x.node, weight.node
+    if bias is None:
+        b = r = None
+    else:
+        b, r = bias.array, bias.node
+    if not mode.plain or type(a) is not ndarray or (p is None and q is None and r is None):
+        return apply(_LINEAR, x, weight, bias)
+    if a.dtype is not w.dtype or (b is not None and b.dtype is not w.dtype):
+        return apply(_LINEAR, x, weight, bias)
+    out = _LINEAR.forward(np, a, w, b)
+    t = _new(Tensor)
+    t.array, t._view = out, None
+    t.node = n = _node(Node)
+    n.op, n.parents, n.shapes = _LINEAR, (p, q, r), None
+    n.saved = _LINEAR.save(out, (a, w, b), (), None, (p is not None) | (q is not None) << 1 | (r is not None) << 2)
+    n.seq = tick()
+    n.hooks = n.g = None
+    n.where = here(1)
+    return t
 
 
 add = _two("add", operator.add, False)

@@ -134,7 +134,6 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     _check_writes(order)
     found: dict[Node, Any] = {}
     F: Any = recorded if create else _space(seeds)
-    general = create or mode.watched
     before = mode.grad
     if create != before:
         mode.grad = create
@@ -144,44 +143,13 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = g if node.g is None else node.g + g
             if mode.watched:
                 mode.watch.seeded(node, g)
-        wanted = None if targets is None else _leading_to(order, stop)
-        for node in order:
-            g = node.g
-            if g is None:
-                continue
-            node.g = None
-            if node.hooks is not None:
-                g = node.hooks.run(g, create)
-            if stop and node in stop:
-                found[node] = g
-                if enclosed:
-                    continue
-            op = node.op
-            if op is None:
-                if type(node) is Output:
-                    _gather(node, g)
-                elif accumulate and (targets is None or node in stop):
-                    _collect(node, g, create)
-                continue
-            saved = node.saved
-            if type(saved) is not tuple:
-                saved = _bring_back(node)
-            if general or op.whole:
-                _hand_on(node, g, F, wanted)
-            else:
-                k = 0
-                shapes = node.shapes
-                for p in node.parents:
-                    if p is not None and (wanted is None or p in wanted):
-                        d = op.pulls[k](F, g, saved)
-                        if shapes is not None and d.shape != shapes[k]:
-                            d = F.sum_to(d, shape=shapes[k])
-                        p.g = d if p.g is None else p.g + d
-                    k += 1
-            if not retain and op.holds:
-                if mode.watched:
-                    mode.watch.freed(node)
-                node.saved = FREED
+        if targets is None and not create and not mode.watched:
+            _run(order, F, retain)
+        else:
+            wanted = None if targets is None else _leading_to(order, stop)
+            for node in order:
+                if node.g is not None:
+                    _visit(node, F, retain, create, stop, wanted, accumulate, enclosed, found)
         return found
     except BaseException:
         for node in order:                      # a pass that was broken off leaves no gradients lying about
@@ -204,6 +172,78 @@ def _as_kind(g: Any, tensor: bool) -> Any:
     return g.array if isinstance(g, Tensor) else g
 
 
+def _run(order: list[Node], F: Any, retain: bool) -> None:
+    """The loop of a plain `loss.backward()`, which training spends its time in: on arrays, with nobody watching.
+
+    It does what `_visit` does, without what the plain case does not need.
+    """
+    xp = F.xp
+    for node in order:
+        g = node.g
+        if g is None:
+            continue
+        node.g = None
+        if node.hooks is not None:
+            g = node.hooks.run(g, False)
+        op = node.op
+        if op is None:
+            if type(node) is Output:
+                _gather(node, g)
+            elif node.grad is None and type(g) is ndarray and g.base is None and getrefcount(g) <= 2:
+                node.grad = wrap(g)
+            else:
+                _collect(node, g, False)
+            continue
+        saved = node.saved
+        if type(saved) is not tuple:
+            saved = _bring_back(node)
+        parents = node.parents
+        if op.whole:
+            grads = pull(node, g, F, parents) if op.fast is None else op.fast(xp, g, parents, saved)
+            for p, d in zip(parents, grads):
+                if p is not None:
+                    p.g = d if p.g is None else p.g + d
+        else:
+            pulls, shapes = op.pulls, node.shapes
+            k = 0
+            for p in parents:
+                if p is not None:
+                    d = pulls[k](F, g, saved)
+                    if shapes is not None and d.shape != shapes[k]:
+                        d = F.sum_to(d, shape=shapes[k])
+                    p.g = d if p.g is None else p.g + d
+                k += 1
+        if not retain and op.holds:
+            node.saved = FREED
+
+
+def _visit(node: Node, F: Any, retain: bool, create: bool, stop: frozenset[Node], wanted: set[Node] | None,
+           accumulate: bool, enclosed: bool, found: dict[Node, Any]) -> None:
+    """One node's turn in the general sweep."""
+    g = node.g
+    node.g = None
+    if node.hooks is not None:
+        g = node.hooks.run(g, create)
+    if node in stop:
+        found[node] = g
+        if enclosed:
+            return
+    op = node.op
+    if op is None:
+        if type(node) is Output:
+            _gather(node, g)
+        elif accumulate and (not stop or node in stop):
+            _collect(node, g, create)
+        return
+    if type(node.saved) is not tuple:
+        _bring_back(node)
+    _hand_on(node, g, F, wanted)
+    if not retain and op.holds:
+        if mode.watched:
+            mode.watch.freed(node)
+        node.saved = FREED
+
+
 def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
     """Add what the node's rules give to its parents' gradients, where they are wanted."""
     parents = node.parents
@@ -222,7 +262,7 @@ def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[A
     op = node.op
     numbers = type(F) is Arrays
     if op.fast is not None and numbers:
-        grads = op.fast(F.xp, g, tuple([p is not None for p in parents]), node.saved)
+        grads = op.fast(F.xp, g, parents, node.saved)
     elif op.formula is not None:
         grads = _through_formula(node, g, tuple([p is not None for p in parents]))
     else:

@@ -65,7 +65,11 @@ class Op:
         self.fast: Rule | None = None
         if self.backward is not None:
             backward, picks = self.backward, [index[self.locate(p)] for p in parameters(self.backward, 3)]
-            self.fast = lambda xp, g, needs, saved: backward(xp, g, needs, *[saved[k] for k in picks])
+            n = len(picks)
+            if picks == list(range(n)):
+                self.fast = lambda xp, g, needs, saved: backward(xp, g, needs, *saved[:n])
+            else:
+                self.fast = lambda xp, g, needs, saved: backward(xp, g, needs, *[saved[k] for k in picks])
 
     def locate(self, parameter: str) -> tuple[int, Any]:
         """What a rule's parameter stands for: (kind, which one)."""
@@ -148,7 +152,8 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
         broadcasts: inputs of different shapes are stretched; their gradients are summed back.
         view: the result shares memory with the first input.
         aux: names of by-products of the forward computation that the backward one reads.
-        backward: all gradients at once, `backward(xp, g, needs, ...)` on arrays, where rules would be too slow.
+        backward: all gradients at once, `backward(xp, g, needs, ...)` on arrays, where rules would be too slow;
+            `needs[k]` is true where input k wants its gradient.
         formula: for a fused operation without rules: the same function of Tensors over primitives, which is run
             again and differentiated where graph is wanted.
         several: the forward computation returns a tuple of results; a rule's `g` is the list of their gradients,
