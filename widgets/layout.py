@@ -109,7 +109,7 @@ def place(shown: Visible) -> dict[str, Any] | None:
     dot = [
         "digraph {",
         "rankdir=LR; nodesep=0.42; ranksep=0.9; nslimit=2; mclimit=0.5; splines=spline;",
-        "node [shape=box fixedsize=true height=0.64 label=\"\"]; edge [arrowhead=none];",
+        'node [shape=box fixedsize=true height=0.64 label=""]; edge [arrowhead=none];',
     ]
     number = {key: i for i, key in enumerate(shown.items)}
     for key, text in shown.items.items():

@@ -162,8 +162,7 @@ class GraphStepper(anywidget.AnyWidget):
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write the stepper as one HTML page that works anywhere, without Jupyter and without a network."""
         state = {
-            key: getattr(self, key)
-            for key in ("recording", "step", "folded", "layouts", "predict", "predictions")
+            key: getattr(self, key) for key in ("recording", "step", "folded", "layouts", "predict", "predictions")
         }
         # Nothing in the data may end the script element it lies in.
         data = re.sub(

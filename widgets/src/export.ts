@@ -51,7 +51,6 @@ export function svgFile(
 ): string {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const [w, tall] = [Math.ceil(whole.width + 2 * whole.pad), Math.ceil(whole.height + 2 * whole.pad)];
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("viewBox", `0 0 ${w} ${tall}`);
   copy.setAttribute("width", String(w));
   copy.setAttribute("height", String(tall));

@@ -3,7 +3,7 @@ import { h } from "./dom";
 import { plain, type Line, type Piece } from "./notation";
 
 /** Short names read as mathematics; long ones (fc1.weight) as the program text they are. */
-const isSymbol = (s: string): boolean => /^[\p{L}][\d₀-₉′]{0,3}$/u.test(s);
+const isSymbol = (s: string): boolean => /^[\p{L}][\d₀-₉′]{0,5}$/u.test(s);
 
 function one(p: Piece): Node {
   switch (p.t) {

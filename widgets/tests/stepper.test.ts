@@ -1,0 +1,309 @@
+// @vitest-environment jsdom
+// The widget as a whole, on a page without a layout engine: behaviour, not looks.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { htmlPage, scriptCode, scriptJson, svgFile } from "../src/export";
+import widget, { type Model } from "../src/stepper";
+import { read } from "./help";
+
+class FakeModel implements Model {
+  readonly saved: string[] = [];
+  private readonly listeners = new Map<string, Set<() => void>>();
+  constructor(private readonly state: Record<string, unknown>) {}
+  get(key: string): unknown {
+    return this.state[key];
+  }
+  set(key: string, value: unknown): void {
+    this.state[key] = value;
+    for (const f of this.listeners.get(`change:${key}`) ?? []) f();
+  }
+  save_changes(): void {
+    this.saved.push(JSON.stringify(this.state["step"]));
+  }
+  on(event: string, f: () => void): void {
+    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(f));
+  }
+  off(event: string, f: () => void): void {
+    this.listeners.get(event)?.delete(f);
+  }
+  count(): number {
+    return [...this.listeners.values()].reduce((n, s) => n + s.size, 0);
+  }
+}
+
+const observers = new Set<object>();
+beforeEach(() => {
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe(): void {
+        observers.add(this);
+      }
+      disconnect(): void {
+        observers.delete(this);
+      }
+    },
+  );
+  vi.stubGlobal("CSS", { escape: (s: string) => s.replace(/[^\w-]/g, (c) => `\\${c}`) });
+});
+afterEach(() => {
+  document.body.replaceChildren();
+  observers.clear();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+async function open(recording: string, more: Record<string, unknown> = {}) {
+  const model = new FakeModel({ recording, step: 0, folded: [], layouts: {}, predict: false, predictions: [], ...more });
+  const el = document.createElement("div");
+  document.body.append(el);
+  const close = await widget.render({ model, el });
+  const root = el.querySelector<HTMLElement>(".tgs")!;
+  const key = (name: string, target: Element = root): KeyboardEvent => {
+    const event = new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true });
+    target.dispatchEvent(event);
+    return event;
+  };
+  return {
+    model,
+    el,
+    root,
+    close,
+    key,
+    button: (label: string) => root.querySelector<HTMLButtonElement>(`button[aria-label="${label}"]`)!,
+    status: () => root.querySelector("[role=status]")!.textContent!,
+    shown: () => [...root.querySelectorAll(".tgs-node.is-shown")].map((n) => n.getAttribute("data-node")),
+  };
+}
+
+describe("stepping", () => {
+  it("grows the graph and lights the line", async () => {
+    const w = await open(read("diamond"));
+    expect(w.shown()).toEqual([]);
+    w.key("ArrowRight");
+    expect(w.shown()).toEqual(["0", "1"]);
+    w.key("ArrowRight");
+    expect(w.shown()).toEqual(["0", "1", "2"]);
+    expect(w.root.querySelector(".tgs-lines li.is-now")?.textContent).toContain("c = a * b");
+    expect(w.status()).toBe("Step 2 of 8. a is multiplied by b; c is 6. It keeps a and b for the way back. c = a · b = 2 · 3 = 6");
+    w.key("ArrowLeft");
+    expect(w.shown()).toEqual(["0", "1"]);
+  });
+
+  it("jumps with Home and End, buttons and slider, and tells Python", async () => {
+    const w = await open(read("diamond"));
+    w.key("End");
+    expect(w.model.get("step")).toBe(8);
+    w.key("Home");
+    expect(w.model.get("step")).toBe(0);
+    w.button("Next step").click();
+    w.button("Last step").click();
+    w.button("Previous step").click();
+    expect(w.model.get("step")).toBe(7);
+    const slider = w.root.querySelector<HTMLInputElement>("input[type=range]")!;
+    slider.value = "3";
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    expect(w.model.get("step")).toBe(3);
+    w.model.set("step", -1);
+    expect(w.status()).toMatch(/^Step 8 of 8/);
+    w.button("First step").click();
+    expect(w.button("First step").getAttribute("aria-disabled")).toBe("true");
+    w.button("Previous step").click();
+    expect(w.model.get("step")).toBe(0);
+  });
+
+  it("keeps its keys from the notebook", async () => {
+    const w = await open(read("diamond"));
+    const outside = vi.fn();
+    document.addEventListener("keydown", outside);
+    for (const name of ["ArrowRight", "ArrowLeft", "Home", "End", " ", "d", "a"]) w.key(name);
+    expect(outside).not.toHaveBeenCalled();
+    expect(w.key("ArrowRight").defaultPrevented).toBe(true);
+    expect(w.key("d").defaultPrevented).toBe(false);
+    document.removeEventListener("keydown", outside);
+  });
+
+  it("writes gradients on edges and sums into the node where paths meet", async () => {
+    const w = await open(read("diamond"), { step: 7 });
+    expect(w.root.querySelector('[data-node="0"] .tgs-tag')?.textContent).toBe("1 + 3 = 4");
+    expect([...w.root.querySelectorAll(".is-sent .tgs-sent")].map((e) => e.textContent).sort()).toEqual(["1", "1", "2", "3"]);
+  });
+
+  it("plays to the end, and stops there", async () => {
+    vi.useFakeTimers();
+    const w = await open(read("diamond"));
+    w.key(" ");
+    expect(w.button("Pause")).not.toBeNull();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(w.model.get("step")).toBe(8);
+    expect(w.button("Play")).not.toBeNull();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("leaves no timer, listener or observer behind", async () => {
+    vi.useFakeTimers();
+    const w = await open(read("diamond"));
+    w.key(" ");
+    w.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(w.model.count()).toBe(0);
+    expect(observers.size).toBe(0);
+    expect(w.el.childElementCount).toBe(0);
+  });
+
+  it("stops playing when its cell is cleared without a word", async () => {
+    vi.useFakeTimers();
+    const w = await open(read("diamond"));
+    w.key(" ");
+    w.el.remove();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(w.model.get("step")).toBe(0);
+  });
+
+  it("leaves a second stepper alone", async () => {
+    const [one, two] = [await open(read("diamond")), await open(read("diamond"))];
+    one.key("End");
+    expect(two.model.get("step")).toBe(0);
+    expect(two.shown()).toEqual([]);
+  });
+});
+
+describe("details", () => {
+  it("opens with Enter and closes with Escape", async () => {
+    const w = await open(read("diamond"), { step: 8 });
+    const node = w.root.querySelector('[data-node="2"]')!;
+    expect(node.getAttribute("aria-label")).toContain("operation mul, value 6, gradient 1");
+    w.key("Enter", node);
+    const text = w.root.querySelector(".tgs-inspector")!.textContent!;
+    for (const words of ["operation mul", "6", "()", "float32", "line 4", "a, b (released)"]) expect(text).toContain(words);
+    w.key("Escape");
+    expect(w.root.querySelector(".tgs-inspector")).toBeNull();
+  });
+
+  it("sums up what is large", async () => {
+    const w = await open(read("big-values"), { step: -1 });
+    w.key("Enter", w.root.querySelector('[data-node="3"]')!);
+    const detail = w.root.querySelector(".tgs-inspector")!;
+    expect(detail.querySelectorAll(".tgs-histogram rect").length).toBeGreaterThanOrEqual(32);
+    expect(detail.textContent).toMatch(/mean/);
+  });
+
+  it("folds and unfolds modules", async () => {
+    const w = await open(read("mlp"), { step: -1, folded: ["fc1", "fc2"] });
+    const chip = w.root.querySelector('[data-key="m:fc1"]')!;
+    expect(chip.getAttribute("aria-label")).toMatch(/Module fc1, folded, 4 nodes/);
+    w.key("Enter", chip);
+    expect(w.model.get("folded")).toEqual(["fc2"]);
+    w.key("Enter", w.root.querySelector('[data-key="f:fc1"]')!);
+    expect(w.model.get("folded")).toEqual(["fc1", "fc2"]);
+  });
+});
+
+describe("predicting", () => {
+  const submit = (root: HTMLElement, text: string): void => {
+    root.querySelector<HTMLInputElement>(".tgs-answer input")!.value = text;
+    root.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+  };
+
+  it("hides, asks, reveals, compares and remembers", async () => {
+    const w = await open(read("diamond"), { predict: true, step: 1 });
+    w.key("ArrowRight");
+    expect(w.model.get("step")).toBe(1);
+    expect(w.root.querySelector('[data-node="2"] .tgs-v')?.textContent).toBe("?");
+    expect(w.status()).not.toContain("6");
+    submit(w.root, "six");
+    expect(w.root.querySelector(".tgs-problem")?.textContent).toMatch(/A number looks like/);
+    submit(w.root, "5");
+    expect(w.model.get("step")).toBe(2);
+    expect(w.root.querySelector(".tgs-verdict")?.textContent).toBe("Not 5: it is 6.");
+    w.key("ArrowRight");
+    submit(w.root, "8");
+    expect(w.status()).toMatch(/^Right: 8\./);
+    expect(w.model.get("predictions")).toEqual([
+      { step: 2, node: "c", asked: "value", answer: 5, expected: 6, correct: false },
+      { step: 3, node: "d", asked: "value", answer: 8, expected: 8, correct: true },
+    ]);
+    expect(w.root.querySelector(".tgs-score")?.textContent).toBe("1 of 2 right");
+  });
+
+  it("hides the gradient it asks for wherever it would be seen", async () => {
+    const w = await open(read("diamond"), { predict: true, step: 5 });
+    w.key("ArrowRight");
+    expect(w.root.querySelector(".tgs-edge.is-asked .tgs-sent")?.textContent).toBe("?");
+    const texts = [...w.root.querySelectorAll(".tgs-g")].map((e) => e.textContent);
+    expect(texts).not.toContain("3");
+  });
+
+  it("goes on without an answer when asked to", async () => {
+    const w = await open(read("diamond"), { predict: true, step: 1 });
+    w.key("ArrowRight");
+    [...w.root.querySelectorAll("button")].find((b) => b.textContent === "Show me")!.click();
+    expect(w.model.get("step")).toBe(2);
+    expect(w.model.get("predictions")).toEqual([]);
+  });
+});
+
+describe("safety", () => {
+  const evil = `<img src=x onerror="alert(1)"></script><script>alert(2)</script>`;
+  const poisoned = (): string => {
+    const data = JSON.parse(read("diamond"));
+    data.meta.title = evil;
+    data.sources.s0.name = evil;
+    data.sources.s0.lines[3] = evil;
+    for (const event of data.events)
+      if (event.type === "define") Object.assign(event, { name: evil, label: evil, op: evil, module: evil });
+    return JSON.stringify(data);
+  };
+
+  it("never treats text from a recording as HTML", async () => {
+    const w = await open(poisoned(), { step: -1 });
+    w.key("Enter", w.root.querySelector('[data-node="2"]')!);
+    expect(w.root.querySelector("img, script")).toBeNull();
+    expect(w.root.querySelector("h3")!.textContent).toBe(evil);
+  });
+
+  it("exports SVG that is whole, styled and harmless", async () => {
+    const w = await open(poisoned(), { step: -1 });
+    const svg = svgFile(w.root.querySelector<SVGSVGElement>("svg.tgs-graph")!, { width: 400, height: 200, pad: 30 }, evil);
+    const parsed = new DOMParser().parseFromString(svg, "image/svg+xml");
+    expect(parsed.querySelector("parsererror")).toBeNull();
+    expect(parsed.querySelector("img, script")).toBeNull();
+    expect(parsed.documentElement.getAttribute("viewBox")).toBe("0 0 460 260");
+    expect(parsed.querySelector("style")!.textContent).toContain("--tgs-value:");
+    expect(parsed.querySelectorAll(".tgs-node").length).toBe(4);
+    expect(parsed.querySelector("[tabindex], [style*='transform']")).toBeNull();
+  });
+
+  it("exports a page from which nothing breaks out", () => {
+    const bundle = `const a="</script>";const b="<!--";export{a}`;
+    const page = htmlPage(evil, { recording: poisoned() }, bundle);
+    const parsed = new DOMParser().parseFromString(page, "text/html");
+    expect(parsed.querySelector("img")).toBeNull();
+    expect([...parsed.querySelectorAll("script")].map((s) => s.id)).toEqual(["state", "", "bundle"]);
+    expect(parsed.title).toBe(evil);
+    expect(JSON.parse(parsed.querySelector("#state")!.textContent!)).toEqual({ recording: poisoned() });
+    expect(page).not.toMatch(/(src|href)=["']https?:/);
+  });
+
+  it("escapes script text so that it still means the same", () => {
+    expect(JSON.parse(scriptJson({ a: "</script>\u2028" }))).toEqual({ a: "</script>\u2028" });
+    expect(scriptCode("'</script><!--'")).toBe("'<\\/script><\\!--'");
+  });
+});
+
+describe("messages", () => {
+  it.each([
+    ["nonsense", /not readable/],
+    [JSON.stringify({ format: "tinygrad-recording", version: 9, events: [] }), /version 9/],
+    [JSON.stringify({ format: "tinygrad-recording", version: 1, events: [] }), /Nothing was recorded/],
+  ])("shows words instead of a blank for %s", async (text, words) => {
+    const w = await open(text);
+    expect(w.root.querySelector("[role=alert]")!.textContent).toMatch(words);
+  });
+
+  it("shows the new recording when Python sets one", async () => {
+    const w = await open("nonsense");
+    w.model.set("recording", read("diamond"));
+    await vi.waitFor(() => expect(w.root.querySelector(".tgs-bar")).not.toBeNull());
+  });
+});
