@@ -1,0 +1,62 @@
+"""Steps along the gradient: plain, and with momentum."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .optimizer import Blockwise, OptimizerError
+
+
+class SGD(Blockwise):
+    """Stochastic gradient descent: `p -= lr * g`, with momentum if asked for.
+
+    With momentum a velocity collects the gradients, `v = momentum * v + (1 - dampening) * g` (the first time
+    `v = g`), and the step is along `v`, or with Nesterov's change along `g + momentum * v`.
+
+    Args:
+        params: tensors, or groups of them.
+        lr: the size of a step.
+        momentum: how much of the velocity stays from step to step.
+        dampening: how much of the new gradient is held back.
+        weight_decay: pulls every weight to zero, as if `weight_decay / 2 * p**2` were part of the loss.
+        nesterov: look ahead along the velocity.
+        maximize: climb instead.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
+                 weight_decay: float = 0, nesterov: bool = False, *, maximize: bool = False):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
+                                  "weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize})
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Refuse options that make no sense."""
+        super().check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise OptimizerError("Nesterov's momentum needs momentum > 0 and dampening = 0")
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The velocity, where there is momentum."""
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
+        """The options, and how much of the new gradient counts."""
+        return (group["lr"], group["momentum"], 1 if state["step"] == 1 else 1 - group["dampening"],
+                group["nesterov"])
+
+    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+        """`p -= lr * g`, or along the velocity."""
+        lr, momentum, fresh, nesterov = numbers
+        s = scratch[0]
+        if momentum:
+            v = state[0]
+            v *= momentum
+            v += g if fresh == 1 else xp.multiply(g, fresh, out=s)
+            if nesterov:
+                xp.multiply(v, momentum, out=s)
+                s += g
+                s *= lr
+            else:
+                xp.multiply(v, lr, out=s)
+        else:
+            xp.multiply(g, lr, out=s)
+        p -= s
