@@ -114,3 +114,7 @@ def _jupyter(folder: Path, page: str, arguments: list[str]) -> None:
         sys.exit(subprocess.call(command, env=environment))
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+if __name__ == "__main__":
+    app()
