@@ -165,6 +165,25 @@ def test_embedding_and_one_hot() -> None:
         assert ours.dtype == tg.int64
 
 
+@pytest.mark.parametrize("wide", [3, 200])
+def test_a_row_that_is_taken_often_gets_the_sum(wide: int) -> None:
+    rng = np.random.default_rng(0)
+    index = rng.integers(-9, 9, (20, 15))
+    compare(lambda T, w, i: w[i], rng.standard_normal((9, wide)), constants=(index,))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (80, 70)])
+def test_where_keeps_every_bit(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(shape), rng.standard_normal(shape)
+    x[0], y[1] = np.nan, np.inf
+    condition = rng.random(shape) > 0.5
+    for code in (lambda T, a, b, c: T.where(c, a, b), lambda T, a, b, c: T.where(c, a, b[:1]),
+                 lambda T, a, b, c: T.where(c, a, 0.0) + T.where(c[:, :1], 2.5, b),
+                 lambda T, a, b, c: T.where(c.T, a.T, b.T), lambda T, a, b, c: T.where(c, a[0, 0], b)):
+        compare(code, x, y, constants=(condition,), second=False)
+
+
 def test_dropout() -> None:
     tg.manual_seed(0)
     x = tg.ones(200, 100, requires_grad=True)

@@ -123,7 +123,7 @@ class Embedding(Module):
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
         """A table that is `embeddings` (V, D); `freeze`: and is not learned."""
-        table = cls(*embeddings.shape, padding_idx=padding_idx)
+        table = cls(embeddings.shape[0], embeddings.shape[1], padding_idx)
         table.weight = Parameter(embeddings, requires_grad=not freeze)
         return table
 
@@ -184,7 +184,7 @@ class _Conv(Module):
         self.padding_mode = padding_mode
         self.kernel_size = many(kernel_size, self.n, name, "kernel_size")
         self.stride, self.dilation = many(stride, self.n, name, "stride"), many(dilation, self.n, name, "dilation")
-        self.padding = padding if isinstance(padding, str) else many(padding, self.n, name, "padding")
+        self.padding: Any = padding if isinstance(padding, str) else many(padding, self.n, name, "padding")
         self.output_padding = many(output_padding, self.n, name, "output_padding")
         channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
         self.weight = parameter(*channels, *self.kernel_size, device=device, dtype=dtype)
@@ -209,7 +209,7 @@ class _Conv(Module):
         if self.padding == "same":
             totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)][::-1]
             return [w for total in totals for w in (total // 2, total - total // 2)]
-        padding = (0,) * self.n if self.padding == "valid" else self.padding
+        padding: tuple[int, ...] = (0,) * self.n if self.padding == "valid" else self.padding
         return [p for p in reversed(padding) for _ in range(2)]
 
     def extra_repr(self) -> str:

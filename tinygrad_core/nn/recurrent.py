@@ -217,7 +217,7 @@ class _Recurrent(Module):
 
     def _layers(self, rows: Tensor, blocks: list[tuple[int, int, int]], start: State) -> tuple[Tensor, State]:
         """Every layer in both directions: the last one's outputs, and all last states stacked."""
-        lasts = []
+        lasts: list[State] = []
         for layer in range(self.num_layers):
             outputs = []
             for end in ("", "_reverse")[:1 + self.bidirectional]:

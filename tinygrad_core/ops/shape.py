@@ -20,11 +20,25 @@ def _is_advanced(index: Any) -> bool:
 
 def _scatter(xp: Any, y: Any, *, shape: tuple[int, ...], index: Any) -> Any:
     out = xp.zeros(shape, y.dtype)
-    if _is_advanced(index):
+    if type(index) is np.ndarray and index.dtype.kind in "iu" and y.size > _MANY and len(shape) > 1:
+        _add_rows(out, index.ravel(), y.reshape(index.size, -1))
+    elif _is_advanced(index):
         xp.add.at(out, index, y)
     else:
         out[index] = y
     return out
+
+
+_MANY = 4096                    # elements from which sorting the rows is worth the while
+
+
+def _add_rows(out: Any, index: Any, rows: Any) -> None:
+    """Add each row where its index says, as a table's gradient: rows for one place are brought together first."""
+    index = index % len(out)
+    order = np.argsort(index, kind="stable")
+    index = index[order]
+    starts = np.flatnonzero(np.concatenate(([True], index[1:] != index[:-1])))
+    out.reshape(len(out), -1)[index[starts]] = np.add.reduceat(rows[order], starts, axis=0)
 
 
 def _put(xp: Any, x: Any, y: Any, *, index: Any) -> Any:
