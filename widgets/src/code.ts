@@ -40,7 +40,9 @@ export function codePane(recording: Recording): CodePane {
     const source = recording.sources[file];
     if (!source || shown === file) return;
     shown = file;
-    title.textContent = source.name;
+    const known = source.lines.some((line) => line.trim());
+    title.textContent = known ? source.name : `${source.name}: its text was not recorded`;
+    if (!known) return list.replaceChildren();
     const cut = commonIndent(source.lines);
     list.style.setProperty("--digits", String(String(source.first + source.lines.length - 1).length));
     list.replaceChildren(
@@ -75,7 +77,7 @@ export function codePane(recording: Recording): CodePane {
       // Only the pane scrolls; the notebook stays where the reader left it.
       const target = list.querySelector<HTMLElement>(".is-now") ?? list.querySelector<HTMLElement>(".is-made");
       if (!target) return;
-      const top = target.offsetTop - list.offsetTop;
+      const top = target.offsetTop;
       if (top < list.scrollTop + 20 || top + target.offsetHeight > list.scrollTop + list.clientHeight - 20)
         list.scrollTop = top - list.clientHeight / 2;
     },

@@ -89,7 +89,7 @@ function operation(step: Step, names: Names, state: State): string {
   deed ??= inputs.length ? `${define.op} is applied to ${list(inputs)}` : `${define.op} runs`;
   const value = (of(step, "execute") as Execute[]).find((e) => e.node === node)?.value;
   const name = nameOf(names, node);
-  const own = name.compound || name.invented ? "" : name.text;
+  const own = name.invented || !name.drawn ? "" : name.text;
   let made = "";
   if (value) made = isScalar(value) ? (own ? `; ${own} is ${num(value.data)}` : `; the result is ${num(value.data)}`) : `; ${own || "the result"} has shape ${shapeText(value.shape)}`;
   const kept = (of(step, "save")[0] as Save | undefined)?.saved ?? [];
@@ -103,7 +103,7 @@ function operation(step: Step, names: Names, state: State): string {
 function visit(event: Backward, names: Names, state: State): string {
   const define = state.nodes.get(event.node)?.define;
   const name = nameOf(names, event.node);
-  const who = name.compound ? `${name.text}` : name.text;
+  const who = name.text;
   const by = new Map<string, string[]>();
   for (const send of event.sends) {
     const what = as_grad(send.value);

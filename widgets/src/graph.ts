@@ -24,6 +24,9 @@ const clip = (text: string, most = LONGEST + 4): string =>
 const clipPath = (text: string, most = LONGEST + 4): string =>
   text.length > most ? `…${text.slice(1 - most)}` : text;
 
+/** A chip stands inside its open parent, whose frame says the rest of the path. */
+const lastPart = (path: string): string => clipPath(path.slice(path.lastIndexOf(".") + 1));
+
 /** The outline of each kind of node: kinds differ in shape, not only in colour. */
 export function shape(kind: string, w: number, tall: number): string {
   const [x, y] = [w / 2, tall / 2];
@@ -61,7 +64,7 @@ const symbolWidth = (symbol: string): number => (symbol.length <= 2 ? 34 : symbo
 function caption(d: Define, names: Names): string {
   const name = nameOf(names, d.node);
   if (d.kind !== "operation") return clipPath(d.kind === "constant" && !d.name ? "" : name.text);
-  return d.name || name.invented ? clip(name.text) : "";
+  return name.drawn ? clip(name.text) : "";
 }
 
 export function sizesOf(
@@ -73,7 +76,7 @@ export function sizesOf(
   return new Map(
     v.items.map((item) => {
       if (item.node === null) {
-        const text = Math.max(clipPath(item.module).length, 8);
+        const text = Math.max(lastPart(item.module).length, 8);
         return [item.key, [text * CHAR + 56, HEIGHT + 6] as const];
       }
       const d = defines.get(item.node)!;
@@ -342,7 +345,7 @@ export function picture(hands: Hands): Picture {
         s("path", { class: "tgs-under", d: outline, transform: "translate(4 4)" }),
         s("path", { class: "tgs-shape", d: outline }),
         s("path", { class: "tgs-plus", d: `M${left + 14} -6.5h13v13h-13zM${left + 17} 0h7M${left + 20.5} -3.5v7` }),
-        s("text", { class: "tgs-name", x: mid, y: -9 }, clipPath(item.module)),
+        s("text", { class: "tgs-name", x: mid, y: -9 }, lastPart(item.module)),
       );
       value.setAttribute("x", String(mid));
       value.setAttribute("y", "11");
@@ -369,7 +372,7 @@ export function picture(hands: Hands): Picture {
     const [x, y] = points.at(-1)!;
     const d = curve(points, layout!.direction);
     const head = lr ? `M${x} ${y}l-7 -3.6v7.2z` : `M${x} ${y}l-3.6 -7h7.2z`;
-    const g = s("g", { "data-edge": link.edges.join(" ") }, s("path", { class: "tgs-wire", d }), s("path", { class: "tgs-head", d: head }));
+    const g = s("g", { "data-edge": link.edges.join(" ") }, s("path", { class: "tgs-wire", d }), s("path", { class: "tgs-tip", d: head }));
     const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
     const extent = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] as const;
     return { link, extent, off: false, g, cls: "" };

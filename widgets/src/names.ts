@@ -1,14 +1,16 @@
 // What each node is called on screen: its own name, a short expression, or a numbered v.
 import { num, scalarOf } from "./format";
 import type { Plan } from "./steps";
-import type { Define, Event } from "./types";
+import type { Define, Event, Recording } from "./types";
 
 export interface Name {
   readonly text: string;
   /** An expression such as a · b, which needs brackets inside another one. */
   readonly compound: boolean;
-  /** Made up here, so the picture must show it too if formulas use it. */
+  /** Made up here, a numbered v. */
   readonly invented: boolean;
+  /** Whether the box shows it: an expression is seen from the boxes themselves. */
+  readonly drawn: boolean;
 }
 
 const SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉";
@@ -29,8 +31,33 @@ function expression(define: Define, names: ReadonlyMap<number, Name>): string | 
   return known && text.length <= LONGEST_EXPRESSION && !text.includes("^") ? text : null;
 }
 
+/**
+ * Operations that a line of the source gives a name to (`loss = …`), by the last one that ran there:
+ * the engine can only tell the names that are still in use when recording ends.
+ */
+function assigned(plan: Plan, sources: Recording["sources"]): Map<number, string> {
+  const found = new Map<number, string>();
+  let last: Define | null = null;
+  const close = (): void => {
+    const place = last?.source;
+    const source = place ? sources[place.file] : undefined;
+    const line = source?.lines[place!.line - source.first] ?? "";
+    const name = /^\s*([\p{L}_][\p{L}\p{N}_]*)\s*=(?!=)/u.exec(line)?.[1];
+    if (last && name) found.set(last.node, name);
+    last = null;
+  };
+  for (const event of plan.events) {
+    if (event.type === "define" && event.kind !== "operation") continue;
+    if (last && (event.source?.file !== last.source?.file || event.source?.line !== last.source?.line)) close();
+    if (event.type === "define") last = event;
+  }
+  close();
+  return found;
+}
+
 /** Names every node; a name used again in the same iteration gets a prime, as on paper. */
-export function nameAll(plan: Plan): Map<number, Name> {
+export function nameAll(plan: Plan, sources: Recording["sources"] = {}): Map<number, Name> {
+  const fromSource = assigned(plan, sources);
   const constants = new Map<number, string>();
   for (const event of plan.events)
     if (event.type === "execute" && !constants.has(event.node)) {
@@ -57,18 +84,18 @@ export function nameAll(plan: Plan): Map<number, Name> {
       for (const event of step.events as Event[]) {
         if (event.type !== "define") continue;
         let name: Name;
-        if (event.name) {
-          const full = fullName(event);
-          const before = used.get(full) ?? 0;
-          used.set(full, before + 1);
-          if (event.kind === "parameter") lasting.set(full, before + 1);
-          name = { text: full + prime(before), compound: false, invented: false };
+        const given = event.name ? fullName(event) : fromSource.get(event.node);
+        if (given) {
+          const before = used.get(given) ?? 0;
+          used.set(given, before + 1);
+          if (event.kind === "parameter") lasting.set(given, before + 1);
+          name = { text: given + prime(before), compound: false, invented: false, drawn: true };
         } else {
           const value = event.kind === "constant" ? constants.get(event.node) : undefined;
           const short = value ?? expression(event, names);
           name = short
-            ? { text: short, compound: /[ −]/.test(short), invented: false }
-            : { text: `v${sub(++anonymous)}`, compound: false, invented: true };
+            ? { text: short, compound: /[ −]/.test(short), invented: false, drawn: false }
+            : { text: `v${sub(++anonymous)}`, compound: false, invented: true, drawn: true };
         }
         names.set(event.node, name);
       }

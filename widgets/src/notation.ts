@@ -71,7 +71,7 @@ function bracketed(s: string): string {
 const wrap = (pieces: Piece[]): Piece[] => [text("("), ...pieces, text(")")];
 
 export function nameOf(names: Names, node: number): Name {
-  return names.get(node) ?? { text: `#${node}`, compound: false, invented: false };
+  return names.get(node) ?? { text: `#${node}`, compound: false, invented: false, drawn: true };
 }
 
 function named(names: Names, node: number, alone: boolean): Piece[] {
@@ -116,7 +116,7 @@ function standsFor(define: Define, arg: string): number | null {
 /** c = a · b = 3 · 2 = 6 */
 export function forwardLine(define: Define, value: Value | undefined, names: Names, state: State): Line {
   const own = nameOf(names, define.node);
-  const left: Piece[] = own.compound && !define.name ? [] : [{ t: "name", s: own.text }];
+  const left: Piece[] = !own.drawn ? [] : [{ t: "name", s: own.text }];
   const template = define.forward || `${define.op}(${define.inputs.map((i) => `{${i.arg}}`).join(", ")})`;
   const out: Piece[] = [...left];
   const symbolic = fill(template, (arg, _alone, term) => {
@@ -232,7 +232,7 @@ export function equations(step: Step, names: Names, before: State, after: State)
   for (const event of step.events) {
     if (event.type === "execute" && event.node === step.node && step.kind !== "enter") {
       const define = after.nodes.get(event.node)?.define;
-      if (define) lines.push(forwardLine(define, event.value, names, before));
+      if (define) lines.push(forwardLine(define, event.value, names, after));
     } else if (event.type === "backward") {
       lines.push(...visitLines(event, root, names, before));
     } else if (event.type === "accumulate") {

@@ -36,11 +36,11 @@ export interface Prediction {
   readonly correct: boolean;
 }
 
-function forward(step: Step, names: Names, before: State, after: State): Question | null {
+function forward(step: Step, names: Names, after: State): Question | null {
   const event = step.events.find((e) => e.type === "execute" && e.node === step.node);
   const define = event && event.node !== null ? after.nodes.get(event.node)?.define : undefined;
   if (!define || event?.type !== "execute") return null;
-  const line = forwardLine(define, undefined, names, before);
+  const line = forwardLine(define, undefined, names, after);
   const base = { node: event.node, edge: null, line, parts: null };
   const name = nameOf(names, event.node);
   const what = name.invented ? "the result" : name.text;
@@ -78,7 +78,7 @@ function sum(event: Accumulate, step: Step, names: Names, before: State): Questi
 
 /** The question that taking `step` answers, or null where there is nothing fair to ask. */
 export function question(step: Step, names: Names, before: State, after: State): Question | null {
-  if (step.kind === "operation" || step.kind === "run") return forward(step, names, before, after);
+  if (step.kind === "operation" || step.kind === "run") return forward(step, names, after);
   if (step.kind === "meet") return sum(step.events[0] as Accumulate, step, names, before);
   if (step.kind === "store") {
     const event = step.events[0] as Accumulate;

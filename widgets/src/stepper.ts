@@ -35,7 +35,7 @@ const SAVED_KEYS = ["recording", "step", "folded", "layouts", "predict", "predic
 function mount(model: Model, recording: Recording, root: HTMLElement): () => void {
   const schedule = plan(recording.events);
   const { steps, events } = schedule;
-  const names = nameAll(schedule);
+  const names = nameAll(schedule, recording.sources);
   const defines = definitions(events);
   const longest = extents(events);
   const title = recording.meta["title"] || "Computation graph";
@@ -60,7 +60,11 @@ function mount(model: Model, recording: Recording, root: HTMLElement): () => voi
   const folded = (): Set<string> => new Set((model.get("folded") as string[] | undefined) ?? []);
   const put = (key: string, value: unknown): void => {
     model.set(key, value);
-    model.save_changes();
+    try {
+      model.save_changes();
+    } catch {
+      // The kernel has died: stepping goes on without it.
+    }
   };
 
   // --- the parts ---------------------------------------------------------------------------

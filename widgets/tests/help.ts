@@ -42,11 +42,11 @@ export interface Walk {
   step: (kind: Step["kind"], nth?: number) => Step;
 }
 
-export function walk(recorded: readonly Event[]): Walk {
+export function walk(recorded: readonly Event[], sources: Recording["sources"] = {}): Walk {
   const p = plan(recorded);
   return {
     plan: p,
-    names: nameAll(p),
+    names: nameAll(p, sources),
     around(step) {
       const i = p.steps.indexOf(step);
       return [stateAt(p.events, i ? p.steps[i - 1]!.end : 0), stateAt(p.events, step.end)];

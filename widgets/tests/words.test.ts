@@ -61,6 +61,7 @@ describe("formulas", () => {
 
   it("adds to what .grad held before", () => {
     const s = walk(fixture("square").events);
+    expect(lines(s, "operation", 1)).toEqual(["a · 0.5 = 3 · 0.5 = 1.5"]);
     expect(lines(s, "store", 1)[0]).toMatch(/^a\.grad = 6 \+ 0\.09035 ≈ 6\.09$/);
   });
 
@@ -94,6 +95,13 @@ describe("names", () => {
       ),
     );
     expect([...w.names.values()].map((n) => n.text)).toEqual(["x", "x′"]);
+  });
+
+  it("reads names from the source where the engine lost them", () => {
+    const { events: recorded, sources } = fixture("mlp");
+    const texts = [...walk(recorded, sources).names.values()].map((n) => n.text);
+    expect(texts.filter((t) => t === "loss")).toHaveLength(2); // one in each iteration
+    expect([...walk(recorded).names.values()].filter((n) => n.text === "loss")).toHaveLength(1);
   });
 
   it("tells the layers' weights apart by their modules", () => {
