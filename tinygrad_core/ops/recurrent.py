@@ -43,35 +43,36 @@ def _lstm(xp: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias:
 
 def _lstm_backward(xp: Any, g: Any, needs: Any, x: Any, weight_ih: Any, weight_hh: Any, gates: Any, hs: Any, cs: Any,
                    tanh_c: Any) -> Any:
-    """Backpropagation through time; the factors of all steps are computed at once, the weights' products after it."""
+    """Backpropagation through time, a step's arrays at a time so that they stay in the cache; the weights' products
+    are taken once, over all steps, at the end."""
     T, B, H = tanh_c.shape
     g_out, g_h, g_c = g
-    slope = gates * gates
-    candidate = slope[..., 2 * H:3 * H]
-    xp.subtract(gates, slope, out=slope)                        # s (1 - s) for the three sigmoids
-    xp.multiply(gates[..., 2 * H:3 * H], gates[..., 2 * H:3 * H], out=candidate)
-    xp.subtract(1, candidate, out=candidate)                    # 1 - t² for the candidate
-    i, u, o = gates[..., :H], gates[..., 2 * H:3 * H], gates[..., 3 * H:]
-    slope[..., :H] *= u
-    slope[..., H:2 * H] *= cs[:-1]
-    candidate *= i
-    slope[..., 3 * H:] *= tanh_c
-    through = tanh_c * tanh_c
-    xp.subtract(1, through, out=through)
-    through *= o
     d = xp.empty_like(gates)
     dh = g_h.copy() if g_h is not None else xp.zeros((B, H), x.dtype)
     dc = g_c.copy() if g_c is not None else xp.zeros((B, H), x.dtype)
-    scratch = xp.empty((B, H), x.dtype)
-    by_gate, slope_by_gate = d.reshape(T, B, 4, H), slope.reshape(T, B, 4, H)
+    slope, through = xp.empty((B, 4, H), x.dtype), xp.empty((B, H), x.dtype)
     for t in range(T - 1, -1, -1):
+        a = gates[t].reshape(B, 4, H)
+        i, f, u, o = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
+        xp.multiply(a, a, out=slope)
+        xp.subtract(a[:, :2], slope[:, :2], out=slope[:, :2])       # s (1 - s) for the sigmoids
+        xp.subtract(o, slope[:, 3], out=slope[:, 3])
+        xp.subtract(1, slope[:, 2], out=slope[:, 2])                # 1 - t² for the candidate
+        slope[:, 0] *= u
+        slope[:, 1] *= cs[t]
+        slope[:, 2] *= i
+        slope[:, 3] *= tanh_c[t]
         if g_out is not None:
             dh += g_out[t]
-        xp.multiply(dh, through[t], out=scratch)
-        dc += scratch
-        xp.multiply(slope_by_gate[t], dc[:, None, :], out=by_gate[t])
-        xp.multiply(slope_by_gate[t, :, 3], dh, out=by_gate[t, :, 3])
-        dc *= gates[t, :, H:2 * H]
+        xp.multiply(tanh_c[t], tanh_c[t], out=through)
+        xp.subtract(1, through, out=through)
+        through *= o
+        through *= dh
+        dc += through
+        into = d[t].reshape(B, 4, H)
+        xp.multiply(slope[:, :3], dc[:, None, :], out=into[:, :3])
+        xp.multiply(slope[:, 3], dh, out=into[:, 3])
+        dc *= f
         xp.dot(d[t], weight_hh, out=dh)
     flat = d.reshape(T * B, 4 * H)
     return (xp.dot(flat, weight_ih).reshape(x.shape) if needs[0] else None, dh if needs[1] else None,
