@@ -217,8 +217,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         raise ValueError(f"dropout: p is a probability between 0 and 1, got {p}")
     if not training or p == 0:
         return input
-    xp = array_module(input.array)
-    kept = xp.asarray(default_generator.stream.random(input.shape, "float32") >= p, input.dtype)
+    kept = (default_generator.on(input.device).random(input.shape, "float32") >= p).astype(input.dtype)
     kept *= input.dtype.type(0 if p == 1 else 1 / (1 - p))
     return _into(input, input * wrap(kept), inplace)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .. import versions
-from ..device import Generator, default_generator
+from ..device import Generator, array_module, default_generator
 from ..errors import ShapeError, at_line, learner_line
 from ..tensor import Tensor, store
 
@@ -19,23 +17,28 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
     return tensor
 
 
+def _stream(tensor: Tensor, generator: Generator | None) -> Any:
+    """The random stream on the tensor's device."""
+    return (generator or default_generator).on(tensor.device)
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Numbers drawn evenly from [a, b)."""
-    return _fill(tensor, (generator or default_generator).stream.uniform(a, b, tensor.shape))
+    return _fill(tensor, _stream(tensor, generator).random(tensor.shape) * (b - a) + a)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Numbers drawn from the normal distribution."""
-    return _fill(tensor, (generator or default_generator).stream.normal(mean, std, tensor.shape))
+    return _fill(tensor, _stream(tensor, generator).standard_normal(tensor.shape) * std + mean)
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
                   generator: Generator | None = None) -> Tensor:
     """Normally distributed numbers; those outside [a, b] are drawn again."""
-    stream = (generator or default_generator).stream
-    values = stream.normal(mean, std, tensor.shape)
+    stream = _stream(tensor, generator)
+    values = stream.standard_normal(tensor.shape) * std + mean
     while (outside := (values < a) | (values > b)).any():
-        values[outside] = stream.normal(mean, std, int(outside.sum()))
+        values[outside] = stream.standard_normal(int(outside.sum())) * std + mean
     return _fill(tensor, values)
 
 
@@ -56,7 +59,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
-    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+    return _fill(tensor, array_module(tensor.array).eye(*tensor.shape))
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -113,9 +116,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     """Rows, or columns if there are fewer, of length `gain` at right angles (Saxe et al. 2013)."""
     fans(tensor)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    stream = (generator or default_generator).stream
-    q, r = np.linalg.qr(stream.standard_normal((max(rows, columns), min(rows, columns))))
-    q = q * np.sign(np.diag(r))             # makes the distribution uniform
+    xp, stream = array_module(tensor.array), _stream(tensor, generator)
+    q, r = xp.linalg.qr(stream.standard_normal((max(rows, columns), min(rows, columns))))
+    q = q * xp.sign(xp.diag(r))             # makes the distribution uniform
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 

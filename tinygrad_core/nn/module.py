@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from .. import dtypes, versions
+from ..device import place
 from ..errors import EngineError, at_line, learner_line
 from ..hooks import Handle
 from ..methods import to as tensor_to
@@ -327,7 +328,7 @@ class Module:
             raise StateError(f"the state_dict does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
         for k, value in values.items():
             versions.wrote(own[k].array)
-            store(own[k], value)
+            store(own[k], place(value, own[k].device))
         return IncompatibleKeys(missing, unexpected)
 
     # ---- modes

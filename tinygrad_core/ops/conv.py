@@ -89,8 +89,10 @@ primitive("pad", _pad, x=lambda F, g, widths: F.pad(g, widths=tuple((-a, -b) for
 primitive("max_pool", _max_pool, aux=("index",), label="max pool",
           x=lambda F, g, x_shape, index: F.unpick(g, index, shape=x_shape),
           notation={"out": "max of windows of {x}", "x": "{g} where {x} was the greatest"})
-primitive("pick", _pick, x=lambda F, g, x_shape, index: F.unpick(g, index, shape=x_shape))
-primitive("unpick", _unpick, y=lambda F, g, index: F.pick(g, index))
+primitive("pick", _pick, x=lambda F, g, x_shape, index: F.unpick(g, index, shape=x_shape),
+          notation={"out": "{x}[{index}]", "x": "{g} added at {index}"})
+primitive("unpick", _unpick, y=lambda F, g, index: F.pick(g, index),
+          notation={"out": "{y} added at {index}", "y": "{g}[{index}]"})
 
 
 # ---- the common cases, fused: stride 1 convolution of images, and pooling of windows that tile the image

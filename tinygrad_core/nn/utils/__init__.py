@@ -38,7 +38,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     if norm_type == 2:
         total = sum(g @ g for g in flat) ** 0.5
     elif norm_type == math.inf:
-        total = max(abs(g).max(initial=0) for g in flat)
+        total = max(abs(g).max() for g in flat if g.size)
     else:
         total = sum((abs(g) ** norm_type).sum() for g in flat) ** (1 / norm_type)
     if error_if_nonfinite and not math.isfinite(total):
@@ -46,8 +46,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     factor = max_norm / (total + 1e-6)
     if not factor >= 1:
         for g in gradients:
-            _replace(g, g.array * g.dtype.type(factor))
-    return wrap(unboxed(gradients[0].dtype.type(total)))
+            _replace(g, g.array * factor.astype(g.dtype))
+    return wrap(unboxed(total.astype(gradients[0].dtype)))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import functions
-from ...device import array_module
+from ...device import array_module, place
 from ...errors import ShapeError, at_line, learner_line
 from ...ops import OPS
 from ...tensor import Tensor, apply, wrap
@@ -58,7 +58,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         lengths: the length of each sequence, a list or tensor of integers above 0.
         enforce_sorted: complain if the sequences do not come longest first; otherwise they are sorted here.
     """
-    sizes = np.asarray(lengths.array if isinstance(lengths, Tensor) else lengths, np.int64)
+    sizes = np.asarray(place(lengths.array, "cpu") if isinstance(lengths, Tensor) else lengths, np.int64)
     if batch_first:
         input = functions.transpose(input, 0, 1)
     if sizes.shape != input.shape[1:2] or not sizes.size or sizes.min() < 1 or sizes.max() > input.shape[0]:
@@ -78,7 +78,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     xp = array_module(input.array)
     rows = rows if order is None else order[rows]
     data = apply(OPS["getitem"], input, index=(xp.asarray(steps), xp.asarray(rows)))
-    return PackedSequence(data, wrap(batch_sizes), *(None if i is None else wrap(i) for i in (order, back)))
+    return PackedSequence(data, wrap(batch_sizes), *(None if i is None else wrap(xp.asarray(i)) for i in (order, back)))
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
@@ -96,7 +96,7 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
     xp = array_module(data.array)
     steps, rows = _cells(batch_sizes)
     if sequence.sorted_indices is not None:
-        rows = sequence.sorted_indices.array[rows]
+        rows = place(sequence.sorted_indices.array, "cpu")[rows]
     empty = xp.full((total_length or longest, int(batch_sizes[0]), *data.shape[1:]), padding_value, data.dtype)
     padded = apply(OPS["setitem"], wrap(empty), data, index=(xp.asarray(steps), xp.asarray(rows)))
     lengths = np.bincount(rows, minlength=int(batch_sizes[0]))
