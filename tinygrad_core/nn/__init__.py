@@ -1,66 +1,9 @@
 """nn: what networks are built of, under PyTorch's names."""
 from . import functional, init, utils
-from .applied import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AvgPool1d,
-    AvgPool2d,
-    BCELoss,
-    BCEWithLogitsLoss,
-    CosineSimilarity,
-    CrossEntropyLoss,
-    Dropout,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    MaxPool1d,
-    MaxPool2d,
-    Mish,
-    MSELoss,
-    NLLLoss,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    SmoothL1Loss,
-    Softmax,
-    Softmin,
-    Softplus,
-    Softsign,
-    Tanh,
-    Unfold,
-)
-from .containers import ModuleDict, ModuleList, Sequential
-from .layers import (
-    Bilinear,
-    Conv1d,
-    Conv2d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    Embedding,
-    Flatten,
-    Identity,
-    Linear,
-    PReLU,
-)
+from .applied import *  # noqa: F403
+from .containers import *  # noqa: F403
+from .layers import *  # noqa: F403
 from .module import Module, Parameter
-from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
-from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from .transformer import (
-    MultiheadAttention,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+from .normalization import *  # noqa: F403
+from .recurrent import *  # noqa: F403
+from .transformer import *  # noqa: F403

@@ -9,6 +9,12 @@ from ..tensor import Tensor
 from . import functional as F
 from .module import Module
 
+__all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d",
+           "BCELoss", "BCEWithLogitsLoss", "CosineSimilarity", "CrossEntropyLoss", "Dropout", "Hardsigmoid",
+           "Hardswish", "Hardtanh", "HuberLoss", "KLDivLoss", "L1Loss", "LeakyReLU", "LogSigmoid", "LogSoftmax",
+           "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "NLLLoss", "ReLU", "ReLU6", "SiLU", "Sigmoid", "SmoothL1Loss",
+           "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Unfold"]
+
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -18,13 +24,11 @@ class Applied(Module):
     Attributes:
         function: the function of `nn.functional`, whose documentation says what it computes.
         settings: the names and defaults of its parameters that are given at construction.
-        shown: which of them are printed.
         follows_mode: whether the function is told if the module is in training mode.
     """
 
     function: ClassVar[Callable[..., Any]]
     settings: ClassVar[dict[str, Any]]
-    shown: ClassVar[tuple[str, ...]]
     follows_mode: ClassVar[bool]
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -51,10 +55,10 @@ class Applied(Module):
 
     def extra_repr(self) -> str:
         """The settings."""
-        names = self.shown
-        if "inplace" not in names and getattr(self, "inplace", False):
-            names = (*names, "inplace")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        text = super().extra_repr()
+        if "inplace" in self.shown or not getattr(self, "inplace", False):
+            return text
+        return f"{text}, inplace=True" if text else "inplace=True"
 
 
 def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None) -> type[Applied]:
@@ -63,7 +67,7 @@ def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown:
     settings = {p.name: p.default for p in parameters if p.name not in ("training", "dtype")}
     return type(name, (Applied,), {
         "function": staticmethod(function), "settings": settings,
-        "shown": tuple(shown.split() if shown is not None else (n for n in settings if n != "inplace")),
+        "shown": " ".join(n for n in settings if n != "inplace") if shown is None else shown,
         "follows_mode": any(p.name == "training" for p in parameters),
         "__module__": __name__, "__doc__": function.__doc__})
 

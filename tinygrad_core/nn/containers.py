@@ -6,6 +6,8 @@ from typing import Any
 
 from .module import Module
 
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
 
 class _Listed(Module):
     """Children named 0, 1, 2, ... that can be counted, indexed and changed as a list."""

@@ -11,6 +11,9 @@ from . import init
 from .module import Module, Parameter
 from .sliding import many
 
+__all__ = ["Bilinear", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Embedding", "Flatten", "Identity",
+           "Linear", "PReLU"]
+
 
 def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter of zeros, to be given its starting values."""
@@ -31,6 +34,8 @@ class Identity(Module):
 class Flatten(Module):
     """The dims from `start_dim` to `end_dim` made into one; by default all but the batch."""
 
+    shown = "start_dim end_dim"
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
@@ -38,10 +43,6 @@ class Flatten(Module):
     def forward(self, input: Tensor) -> Tensor:
         """The input flattened."""
         return functions.flatten(input, self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """Its settings."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Linear(Module):
@@ -53,6 +54,8 @@ class Linear(Module):
 
     Weight (out_features, in_features) and bias start evenly drawn from ±1/√in_features.
     """
+
+    shown = "in_features out_features bias"
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
@@ -69,13 +72,11 @@ class Linear(Module):
         """x Wᵀ + b."""
         return F.linear(input, self.weight, self.bias)
 
-    def extra_repr(self) -> str:
-        """Its sizes."""
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-
 
 class Bilinear(Module):
     """y = x1ᵀ W x2 + b, from (*, in1_features) and (*, in2_features) to (*, out_features)."""
+
+    shown = "in1_features in2_features out_features bias"
 
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None):
@@ -94,11 +95,6 @@ class Bilinear(Module):
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """x1ᵀ W x2 + b."""
         return F.bilinear(input1, input2, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        """Its sizes."""
-        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
-                f"out_features={self.out_features}, bias={self.bias is not None}")
 
 
 class Embedding(Module):
@@ -148,6 +144,8 @@ class Embedding(Module):
 class PReLU(Module):
     """x above 0, weight * x below, with a learned weight for all channels or one for each."""
 
+    shown = "num_parameters"
+
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
         super().__init__()
         self.num_parameters = num_parameters
@@ -156,10 +154,6 @@ class PReLU(Module):
     def forward(self, input: Tensor) -> Tensor:
         """The function of each element."""
         return F.prelu(input, self.weight)
-
-    def extra_repr(self) -> str:
-        """How many weights it has."""
-        return f"num_parameters={self.num_parameters}"
 
 
 # ---- convolution

@@ -11,6 +11,9 @@ from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..ops import OPS
 from ..tensor import Tensor, apply, describe, wrap
 
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
+           "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss"]
+
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
     """The losses of the elements as they are, their mean, or their sum."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class Module:
     Attributes:
         training: whether the module is in training mode; dropout and batch norm behave differently then.
     """
+
+    shown: ClassVar[str] = ""           # attributes that are printed; those before a bar without their names
 
     training: bool
     _hooks: Hooks | None
@@ -399,8 +401,13 @@ class Module:
 
     # ---- how it prints
     def extra_repr(self) -> str:
-        """What a subclass prints between its brackets: its sizes and settings."""
-        return ""
+        """What is printed between the brackets: sizes and settings, by default the attributes in `shown`."""
+        plain, _, named = self.shown.rpartition("|")
+        values = [str(getattr(self, name)) for name in plain.split()]
+        for name in named.split():
+            value = getattr(self, name)
+            values.append(f"{name}={value is not None if name == 'bias' and value is not True else value!r}")
+        return ", ".join(values)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

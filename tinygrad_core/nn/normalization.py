@@ -12,6 +12,8 @@ from . import init
 from .layers import parameter
 from .module import Module
 
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
+
 
 class _Norm(Module):
     """What these share: a weight that starts at one and a bias that starts at zero."""
@@ -35,6 +37,8 @@ class LayerNorm(_Norm):
         elementwise_affine, bias: whether a weight, and a bias, are learned.
     """
 
+    shown = "normalized_shape | eps elementwise_affine bias"
+
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
                  bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
@@ -46,14 +50,11 @@ class LayerNorm(_Norm):
         """The input normalised."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        """Its settings."""
-        return (f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
-                f"bias={self.bias is not None}")
-
 
 class RMSNorm(_Norm):
     """Each sample divided by the root of its mean square over the last dims; see `functional.rms_norm`."""
+
+    shown = "normalized_shape | eps elementwise_affine"
 
     def __init__(self, normalized_shape: int | Sequence[int], eps: float | None = None,
                  elementwise_affine: bool = True, device: Any = None, dtype: Any = None):
@@ -68,13 +69,11 @@ class RMSNorm(_Norm):
         """The input normalised."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
-    def extra_repr(self) -> str:
-        """Its settings."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-
 
 class GroupNorm(_Norm):
     """Each sample's channels normalised in groups: (N, num_channels, *); see `functional.group_norm`."""
+
+    shown = "num_groups num_channels | eps affine bias"
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  device: Any = None, dtype: Any = None, *, bias: bool = True):
@@ -87,11 +86,6 @@ class GroupNorm(_Norm):
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        """Its settings."""
-        return (f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
-                f"bias={self.bias is not None}")
 
 
 class BatchNorm1d(_Norm):
@@ -106,6 +100,7 @@ class BatchNorm1d(_Norm):
     """
 
     ndims: ClassVar[tuple[int, ...]] = (2, 3)
+    shown = "num_features | eps momentum affine bias track_running_stats"
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True):
@@ -139,11 +134,6 @@ class BatchNorm1d(_Norm):
         by_batch = self.training or self.running_mean is None
         return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, by_batch, momentum,
                             self.eps)
-
-    def extra_repr(self) -> str:
-        """Its settings."""
-        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-                f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}")
 
 
 class BatchNorm2d(BatchNorm1d):

@@ -15,6 +15,8 @@ from .layers import parameter
 from .module import Module
 from .utils.rnn import PackedSequence
 
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+
 State = tuple[Tensor, ...]              # (h,), or (h, c) for an LSTM, each (batch, hidden)
 
 

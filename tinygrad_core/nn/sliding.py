@@ -14,6 +14,9 @@ from ..ops import OPS
 from ..ops.conv import places
 from ..tensor import Tensor, apply, describe, wrap
 
+__all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d",
+           "conv_transpose1d", "conv_transpose2d", "max_pool1d", "max_pool2d", "pad", "unfold"]
+
 Size = int | Sequence[int]
 
 

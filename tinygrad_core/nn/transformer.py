@@ -4,7 +4,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import functions
 from ..device import array_module
@@ -17,6 +17,9 @@ from .containers import ModuleList
 from .layers import Linear, parameter
 from .module import Module
 from .normalization import LayerNorm
+
+__all__ = ["MultiheadAttention", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+           "TransformerEncoderLayer"]
 
 
 class MultiheadAttention(Module):
@@ -141,15 +144,49 @@ def _additive(mask: Tensor, like: Tensor) -> Tensor:
     return wrap(xp.where(mask.array, like.dtype.type(-math.inf), like.dtype.type(0)))
 
 
-def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    if callable(activation):
-        return activation
-    if activation not in ("relu", "gelu"):
-        raise ValueError(f"a transformer's activation is 'relu', 'gelu' or a function, got {activation!r}")
-    return getattr(F, activation)
+class _Layer(Module):
+    """What the layers share: attentions, two linear layers, and for each a normalisation and a dropout."""
+
+    attentions: ClassVar[tuple[str, ...]]
+
+    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+                 activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5,
+                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        for name in self.attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made))
+        self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
+        self.norm_first = norm_first
+        parts = range(1, len(self.attentions) + 2)
+        for k in parts:
+            setattr(self, f"norm{k}", LayerNorm(d_model, layer_norm_eps, bias=bias, **made))
+        for k in parts:
+            setattr(self, f"dropout{k}", Dropout(dropout))
+        if isinstance(activation, str) and activation not in ("relu", "gelu"):
+            raise ValueError(f"a transformer's activation is 'relu', 'gelu' or a function, got {activation!r}")
+        self.activation = getattr(F, activation) if isinstance(activation, str) else activation
+
+    def _attend(self, name: str, x: Tensor, memory: Tensor, mask: Tensor | None, padding: Tensor | None,
+                is_causal: bool) -> Tensor:
+        """What x finds in the memory, through one of the attentions."""
+        return getattr(self, name)(x, memory, memory, padding, False, mask, is_causal=is_causal)[0]
+
+    def _through(self, x: Tensor, *parts: Callable[[Tensor], Tensor]) -> Tensor:
+        """x through each part with a residual path around it, normalised before or after."""
+        for k, part in enumerate((*parts, self._feed), 1):
+            norm, dropout = getattr(self, f"norm{k}"), getattr(self, f"dropout{k}")
+            x = x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+        return x
+
+    def _feed(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
-class TransformerEncoderLayer(Module):
+class TransformerEncoderLayer(_Layer):
     """Self-attention and two linear layers, each with a residual path around it and a normalisation.
 
     Args:
@@ -160,107 +197,55 @@ class TransformerEncoderLayer(Module):
         batch_first: tensors are (N, L, E) in place of (L, N, E).
     """
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
-                 activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
-        super().__init__()
-        made = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
-        self.norm_first = norm_first
-        self.norm1, self.norm2 = (LayerNorm(d_model, layer_norm_eps, bias=bias, **made) for _ in range(2))
-        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        self.activation = _activation(activation)
+    attentions = ("self_attn",)
 
     def forward(self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
                 is_causal: bool = False) -> Tensor:
         """The sequence after one layer; masks as in `MultiheadAttention`."""
-        def attend(x: Tensor) -> Tensor:
-            return self.dropout1(self.self_attn(x, x, x, src_key_padding_mask, False, src_mask,
-                                                is_causal=is_causal)[0])
-
-        if self.norm_first:
-            x = src + attend(self.norm1(src))
-            return x + self._feed(self.norm2(x))
-        x = self.norm1(src + attend(src))
-        return self.norm2(x + self._feed(x))
-
-    def _feed(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self._through(src, lambda x: self._attend("self_attn", x, x, src_mask, src_key_padding_mask, is_causal))
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to a memory, and two linear layers; arguments as in `TransformerEncoderLayer`."""
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
-                 activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
-                 dtype: Any = None):
-        super().__init__()
-        made = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
-        self.norm_first = norm_first
-        self.norm1, self.norm2, self.norm3 = (LayerNorm(d_model, layer_norm_eps, bias=bias, **made) for _ in range(3))
-        self.dropout1, self.dropout2, self.dropout3 = (Dropout(dropout) for _ in range(3))
-        self.activation = _activation(activation)
+    attentions = ("self_attn", "multihead_attn")
 
     def forward(self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
                 tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
                 tgt_is_causal: bool = False, memory_is_causal: bool = False) -> Tensor:
         """The target sequence after one layer that looks at itself and at the memory."""
-        def attend(x: Tensor) -> Tensor:
-            return self.dropout1(self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask,
-                                                is_causal=tgt_is_causal)[0])
-
-        def remember(x: Tensor) -> Tensor:
-            return self.dropout2(self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask,
-                                                     is_causal=memory_is_causal)[0])
-
-        if self.norm_first:
-            x = tgt + attend(self.norm1(tgt))
-            x = x + remember(self.norm2(x))
-            return x + self._feed(self.norm3(x))
-        x = self.norm1(tgt + attend(tgt))
-        x = self.norm2(x + remember(x))
-        return self.norm3(x + self._feed(x))
-
-    def _feed(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self._through(
+            tgt, lambda x: self._attend("self_attn", x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal),
+            lambda x: self._attend("multihead_attn", x, memory, memory_mask, memory_key_padding_mask, memory_is_causal))
 
 
-class TransformerEncoder(Module):
-    """`num_layers` copies of an encoder layer one after another, and a normalisation after them if one is given."""
+class _Stack(Module):
+    """`num_layers` copies of a layer one after another, and a normalisation after them if one is given."""
 
-    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None):
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None = None):
         super().__init__()
-        self.layers = ModuleList(copy.deepcopy(encoder_layer) for _ in range(num_layers))
+        self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
         self.num_layers, self.norm = num_layers, norm
+
+    def _run(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The sequence after all layers, each of which gets the other arguments too."""
+        for layer in self.layers:
+            x = layer(x, *args, **kwargs)
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerEncoder(_Stack):
+    """`num_layers` copies of an encoder layer one after another, and a normalisation after them if one is given."""
 
     def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
                 is_causal: bool | None = None) -> Tensor:
         """The sequence after all layers."""
-        for layer in self.layers:
-            src = layer(src, mask, src_key_padding_mask, bool(is_causal))
-        return src if self.norm is None else self.norm(src)
+        return self._run(src, mask, src_key_padding_mask, bool(is_causal))
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(_Stack):
     """`num_layers` copies of a decoder layer one after another, and a normalisation after them if one is given."""
 
-    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
-        super().__init__()
-        self.layers = ModuleList(copy.deepcopy(decoder_layer) for _ in range(num_layers))
-        self.num_layers, self.norm = num_layers, norm
-
-    def forward(self, tgt: Tensor, memory: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def forward(self, tgt: Tensor, memory: Tensor, *masks: Any, **kwargs: Any) -> Tensor:
         """The target sequence after all layers; masks as in `TransformerDecoderLayer`."""
-        for layer in self.layers:
-            tgt = layer(tgt, memory, *args, **kwargs)
-        return tgt if self.norm is None else self.norm(tgt)
+        return self._run(tgt, memory, *masks, **kwargs)
