@@ -68,8 +68,9 @@ function enter(step: Step, names: Names): string {
   const one = defines.length === 1;
   const kinds = [...new Set(defines.map((d) => d.kind))];
   const as = list(kinds.map((k) => KINDS[k]?.[defines.filter((d) => d.kind === k).length > 1 ? 1 : 0] ?? k));
-  const wanting = defines.filter((d) => d.requires_grad).length;
-  const tail = wanting === 0 ? "" : wanting < defines.length ? "; some of them want gradients" : one ? "; it wants a gradient" : "; they want gradients";
+  const wanting = defines.filter((d) => d.requires_grad).map((d) => nameOf(names, d.node).text);
+  const who = wanting.length < defines.length ? some(wanting) : one ? "it" : "they";
+  const tail = wanting.length ? `; ${who} ${wanting.length > 1 ? "want gradients" : "wants a gradient"}` : "";
   return `${some(words)} ${one ? "enters" : "enter"} the graph as ${as}${tail}.`;
 }
 

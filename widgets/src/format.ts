@@ -39,8 +39,9 @@ export const isScalar = (v: Value | undefined | null): v is Value & { data: Num 
 export const scalarOf = (v: Value | undefined | null): number | null =>
   isScalar(v) ? toNumber(v.data) : null;
 
-/** 2×3; a scalar has no extent to show. */
-export const shapeText = (shape: Shape): string => (shape.length ? shape.join("×") : "scalar");
+/** 2×3; a bare 3 would look like a value, so a vector's shape is written (3,). */
+export const shapeText = (shape: Shape): string =>
+  shape.length > 1 ? shape.join("×") : shape.length ? `(${shape[0]},)` : "scalar";
 export const shapeTuple = (shape: Shape): string =>
   shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
 

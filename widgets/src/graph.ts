@@ -385,7 +385,8 @@ export function picture(hands: Hands): Picture {
     const lr = layout!.direction === "LR";
     const [x, y] = points[0]!;
     const d = curve(points, layout!.direction);
-    const head = lr ? `M${x + 1} ${y}l9 -4.5v9z` : `M${x} ${y + 1}l-4.5 9h9z`;
+    // Downwards the box's own gradient hangs where the line begins: the tip comes below it.
+    const head = lr ? `M${x + 1} ${y}l9 -4.5v9z` : `M${x} ${y + 18}l-4.5 9h9z`;
     const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
     const text = s("text", { class: "tgs-g" });
     w.g.append(
@@ -400,11 +401,9 @@ export function picture(hands: Hands): Picture {
   function tagOf(p: Parts): NonNullable<Parts["tag"]> {
     if (p.tag) return p.tag;
     const box = layout!.boxes.get(p.item.key)!;
-    // Out of the way of the lines: they leave sideways, or downwards.
-    const below = layout!.direction === "LR";
     const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
     const text = s("text", { class: "tgs-g" });
-    const g = s("g", { class: "tgs-tag", transform: below ? `translate(0 ${box.h / 2 + 8})` : `translate(${box.w / 2 + 8} ${box.h / 2 - 2})` }, rect, text);
+    const g = s("g", { class: "tgs-tag", transform: `translate(0 ${box.h / 2 + 8})` }, rect, text);
     p.body.append(g);
     p.tag = { g, rect, text };
     return p.tag;

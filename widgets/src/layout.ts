@@ -44,7 +44,7 @@ function byDagre(
 ): Layout {
   const g = new Graph({ multigraph: true, compound: clusters.length > 0 });
   const lr = direction === "LR";
-  g.setGraph({ rankdir: direction, nodesep: lr ? 34 : 30, edgesep: 20, ranksep: lr ? 36 : 46 });
+  g.setGraph({ rankdir: direction, nodesep: lr ? 34 : 30, edgesep: 20, ranksep: lr ? 36 : 60 });
   g.setDefaultEdgeLabel(() => ({}));
   for (const { key } of v.items) {
     const [width, height] = sizes.get(key)!;

@@ -33,6 +33,7 @@ describe("numbers", () => {
   it("shows small vectors, and the shape of what is larger", () => {
     expect(brief({ shape: [2], dtype: "float32", data: [1, -2] })).toBe("[1, −2]");
     expect(brief({ shape: [32, 10], dtype: "float32", min: 0, max: 1 })).toBe("32×10");
+    expect(brief({ shape: [32], dtype: "float32", min: 0, max: 1 })).toBe("(32,)");
     expect(rows([[1, 2], [3, 4]])).toEqual([[1, 2], [3, 4]]);
     expect(rows([[[1]]])).toBeNull();
   });
