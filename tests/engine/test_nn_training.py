@@ -111,3 +111,37 @@ def test_losses_follow_pytorchs(make: Any, batch: Any, optimizer: Any) -> None:
         curves.append(losses)
     np.testing.assert_allclose(*curves, rtol=1e-4, atol=1e-4)
     assert curves[0][-1] < 0.8 * curves[0][0]                   # and it learns
+
+
+def test_training_leaves_nothing_for_the_garbage_collector() -> None:
+    import gc
+
+    N = tg.nn
+    net = N.Sequential(N.Conv2d(1, 4, 3), N.BatchNorm2d(4), N.ReLU(), N.MaxPool2d(2), N.Dropout(0.1), N.Flatten(),
+                       N.Linear(36, 8))
+    encoder, lstm = N.TransformerEncoderLayer(8, 2, 16, batch_first=True), N.LSTM(8, 4, 2, bidirectional=True)
+    gru, table = N.GRU(8, 8), N.Embedding(5, 8)
+    net[0].register_forward_hook(lambda *_: None)
+    net[0].register_full_backward_hook(lambda *_: None)
+    parameters = [p for m in (net, encoder, lstm, gru, table) for p in m.parameters()]
+    steps, rng = tg.optim.Adam(parameters, lr=1e-3), np.random.default_rng(0)
+
+    def step() -> None:
+        x = net(tg.tensor(rng.standard_normal((6, 1, 8, 8)).astype("float32"))).reshape(2, 3, 8)
+        x = encoder(x + table(tg.tensor(rng.integers(0, 5, (2, 3)))))
+        out = gru(lstm(x.transpose(0, 1))[0])[0].reshape(6, 8)
+        loss = N.functional.cross_entropy(out, tg.tensor(rng.integers(0, 8, 6)), label_smoothing=0.1)
+        steps.zero_grad()
+        loss.backward()
+        N.utils.clip_grad_norm_(parameters, 1.0)
+        steps.step()
+
+    step()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            step()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
