@@ -123,11 +123,6 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return functions.where(straight, input, curved)
 
 
-def logsigmoid(input: Tensor) -> Tensor:
-    """log sigmoid(x), without overflow."""
-    return -functions.logaddexp(-input, functions.zeros_like(input))
-
-
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (functions.abs(input) + 1)

@@ -12,7 +12,7 @@ from ..ops import OPS
 from ..tensor import Tensor, apply, describe, wrap
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
-           "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss"]
+           "l1_loss", "logsigmoid", "mse_loss", "nll_loss", "smooth_l1_loss"]
 
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
@@ -115,6 +115,13 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return _reduced(losses if weight is None else losses * weight, reduction)
 
 
+def logsigmoid(input: Tensor) -> Tensor:
+    """log sigmoid(x), exact and without overflow: -log(1 + exp(-x)) above 0, x - log(1 + exp(x)) below."""
+    above = input > 0
+    straight = functions.where(above, 0.0, input)
+    return straight - functions.log1p(functions.exp(functions.where(above, -input, input)))
+
+
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     """Binary cross-entropy of sigmoid(input), in a form that does not overflow.
@@ -128,10 +135,10 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     if target.shape != input.shape:
         raise ShapeError("binary_cross_entropy_with_logits needs a target of the input's shape "
                          f"{input.shape}, got {target.shape}.{at_line(learner_line())}")
-    tail = functions.logaddexp(-input, functions.zeros_like(input))           # -log sigmoid(input)
+    likely = logsigmoid(input)
     if pos_weight is not None:
-        tail = tail * (1 + (pos_weight - 1) * target)
-    losses = (1 - target) * input + tail
+        likely = likely * (1 + (pos_weight - 1) * target)
+    losses = (1 - target) * input - likely
     return _reduced(losses if weight is None else losses * weight, reduction)
 
 
