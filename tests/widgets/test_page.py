@@ -103,8 +103,9 @@ def test_fits_and_can_be_read(show, artifacts: Path, name: str, width: int, sche
     assert page.locator(".tgs").get_attribute("data-theme") == scheme
     # Nothing sticks out of the page, and nothing of the text is lost below its box.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    for part in (".tgs-bar", ".tgs-say", ".tgs-head"):
+    for part in (".tgs-bar", ".tgs-say", ".tgs-head", ".tgs-work", ".tgs-side", ".tgs-legend"):
         assert page.locator(part).evaluate("e => e.scrollWidth <= e.clientWidth + 1"), part
+        assert page.locator(part).bounding_box()["width"] <= width, part
     # The node the step is about lies inside the stage.
     stage = page.locator(".tgs-stage").bounding_box()
     boxes = [b.bounding_box() for b in page.locator(".tgs-node.is-now .tgs-shape").all()]

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { htmlPage, scriptCode, scriptJson, svgFile } from "../src/export";
 import widget, { type Model } from "../src/stepper";
-import { read } from "./help";
+import { define, events, read } from "./help";
 
 class FakeModel implements Model {
   readonly saved: string[] = [];
@@ -196,6 +196,40 @@ describe("details", () => {
     expect(w.model.get("folded")).toEqual(["fc2"]);
     w.key("Enter", w.root.querySelector('[data-key="f:fc1"]')!);
     expect(w.model.get("folded")).toEqual(["fc1", "fc2"]);
+  });
+});
+
+describe("large graphs", () => {
+  const chain = (n: number): string => {
+    const data = JSON.parse(read("diamond"));
+    data.events = events(
+      define(0, { name: "x" }),
+      ...Array.from({ length: n - 1 }, (_, i) =>
+        define(i + 1, { kind: "operation", op: "neg", label: "−", inputs: [{ edge: i, node: i, arg: "x" }] }),
+      ),
+    );
+    return JSON.stringify(data);
+  };
+
+  it("asks Python for positions, says so while there are none, and uses them when they come", async () => {
+    const w = await open(chain(350), { step: -1, layout_note: "" });
+    const note = w.root.querySelector(".tgs-note")!;
+    expect(w.model.get("wanted")).toBe("0|");
+    expect(note.textContent).toMatch(/placed in plain columns/);
+    const nodes = Object.fromEntries(Array.from({ length: 350 }, (_, i) => [`n${i}`, [i * 150, 0]]));
+    w.model.set("layouts", { "0|": { width: 0, height: 0, nodes, edges: {} } });
+    expect(note.textContent).toBe("");
+  });
+
+  it("keeps only what is in view in the page, and exports all of it", async () => {
+    const w = await open(chain(350), { step: -1 });
+    expect(w.root.querySelectorAll(".tgs-node").length).toBeLessThan(60);
+    const files: Blob[] = [];
+    vi.stubGlobal("URL", { createObjectURL: (b: Blob) => (files.push(b), "blob:x"), revokeObjectURL: () => {} });
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => {});
+    w.button("Save the picture as SVG").click();
+    expect((await files[0]!.text()).match(/data-node=/g)).toHaveLength(350);
+    expect(w.root.querySelectorAll(".tgs-node").length).toBeLessThan(60);
   });
 });
 
