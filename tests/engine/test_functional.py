@@ -201,6 +201,8 @@ def test_dropout() -> None:
 
 @pytest.mark.parametrize(("code", "words"), [
     (lambda: F.linear(tg.zeros(2, 3), tg.zeros(4, 5)), "last dim must be 5"),
+    (lambda: F.linear([1.0, 2.0], tg.zeros(4, 2)), "got list: make one with torch.tensor(x)"),
+    (lambda: F.embedding([1], tg.zeros(4, 2)), "integer indices"),
     (lambda: F.softmax(tg.zeros(2, 3)), "pass dim=-1"),
     (lambda: F.glu(tg.zeros(2, 3)), "even size"),
     (lambda: F.gelu(tg.zeros(2), "erf"), "'none' or 'tanh'"),

@@ -152,6 +152,7 @@ def test_class_weights_are_state() -> None:
 
 @pytest.mark.parametrize(("code", "words"), [
     (lambda x: F.cross_entropy(x, tg.tensor([0.0, 1.0])), "integer class labels"),
+    (lambda x: F.cross_entropy(x.long(), tg.tensor([0, 1])), "floating-point scores"),
     (lambda x: F.cross_entropy(x, tg.tensor([0, 1, 2])), "(N, C) and labels of shape (N,)"),
     (lambda x: F.cross_entropy(x, tg.tensor([0, 3])), "the label 3, but with 3 classes"),
     (lambda x: F.nll_loss(x, tg.tensor([0, -1])), "the label -1"),

@@ -19,6 +19,9 @@ from .sliding import *  # noqa: F403
 # ---- products
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
+    if not isinstance(input, Tensor):
+        raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with torch.tensor(x)."
+                         f"{at_line(learner_line())}")
     if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
@@ -195,8 +198,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         max_norm: rows that are looked up and longer than this are first made so long, in place.
         norm_type: the p of that length.
     """
-    index = input.array
-    if index.dtype.kind not in "iu":
+    index = getattr(input, "array", None)
+    if index is None or index.dtype.kind not in "iu":
         raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long()."
                          f"{at_line(learner_line())}")
     rows = weight.shape[0]

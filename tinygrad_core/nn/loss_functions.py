@@ -205,6 +205,8 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         also = " (or probabilities in the input's shape)" if name == "cross_entropy" else ""
         raise DTypeError(f"{name} needs integer class labels{also}, got {describe(target)}: write target.long()."
                          f"{at_line(learner_line())}")
+    if not isinstance(input, Tensor) or input.dtype.kind != "f":
+        raise DTypeError(f"{name} needs floating-point scores, got {describe(input)}.{at_line(learner_line())}")
     shape = input.shape
     if not shape or target.shape != ((*shape[:1], *shape[2:]) if len(shape) > 1 else ()):
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
