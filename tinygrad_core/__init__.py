@@ -2,7 +2,7 @@
 
 PyTorch's names and semantics: a program that uses what is here runs after `import tinygrad_core as torch`.
 """
-from . import autograd, cuda, data, errors, methods, nn, optim
+from . import autograd, cuda, data, errors, linalg, methods, nn, optim
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .device import Device as device
 from .device import Generator, get_default_device, manual_seed, set_default_device

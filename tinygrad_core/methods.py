@@ -13,10 +13,18 @@ from .node import Leaf
 from .ops import OPS
 from .tensor import Tensor, apply, array_module, describe, mode, ndarray, unboxed, wrap, write
 
-_SAME_NAME = """abs absolute add amax amin argmax argmin clone cos div eq exp expand flatten ge gt le log lt matmul
-maximum mean minimum mul ne neg permute pow relu reshape sign sin sqrt squeeze sub sum tanh transpose unsqueeze
-""".split()
-_IN_PLACE = "abs add clone cos div exp log mul neg pow relu sign sin sqrt sub tanh".split()
+_SAME_NAME = """abs absolute acos acosh add addmm all allclose amax amin any arccos argmax argmin argsort asin asinh
+atan atan2 atanh bernoulli bincount bmm broadcast_to ceil chunk clamp clip clone cos cosh count_nonzero cumprod cumsum
+diag diagonal div divide dot eq equal erf exp exp2 expand expand_as expm1 fix flatten flip floor floor_divide gather ge
+greater gt index_select isclose isfinite isinf isnan le lerp less log log10 log1p log2 logaddexp logical_and logical_not
+logical_or logical_xor logsumexp lt masked_fill masked_select matmul max maximum mean median min minimum mm moveaxis
+movedim mul multinomial multiply mv nan_to_num narrow ne neg negative norm not_equal outer permute pow prod ravel
+reciprocal relu remainder repeat repeat_interleave reshape roll round rsqrt scatter scatter_add select sigmoid sign sin
+sinh sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t take_along_dim tan tanh tile topk trace
+transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var view where""".split()
+_IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div erf exp exp2
+expm1 floor floor_divide lerp log log10 log1p log2 logical_and logical_not logical_or masked_fill mul neg pow reciprocal
+relu remainder round rsqrt scatter scatter_add sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()
 
 
 def _in_place(name: str) -> Callable[..., Tensor]:
@@ -169,31 +177,70 @@ def retain_grad(self: Tensor) -> None:
         hooks.hooks_of(self.node).retain = True
 
 
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """This tensor in another one's dtype and place."""
+    return to(self, other)
+
+
+def contiguous(self: Tensor) -> Tensor:
+    """This tensor with its elements in order in memory: itself where they are."""
+    flags = getattr(self.array, "flags", None)
+    return self if flags is None or flags.c_contiguous else functions.clone(self.reshape(self.shape))
+
+
+def is_contiguous(self: Tensor) -> bool:
+    """Whether the elements lie in order in memory."""
+    flags = getattr(self.array, "flags", None)
+    return flags is None or bool(flags.c_contiguous)
+
+
+def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
+    """&, | and ^ of booleans, bit by bit for integers."""
+    def method(self: Tensor, other: Any) -> Tensor:
+        values = other.array if isinstance(other, Tensor) else other
+        if self.dtype.kind not in "biu":
+            raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}."
+                             f"{at_line(learner_line())}")
+        return wrap(getattr(self.array, name)(values))
+    return method
+
+
+def _invert(self: Tensor) -> Tensor:
+    return wrap(~self.array)
+
+
 def _bind() -> None:
     """Give the class its operators and methods."""
     for name in _SAME_NAME:
         setattr(Tensor, name, getattr(functions, name))
     for name in _IN_PLACE:
         setattr(Tensor, name + "_", _in_place(name))
-    for name, function in (("add", hot.add), ("sub", hot.sub), ("mul", hot.mul), ("truediv", functions.div),
-                           ("pow", functions.pow)):
-        setattr(Tensor, f"__{name}__", function if name in ("add", "sub", "mul") else _operator(function))
-        setattr(Tensor, f"__r{name}__", _reflected("div" if name == "truediv" else name))
-    for name in ("add", "sub", "mul", "div", "pow"):
-        setattr(Tensor, f"__i{'truediv' if name == 'div' else name}__", getattr(Tensor, name + "_"))
-    for name in ("lt", "le", "gt", "ge"):
-        setattr(Tensor, f"__{name}__", _operator(getattr(functions, name)))
+    for name, function in (("add", hot.add), ("sub", hot.sub), ("mul", hot.mul)):
+        setattr(Tensor, f"__{name}__", function)
+    for name, function in (("truediv", functions.div), ("pow", functions.pow), ("mod", functions.remainder),
+                           ("floordiv", functions.floor_divide), ("matmul", functions.matmul),
+                           ("lt", functions.lt), ("le", functions.le), ("gt", functions.gt), ("ge", functions.ge)):
+        setattr(Tensor, f"__{name}__", _operator(function))
+    for operator, name in (("add", "add"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"), ("mod", "remainder")):
+        setattr(Tensor, f"__r{operator}__", _reflected(name))
+    for operator, name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
+                           ("mod", "remainder"), ("floordiv", "floor_divide")):
+        setattr(Tensor, f"__i{operator}__", getattr(Tensor, name + "_"))
+    for name in ("and", "or", "xor"):
+        setattr(Tensor, f"__{name}__", _logical(f"__{name}__"))
+        setattr(Tensor, f"__r{name}__", _logical(f"__{name}__"))
     for name, dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),
-                        ("long", dtypes.int64), ("int", dtypes.int32), ("bool", dtypes.bool_)):
+                        ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16),
+                        ("bool", dtypes.bool_)):
         setattr(Tensor, name, _caster(dtype))
-    plain: dict[str, Any] = {
-        "__eq__": _equal, "__ne__": _unequal, "__neg__": functions.neg, "__abs__": functions.abs,
-        "__matmul__": _operator(functions.matmul), "__getitem__": _getitem, "__setitem__": _setitem,
-        "__rsub__": hot.rsub, "view": functions.reshape, "T": property(_t), "mT": property(_mt), "to": to, "cpu": cpu, "cuda": cuda, "fill_": fill_, "zero_": zero_,
-        "copy_": copy_, "detach_": detach_, "retain_grad": retain_grad,
-        "register_hook": hooks.register_hook,
-    }
-    for name, value in plain.items():
+    for name, value in (
+            ("__eq__", _equal), ("__ne__", _unequal), ("__neg__", functions.neg), ("__abs__", functions.abs),
+            ("__rsub__", hot.rsub), ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
+            ("__rfloordiv__", lambda self, other: functions.floor_divide(Tensor(other), self)),
+            ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
+            ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
+            ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
+            ("retain_grad", retain_grad), ("register_hook", hooks.register_hook)):
         setattr(Tensor, name, value)
 
 

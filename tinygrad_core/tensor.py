@@ -465,7 +465,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     if op.view:
         result._view = (inputs[0], op, attrs)
         if result.node is not None and type(inputs[0].node) is not Leaf:
-            _remember_view(inputs[0], result)
+            remember_view(inputs[0], result)
     if mode.watched:
         mode.watch.ran(op, inputs, attrs, result)
     return result
@@ -669,7 +669,7 @@ def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
     root.node = record(OPS["patch"], [root.node, result.node], 3, root.array, [root.array, t.array], (), attrs)
 
 
-def _remember_view(base: Tensor, view: Tensor) -> None:
+def remember_view(base: Tensor, view: Tensor) -> None:
     """Let the memory's root know of a view, weakly: a write must give it a new history too."""
     root = _root(base)
     try:

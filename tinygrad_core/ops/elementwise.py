@@ -1,6 +1,7 @@
 """Operations that work on each element by itself, and the shape-stretching arithmetic between two tensors."""
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ def _pow_y(F: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     return g * out * F.where(flat, 0.0, F.log(F.where(flat, 1.0, x)))
 
 
+_LN2, _LN10, _TWO_OVER_ROOT_PI = math.log(2), math.log(10), 2 / math.sqrt(math.pi)
 _MANY = 4096                    # elements from which the bits are worth the while
 
 
@@ -58,15 +60,74 @@ primitive("pow", lambda xp, x, y: x ** y, label="^", broadcasts=True, x=_pow_x, 
           notation={"x": "{g} · {y} · {x}^({y} − 1)", "y": "{g} · {out} · log({x})"})
 primitive("neg", lambda xp, x: -x, label="−", x=lambda F, g: -g)
 
+primitive("remainder", lambda xp, x, y: xp.remainder(x, y), label="%", broadcasts=True,
+          x=lambda F, g: g, y=lambda F, g, x, y: -g * F.floor(x / y))
+
 # ---- exponentials and logarithms
 primitive("exp", lambda xp, x: xp.exp(x), floating=True, x=lambda F, g, out: g * out)
+primitive("exp2", lambda xp, x: xp.exp2(x), floating=True, x=lambda F, g, out: g * out * _LN2)
+primitive("expm1", lambda xp, x: xp.expm1(x), floating=True, x=lambda F, g, out: g * (out + 1))
 primitive("log", lambda xp, x: xp.log(x), floating=True, x=lambda F, g, x: g / x)
+primitive("log1p", lambda xp, x: xp.log1p(x), floating=True, x=lambda F, g, x: g / (1 + x))
+primitive("log2", lambda xp, x: xp.log2(x), floating=True, x=lambda F, g, x: g / (x * _LN2))
+primitive("log10", lambda xp, x: xp.log10(x), floating=True, x=lambda F, g, x: g / (x * _LN10))
 primitive("sqrt", lambda xp, x: xp.sqrt(x), label="√", floating=True, x=lambda F, g, out: g / (2 * out))
 
 # ---- trigonometry
 primitive("sin", lambda xp, x: xp.sin(x), floating=True, x=lambda F, g, x: g * F.cos(x))
 primitive("cos", lambda xp, x: xp.cos(x), floating=True, x=lambda F, g, x: -g * F.sin(x))
+primitive("tan", lambda xp, x: xp.tan(x), floating=True, x=lambda F, g, out: g * (1 + out * out))
+primitive("asin", lambda xp, x: xp.arcsin(x), floating=True, x=lambda F, g, x: g / F.sqrt(1 - x * x))
+primitive("acos", lambda xp, x: xp.arccos(x), floating=True, x=lambda F, g, x: -g / F.sqrt(1 - x * x))
+primitive("atan", lambda xp, x: xp.arctan(x), floating=True, x=lambda F, g, x: g / (1 + x * x))
+primitive("atan2", lambda xp, x, y: xp.arctan2(x, y), broadcasts=True, floating=True,
+          x=lambda F, g, x, y: g * y / (x * x + y * y), y=lambda F, g, x, y: -g * x / (x * x + y * y))
+primitive("sinh", lambda xp, x: xp.sinh(x), floating=True, x=lambda F, g, x: g * F.cosh(x))
+primitive("cosh", lambda xp, x: xp.cosh(x), floating=True, x=lambda F, g, x: g * F.sinh(x))
 primitive("tanh", lambda xp, x: xp.tanh(x), floating=True, x=lambda F, g, out: g * (1 - out * out))
+primitive("asinh", lambda xp, x: xp.arcsinh(x), floating=True, x=lambda F, g, x: g / F.sqrt(x * x + 1))
+primitive("acosh", lambda xp, x: xp.arccosh(x), floating=True, x=lambda F, g, x: g / F.sqrt(x * x - 1))
+primitive("atanh", lambda xp, x: xp.arctanh(x), floating=True, x=lambda F, g, x: g / (1 - x * x))
+
+
+# ---- curves of probability
+def _sigmoid(xp: Any, x: Any) -> Any:
+    """(1 + tanh(x/2)) / 2: the same function, and no exponential that overflows."""
+    return xp.tanh(x * 0.5) * 0.5 + 0.5
+
+
+def _horner(x: Any, coefficients: tuple[float, ...]) -> Any:
+    """The polynomial with these coefficients, the highest first."""
+    total = x * 0 + coefficients[0]
+    for c in coefficients[1:]:
+        total = total * x + c
+    return total
+
+
+def _erf(xp: Any, x: Any) -> Any:
+    """Two quotients of polynomials, one up to 1 and one for the complement above, from S. L. Moshier's Cephes
+    library (ndtr.c); within 1e-15 of the true value in float64."""
+    size = xp.minimum(abs(x), 6)
+    z = x * x
+    near = x * _horner(z, _ERF_P) / _horner(z, _ERF_Q)
+    far = xp.copysign(1 - xp.exp(-size * size) * _horner(size, _ERFC_P) / _horner(size, _ERFC_Q), x)
+    return xp.where(size < 1, near, far)
+
+
+_ERF_P = (9.60497373987051638749, 9.00260197203842689217e1, 2.23200534594684319226e3, 7.00332514112805075473e3,
+          5.55923013010394962768e4)
+_ERF_Q = (1.0, 3.35617141647503099647e1, 5.21357949780152679795e2, 4.59432382970980127987e3,
+          2.26290000613890934246e4, 4.92673942608635921086e4)
+_ERFC_P = (2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687, 4.86371970985681366614e1,
+           1.96520832956077098242e2, 5.26445194995477358631e2, 9.34528527171957607540e2, 1.02755188689515710272e3,
+           5.57535335369399327526e2)
+_ERFC_Q = (1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2,
+           9.75708501743205489753e2, 1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3,
+           5.57535340817727675546e2)
+
+primitive("sigmoid", _sigmoid, floating=True, x=lambda F, g, out: g * out * (1 - out), notation={"out": "σ({x})"})
+primitive("erf", _erf, floating=True, x=lambda F, g, x: g * F.exp(-x * x) * _TWO_OVER_ROOT_PI,
+          notation={"out": "erf({x})", "x": "{g} · 2/√π · exp(−{x}²)"})
 
 # ---- kinks: the gradient at the kink is PyTorch's
 primitive("abs", lambda xp, x: abs(x), label="|·|", x=lambda F, g, x: g * F.sign(x))
@@ -78,6 +139,14 @@ primitive("maximum", lambda xp, x, y: xp.maximum(x, y), label="max", broadcasts=
 primitive("minimum", lambda xp, x, y: xp.minimum(x, y), label="min", broadcasts=True,
           x=lambda F, g, x, y: g * (F.cast(x < y, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5),
           y=lambda F, g, x, y: g * (F.cast(y < x, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5))
+primitive("clamp", lambda xp, x, *, low, high: xp.clip(x, low, high),
+          x=lambda F, g, x, low, high: g * F.cast(F.inside(x, low=low, high=high), dtype=g.dtype),
+          notation={"out": "clamp({x})", "x": "{g} · [inside the limits]"})
+primitive("inside", lambda xp, x, *, low, high: (x >= (-xp.inf if low is None else low))
+          & (x <= (xp.inf if high is None else high)))
+for _name, _forward in (("ceil", lambda xp, x: xp.ceil(x)), ("floor", lambda xp, x: xp.floor(x)),
+                        ("trunc", lambda xp, x: xp.trunc(x)), ("round", lambda xp, x: xp.round(x))):
+    primitive(_name, _forward, x=lambda F, g: g * 0)
 primitive("where", _where, broadcasts=True,
           x=lambda F, g, condition: F.where(condition, g, 0.0), y=lambda F, g, condition: F.where(condition, 0.0, g))
 
@@ -107,3 +176,10 @@ for _name, _label, _forward in (
         ("lt", "<", lambda xp, x, y: x < y), ("le", "≤", lambda xp, x, y: x <= y),
         ("gt", ">", lambda xp, x, y: x > y), ("ge", "≥", lambda xp, x, y: x >= y)):
     primitive(_name, _forward, label=_label, broadcasts=True)
+for _name, _forward in (("logical_and", lambda xp, x, y: xp.logical_and(x, y)),
+                        ("logical_or", lambda xp, x, y: xp.logical_or(x, y)),
+                        ("logical_xor", lambda xp, x, y: xp.logical_xor(x, y))):
+    primitive(_name, _forward, broadcasts=True)
+for _name, _forward in (("logical_not", lambda xp, x: xp.logical_not(x)), ("isnan", lambda xp, x: xp.isnan(x)),
+                        ("isinf", lambda xp, x: xp.isinf(x)), ("isfinite", lambda xp, x: xp.isfinite(x))):
+    primitive(_name, _forward)

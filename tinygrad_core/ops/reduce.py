@@ -57,3 +57,13 @@ primitive("amin", lambda xp, x, *, dim, keepdim: x.min(dim, keepdims=keepdim), l
           notation={"out": "min {x}", "x": "{g} · [{x} = {out}] / ties"})
 primitive("argmax", lambda xp, x, *, dim, keepdim: xp.argmax(x, axis=dim, keepdims=keepdim))
 primitive("argmin", lambda xp, x, *, dim, keepdim: xp.argmin(x, axis=dim, keepdims=keepdim))
+
+
+def _reversed(F: Any, x: Any, dim: int) -> Any:
+    """The elements in reverse order along a dim."""
+    return F.getitem(x, index=(slice(None),) * dim + (slice(None, None, -1),))
+
+
+primitive("cumsum", lambda xp, x, *, dim: xp.cumsum(x, axis=dim),
+          x=lambda F, g, dim: _reversed(F, F.cumsum(_reversed(F, g, dim), dim=dim), dim),
+          notation={"out": "cumulative Σ {x}", "x": "cumulative Σ of {g} from the end"})

@@ -85,3 +85,21 @@ def _look(F: Any, g: Any, chain: Any) -> Any:
 # A base after a write into one of its views: its own old values outside the view, the written ones inside.
 primitive("patch", lambda xp, x, y, *, inside, chain: x,
           x=lambda F, g, inside: F.where(inside, 0.0, g), y=lambda F, g, chain: _look(F, g, chain))
+
+
+def _split_x(F: Any, g: Any, x_shape: Any, stops: Any, dim: int) -> Any:
+    """The pieces' gradients put together again; a piece that got none counts as zeros."""
+    if all(part is not None for part in g):
+        return F.cat(*g, dim=dim)
+    total, start = None, 0
+    for part, stop in zip(g, stops):
+        if part is not None:
+            index = (slice(None),) * dim + (slice(start, stop),)
+            placed = F.scatter_into(part, shape=x_shape, index=index)
+            total = placed if total is None else total + placed
+        start = stop
+    return total
+
+
+primitive("split", lambda xp, x, *, stops, dim: tuple(xp.split(x, stops[:-1], axis=dim)), several=True, x=_split_x,
+          notation={"out": "pieces of {x}", "x": "{g} joined"})

@@ -1,0 +1,187 @@
+"""Tensors from nothing: filled, counted, or drawn at random."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..device import Device, Generator, default_generator, get_default_device
+from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..tensor import Tensor, as_array, unboxed, wrap
+from .arguments import operand, size_of
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+           name: str | None = None) -> Tensor:
+    """A tensor from numbers, nested sequences or arrays; see `Tensor`."""
+    return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad, name=name)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, without a copy where it is one, or an array, of the right dtype already."""
+    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtypes.as_dtype(dtype)) and device is None:
+        return data
+    if isinstance(data, np.ndarray) and device is None and (dtype is None or data.dtype == dtypes.as_dtype(dtype)):
+        return from_numpy(data)
+    return Tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A tensor that shares memory with a NumPy array."""
+    dtypes.as_dtype(array.dtype)
+    return wrap(unboxed(array))
+
+
+def from_dlpack(external: Any) -> Tensor:
+    """A tensor that shares memory with another library's array, by the DLPack protocol."""
+    on_cpu = not hasattr(external, "__dlpack_device__") or external.__dlpack_device__()[0] in (1, 3)
+    if on_cpu:
+        return wrap(unboxed(np.from_dlpack(external)))
+    from ..device import require_cupy
+    return wrap(require_cupy().from_dlpack(external))
+
+
+def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """A fresh array as a tensor on its device."""
+    on_cpu = device is None and get_default_device().type == "cpu"
+    t = wrap(unboxed(array if on_cpu else as_array(array, dtype, device)))
+    return t.requires_grad_() if requires_grad else t
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of shape `size` with every element `fill_value`."""
+    fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    dtype = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
+    return _made(np.full(size_of((size,)), fill_value, dtype), dtype, device, requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:
+    """`fill_value` everywhere, in the shape, dtype and place of another tensor."""
+    return full(input.shape, fill_value, dtype=dtype or input.dtype, device=device or input.device,
+                requires_grad=requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
+    return full(size_of(size), 0, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones."""
+    return full(size_of(size), 1, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape, dtype and place of another tensor."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape, dtype and place of another tensor."""
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+           requires_grad: bool = False) -> Tensor:
+    """The numbers from `start` (0 if only one bound is given) up to, not including, `end`."""
+    if end is None:
+        start, end = 0, start
+    if dtype is None:
+        whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
+        dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
+    return _made(np.arange(start, end, step).astype(dtypes.as_dtype(dtype)), dtype, device, requires_grad)
+
+
+def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False) -> Tensor:
+    """`steps` numbers at even distances from `start` to `end`, both included."""
+    dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
+    return _made(np.linspace(start, end, steps).astype(dtype), dtype, device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix of zeros; square without `m`."""
+    dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
+    return _made(np.eye(n, m, dtype=dtype), dtype, device, requires_grad)
+
+
+# ---- at random
+def _stream(generator: Generator | None, device: Any) -> Any:
+    return (generator or default_generator).on(get_default_device() if device is None else Device(device))
+
+
+def _drawn(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    t = wrap(unboxed(array.astype(dtypes.as_dtype(dtype)) if hasattr(array, "astype") else np.asarray(array, dtype)))
+    return t.requires_grad_() if requires_grad else t
+
+
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+         requires_grad: bool = False) -> Tensor:
+    """Numbers drawn evenly from [0, 1)."""
+    return _drawn(_stream(generator, device).random(size_of(size)), dtype or dtypes.get_default_dtype(), requires_grad)
+
+
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+          requires_grad: bool = False) -> Tensor:
+    """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    return _drawn(_stream(generator, device).standard_normal(size_of(size)), dtype or dtypes.get_default_dtype(),
+                  requires_grad)
+
+
+def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
+            dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """Whole numbers drawn evenly from `low` (0 if only one bound is given) up to, not including, `high`."""
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise ShapeError(f"randint draws from {low} up to, not including, {high}: there is no such number."
+                         f"{at_line(learner_line())}")
+    return _drawn(_stream(generator, device).integers(low, high, size_of((size,))), dtype, False)
+
+
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The numbers from 0 to n - 1 in a random order."""
+    return _drawn(_stream(generator, device).permutation(n), dtype, False)
+
+
+def rand_like(input: Tensor, **options: Any) -> Tensor:
+    """`rand` in the shape, dtype and place of another tensor."""
+    return rand(input.shape, **{"dtype": input.dtype, "device": input.device, **options})
+
+
+def randn_like(input: Tensor, **options: Any) -> Tensor:
+    """`randn` in the shape, dtype and place of another tensor."""
+    return randn(input.shape, **{"dtype": input.dtype, "device": input.device, **options})
+
+
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element gives, otherwise 0."""
+    draws = _stream(generator, operand(input, "bernoulli").device).random(input.shape)
+    return _drawn(draws < input.array, input.dtype, False)
+
+
+def normal(mean: Any, std: Any, size: Any = None, *, generator: Generator | None = None, device: Any = None) -> Tensor:
+    """Normal numbers with the given means and standard deviations: tensors, or numbers with a `size`."""
+    shape = size_of((size,)) if size is not None else np.broadcast_shapes(
+        *(v.shape for v in (mean, std) if isinstance(v, Tensor)))
+    return (randn(shape, generator=generator, device=device) * std + mean).detach()
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
+                generator: Generator | None = None) -> Tensor:
+    """Indices drawn with probabilities in proportion to `input`, (C) or (N, C); without `replacement` no index twice."""
+    weights = operand(input, "multinomial").detach()
+    if weights.ndim not in (1, 2) or weights.dtype.kind != "f":
+        raise DTypeError("multinomial needs floating-point weights of shape (C) or (N, C), got "
+                         f"{input.dtype} of shape {input.shape}.{at_line(learner_line())}")
+    rows = np.atleast_2d(np.asarray(weights.array if weights.device.type == "cpu" else weights.array.get(), np.float64))
+    if (rows < 0).any() or not np.isfinite(rows).all() or (rows.sum(1) <= 0).any():
+        raise ShapeError(f"multinomial needs weights of at least 0 that do not all vanish.{at_line(learner_line())}")
+    if not replacement and ((rows > 0).sum(1) < num_samples).any():
+        raise ShapeError(f"multinomial cannot draw {num_samples} different indices from fewer positive weights: pass "
+                         f"replacement=True.{at_line(learner_line())}")
+    stream = (generator or default_generator).on(Device("cpu"))
+    drawn = np.stack([stream.choice(rows.shape[1], num_samples, replacement, row / row.sum()) for row in rows])
+    return Tensor(drawn if weights.ndim == 2 else drawn[0], dtype=dtypes.int64, device=weights.device)

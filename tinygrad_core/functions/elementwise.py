@@ -1,0 +1,256 @@
+"""Functions that work on each element by itself, or on pairs of elements."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import dtypes, hot
+from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..ops import OPS
+from ..tensor import Tensor, apply, wrap
+from .arguments import operand, tensor_or_number
+
+
+def _unary(name: str, doc: str) -> Callable[[Tensor], Tensor]:
+    op = OPS[name]
+
+    def function(input: Tensor) -> Tensor:
+        return apply(op, operand(input, name))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+def _binary(name: str, doc: str) -> Callable[[Any, Any], Tensor]:
+    op = OPS[name]
+
+    def function(input: Any, other: Any) -> Tensor:
+        if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+            operand(input, name)
+        return apply(op, tensor_or_number(input), tensor_or_number(other))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+# ---- arithmetic
+_add, _sub, _mul = (_binary(n, "") for n in ("add", "sub", "mul"))
+neg = negative = _unary("neg", "Each element with its sign changed.")
+maximum = _binary("maximum", "The greater of two, element by element; equal ones share the gradient.")
+minimum = _binary("minimum", "The lesser of two, element by element; equal ones share the gradient.")
+_true_div = _binary("div", "The quotient.")
+remainder = _binary("remainder", "What is left of a division, with the sign of the divisor, as Python's %.")
+atan2 = arctan2 = _binary("atan2", "The angle of the point (other, input), from -π to π.")
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """input + alpha * other, element by element."""
+    return _add(input, other if alpha == 1 else mul(other, alpha))
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """input - alpha * other, element by element."""
+    return _sub(input, other if alpha == 1 else mul(other, alpha))
+
+
+subtract = sub
+
+
+def mul(input: Any, other: Any) -> Tensor:
+    """The product, element by element."""
+    return _mul(input, other)
+
+
+multiply = mul
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """The quotient as a floating-point number, or rounded: "trunc" towards zero, "floor" downwards."""
+    if rounding_mode is None:
+        return _true_div(input, other)
+    if rounding_mode not in ("trunc", "floor"):
+        raise ValueError(f"rounding_mode is None, 'trunc' or 'floor', got {rounding_mode!r}")
+    quotient = _true_div(input, other)
+    rounded = floor(quotient) if rounding_mode == "floor" else trunc(quotient)
+    kinds = dtypes.result_type(tuple(x.array if isinstance(x, Tensor) else x for x in (input, other)))
+    return rounded if kinds.kind == "f" else rounded.to(kinds)
+
+
+divide = true_divide = div
+
+
+def floor_divide(input: Any, other: Any) -> Tensor:
+    """The quotient rounded down."""
+    return div(input, other, rounding_mode="floor")
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """input to the power of exponent, element by element."""
+    if isinstance(exponent, int) and exponent < 0 and isinstance(input, Tensor) and input.dtype.kind in "iub":
+        raise DTypeError("integers to negative integer powers are not integers: use a float tensor."
+                         f"{at_line(learner_line())}")
+    return apply(OPS["pow"], tensor_or_number(input), tensor_or_number(exponent))
+
+
+def square(input: Tensor) -> Tensor:
+    """Each element times itself."""
+    return operand(input, "square") * input
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """One divided by each element."""
+    return 1.0 / operand(input, "reciprocal")
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """One divided by the square root of each element."""
+    return reciprocal(sqrt(input))
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """The point between two: input + weight (end - input)."""
+    return input + weight * (end - input)
+
+
+# ---- exponentials, logarithms, trigonometry
+exp = _unary("exp", "e to the power of each element.")
+exp2 = _unary("exp2", "2 to the power of each element.")
+expm1 = _unary("expm1", "e to the power of each element, minus 1, exact near 0.")
+log = _unary("log", "The natural logarithm of each element.")
+log1p = _unary("log1p", "The natural logarithm of 1 + each element, exact near 0.")
+sqrt = _unary("sqrt", "The square root of each element.")
+sin = _unary("sin", "The sine of each element, in radians.")
+cos = _unary("cos", "The cosine of each element, in radians.")
+tan = _unary("tan", "The tangent of each element, in radians.")
+asin = arcsin = _unary("asin", "The angle whose sine is each element, in radians.")
+acos = arccos = _unary("acos", "The angle whose cosine is each element, in radians.")
+atan = arctan = _unary("atan", "The angle whose tangent is each element, in radians.")
+sinh = _unary("sinh", "The hyperbolic sine of each element.")
+cosh = _unary("cosh", "The hyperbolic cosine of each element.")
+asinh = arcsinh = _unary("asinh", "The inverse hyperbolic sine of each element.")
+acosh = arccosh = _unary("acosh", "The inverse hyperbolic cosine of each element, which is at least 1.")
+atanh = arctanh = _unary("atanh", "The inverse hyperbolic tangent of each element, between -1 and 1.")
+erf = _unary("erf", "The error function of each element: 2/√π times the integral of exp(-t²) from 0 to it.")
+sigmoid = _unary("sigmoid", "1 / (1 + exp(-x)) of each element: any number into (0, 1).")
+
+
+def log2(input: Tensor) -> Tensor:
+    """The logarithm of each element to base 2."""
+    return apply(OPS["log2"], operand(input, "log2"))
+
+
+def log10(input: Tensor) -> Tensor:
+    """The logarithm of each element to base 10."""
+    return apply(OPS["log10"], operand(input, "log10"))
+
+
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0) of each element; its gradient at 0 is 0."""
+    return hot.relu(operand(input, "relu"))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent of each element."""
+    return hot.tanh(operand(input, "tanh"))
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """log(exp(input) + exp(other)), without overflow."""
+    top = maximum(input, other).detach()
+    top = where(isinf(top), 0.0, top)
+    return log(exp(input - top) + exp(other - top)) + top
+
+
+# ---- signs, kinks and rounding
+sign = _unary("sign", "-1, 0 or 1 for each element.")
+abs = absolute = _unary("abs", "The magnitude of each element; its gradient at 0 is 0.")
+ceil = _unary("ceil", "Each element rounded up.")
+floor = _unary("floor", "Each element rounded down.")
+trunc = fix = _unary("trunc", "Each element rounded towards zero.")
+
+
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """Each element rounded to the nearest, halves to the even neighbour."""
+    if not decimals:
+        return apply(OPS["round"], operand(input, "round"))
+    return apply(OPS["round"], operand(input, "round") * 10.0 ** decimals) / 10.0 ** decimals
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """Each element, but at least `min` and at most `max`, numbers or tensors; outside there is no gradient."""
+    if min is None and max is None:
+        raise ValueError("clamp needs min, max, or both")
+    out = operand(input, "clamp")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        out = out if min is None else maximum(out, min)
+        return out if max is None else minimum(out, max)
+    return apply(OPS["clamp"], out, low=min, high=max)
+
+
+clip = clamp
+
+
+# ---- comparisons and logic
+eq = _binary("eq", "Where the two are equal.")
+ne = not_equal = _binary("ne", "Where the two differ.")
+lt = less = _binary("lt", "Where the first is less.")
+le = less_equal = _binary("le", "Where the first is less or equal.")
+gt = greater = _binary("gt", "Where the first is greater.")
+ge = greater_equal = _binary("ge", "Where the first is greater or equal.")
+isnan = _unary("isnan", "Where elements are not a number.")
+isinf = _unary("isinf", "Where elements are infinite.")
+isfinite = _unary("isfinite", "Where elements are neither infinite nor not-a-number.")
+logical_not = _unary("logical_not", "Where elements are zero.")
+logical_and = _binary("logical_and", "Where both are not zero.")
+logical_or = _binary("logical_or", "Where one or both are not zero.")
+logical_xor = _binary("logical_xor", "Where exactly one is not zero.")
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Where |input - other| <= atol + rtol * |other|."""
+    a, b = input.detach(), other.detach()
+    near = logical_or(a == b, logical_and(abs(a - b) <= atol + rtol * abs(b), isfinite(b)))
+    return logical_or(near, logical_and(isnan(a), isnan(b))) if equal_nan else near
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements are close; see `isclose`."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape and elements."""
+    return input.shape == other.shape and bool((input.array == other.array).all())
+
+
+# ---- choosing and copying
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, `other` elsewhere; without them the indices where it holds."""
+    condition = operand(condition, "where")
+    if input is None and other is None:
+        return tuple(wrap(i) for i in condition.array.nonzero())
+    if condition.dtype.kind != "b":
+        raise DTypeError(f"where needs a condition of booleans, got {condition.dtype}: write x != 0, or x.bool()."
+                         f"{at_line(learner_line())}")
+    return apply(OPS["where"], condition, tensor_or_number(input), tensor_or_number(other))
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`value` where the mask holds, the elements of `input` elsewhere, in its dtype."""
+    if isinstance(value, Tensor) and value.ndim:
+        raise ShapeError(f"masked_fill takes one value, got a tensor of shape {value.shape}.{at_line(learner_line())}")
+    if not isinstance(value, Tensor):
+        value = Tensor(value, dtype=input.dtype, device=input.device)
+    return where(mask, value, input)
+
+
+def nan_to_num(input: Tensor, nan: float = 0.0) -> Tensor:
+    """`nan` in place of elements that are not a number."""
+    return where(isnan(input), nan, input)
+
+
+def clone(input: Tensor) -> Tensor:
+    """A copy in memory of its own, through which gradients flow back."""
+    return apply(OPS["clone"], operand(input, "clone"))

@@ -1,0 +1,177 @@
+"""Functions that multiply and add up: products of vectors, matrices and tensors."""
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError, at_line, learner_line
+from ..ops import OPS
+from ..tensor import Tensor, apply, describe
+from .arguments import operand
+from .reductions import sum as total
+from .shape import diagonal, permute, reshape, unsqueeze
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product over the last two dims; a vector counts as a row (left) or a column (right)."""
+    return apply(OPS["matmul"], operand(input, "matmul"), operand(other, "matmul"))
+
+
+def _of_dims(name: str, *wanted: tuple[Tensor, int]) -> None:
+    for x, n in wanted:
+        if operand(x, name).ndim != n:
+            raise ShapeError(f"{name} got {' and '.join(describe(y) for y, _ in wanted)}: they must have "
+                             f"{' and '.join(str(k) for _, k in wanted)} dims.{at_line(learner_line())}")
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices."""
+    _of_dims("mm", (input, 2), (mat2, 2))
+    return matmul(input, mat2)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two batches of matrices, (B, n, m) and (B, m, p)."""
+    _of_dims("bmm", (input, 3), (mat2, 3))
+    return matmul(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix and a vector."""
+    _of_dims("mv", (input, 2), (vec, 1))
+    return matmul(input, vec)
+
+
+def dot(input: Tensor, other: Tensor) -> Tensor:
+    """The sum of the products of two vectors' elements."""
+    _of_dims("dot", (input, 1), (other, 1))
+    return matmul(input, other)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The matrix of all products of two vectors' elements."""
+    _of_dims("outer", (input, 1), (vec2, 1))
+    return unsqueeze(input, 1) * vec2
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    product = mm(mat1, mat2)
+    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """The products of a and b summed over pairs of dims: the last of a with the first of b, or as listed."""
+    if isinstance(dims, int):
+        left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
+    else:
+        left, right = ([d % x.ndim for d in ([v] if isinstance(v, int) else v)] for v, x in zip(dims, (a, b), strict=True))
+    if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
+        raise ShapeError(f"tensordot: the dims {left} of {a.shape} and {right} of {b.shape} have different sizes."
+                         f"{at_line(learner_line())}")
+    rows = [d for d in range(a.ndim) if d not in left]
+    columns = [d for d in range(b.ndim) if d not in right]
+    inner = 1
+    for d in left:
+        inner *= a.shape[d]
+    x = reshape(permute(a, rows + left), (_size(a, rows), inner))
+    y = reshape(permute(b, right + columns), (inner, _size(b, columns)))
+    return reshape(matmul(x, y), [a.shape[d] for d in rows] + [b.shape[d] for d in columns])
+
+
+def _size(x: Tensor, axes: list[int]) -> int:
+    size = 1
+    for d in axes:
+        size *= x.shape[d]
+    return size
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Products summed as an equation says: "ij,jk->ik" is the matrix product; repeated letters are summed over.
+
+    Operands are contracted from left to right, each pair as one batched matrix product. "..." stands for dims
+    that are broadcast.
+    """
+    tensors = list(operands[0]) if len(operands) == 1 and not isinstance(operands[0], Tensor) else list(operands)
+    terms, out = _letters(equation.replace(" ", ""), tensors)
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, tensors, strict=True):
+        for letter, n in zip(term, x.shape, strict=True):
+            if sizes.setdefault(letter, n) not in (n, 1) and n != 1:
+                raise ShapeError(f"einsum {equation!r}: {letter!r} is {sizes[letter]} in one operand and {n} in another."
+                                 f"{at_line(learner_line())}")
+            sizes[letter] = max(sizes[letter], n)
+    pairs = [_single(x, term) for x, term in zip(tensors, terms, strict=True)]
+    x, term = pairs[0]
+    for k, (y, other) in enumerate(pairs[1:], 1):
+        later = set(out).union(*(t for _, t in pairs[k + 1:]))
+        x, term = _contract(x, term, y, other, later, sizes)
+    gone = [k for k, letter in enumerate(term) if letter not in out]
+    if gone:
+        x, term = total(x, gone), "".join(c for c in term if c in out)
+    return permute(x, [term.index(c) for c in out])
+
+
+def _letters(equation: str, tensors: list[Tensor]) -> tuple[list[str], str]:
+    """Each operand's letters and the result's, with capital letters from Z down for the dims of "..."."""
+    left, arrow, out = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(tensors):
+        raise ShapeError(f"einsum {equation!r} names {len(terms)} operands and got {len(tensors)}.{at_line(learner_line())}")
+    longest, spelled = "", []
+    for term, x in zip(terms, tensors, strict=True):
+        more = x.ndim - len(term.replace("...", ""))
+        if more < 0 or (more and "..." not in term):
+            raise ShapeError(f"einsum {equation!r}: {term!r} does not fit a tensor of shape {x.shape}."
+                             f"{at_line(learner_line())}")
+        dots = "ZYXWVUTS"[:more][::-1]
+        longest = max(longest, dots, key=len)
+        spelled.append(term.replace("...", dots))
+    if not arrow:
+        joined = "".join(spelled)
+        out = longest + "".join(sorted(c for c in set(joined) if joined.count(c) == 1 and c not in longest))
+    return spelled, out.replace("...", longest)
+
+
+def _single(x: Tensor, term: str) -> tuple[Tensor, str]:
+    """An operand with every letter once: a repeated one stands for its diagonal."""
+    for letter in term:
+        while term.count(letter) > 1:
+            first = term.index(letter)
+            second = term.index(letter, first + 1)
+            x = diagonal(x, 0, first, second)
+            term = "".join(c for k, c in enumerate(term) if k not in (first, second)) + letter
+    return x, term
+
+
+def _contract(x: Tensor, left: str, y: Tensor, right: str, later: set[str], sizes: dict[str, int]) -> tuple[Tensor, str]:
+    """Two operands as one batched product: letters of both that are needed later are the batch, others are summed."""
+    for mine, theirs, which in ((left, right, 0), (right, left, 1)):
+        alone = [k for k, c in enumerate(mine) if c not in theirs and c not in later]
+        if alone and which == 0:
+            x, left = total(x, alone), "".join(c for c in left if c in right or c in later)
+        elif alone:
+            y, right = total(y, alone), "".join(c for c in right if c in left or c in later)
+    both = [c for c in left if c in right]
+    batch, inner = [c for c in both if c in later], [c for c in both if c not in later]
+    rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
+    a = _arranged(x, left, batch, rows, inner, sizes)
+    b = _arranged(y, right, batch, inner, columns, sizes)
+    result = matmul(a, b)
+    return reshape(result, [sizes[c] for c in batch + rows + columns]), "".join(batch + rows + columns)
+
+
+def _arranged(x: Tensor, term: str, batch: list[str], first: list[str], second: list[str],
+              sizes: dict[str, int]) -> Tensor:
+    """`x` with its letters in order, as a batch of matrices; dims of size 1 are stretched."""
+    letters = batch + first + second
+    x = permute(x, [term.index(c) for c in letters])
+    full = tuple(sizes[c] for c in letters)
+    x = x if x.shape == full else x.expand(full)
+
+    def size(names: list[str]) -> int:
+        n = 1
+        for c in names:
+            n *= sizes[c]
+        return n
+
+    return reshape(x, (*(sizes[c] for c in batch), size(first), size(second)))

@@ -1,0 +1,297 @@
+"""Functions that make many elements into fewer: sums, means, extremes, norms, orders."""
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import dtypes
+from ..device import array_module
+from ..errors import DTypeError, at_line, learner_line
+from ..ops import OPS
+from ..tensor import Tensor, apply, wrap
+from . import elementwise as e
+from .arguments import Dim, dims, not_empty, one_dim, operand
+
+
+class Found(NamedTuple):
+    """Elements, and their indices along the dim that was searched."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over the given dims, or over all; integers and booleans add up in int64."""
+    if dtype is not None:
+        input = input.to(dtype)
+    elif operand(input, "sum").dtype.kind in "iub":
+        input = input.to(dtypes.int64)
+    return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
+
+
+def _count(input: Tensor, axes: tuple[int, ...] | None) -> int:
+    return input.array.size if axes is None else math.prod(input.shape[d] for d in axes)
+
+
+def _floating(input: Tensor, name: str) -> Tensor:
+    if operand(input, name).dtype.kind != "f":
+        raise DTypeError(f"{name} needs a floating-point tensor, got {input.dtype}: write x.float().{name}()."
+                         f"{at_line(learner_line())}")
+    return input
+
+
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over the given dims, or over all; floating-point tensors only."""
+    if dtype is not None:
+        input = input.to(dtype)
+    axes = dims(dim, _floating(input, "mean").ndim, "mean")
+    count = _count(input, axes)
+    return apply(OPS["sum"], input, dim=axes, keepdim=keepdim) * (1.0 / count if count else math.nan)
+
+
+def var(input: Tensor, dim: Dim = None, *, correction: float = 1, unbiased: bool | None = None,
+        keepdim: bool = False) -> Tensor:
+    """The variance: the mean of squared distances from the mean, with n - correction in place of n."""
+    if unbiased is not None:
+        correction = 1 if unbiased else 0
+    axes = dims(dim, _floating(input, "var").ndim, "var")
+    away = input - mean(input, axes, True)
+    left = _count(input, axes) - correction
+    total = sum(away * away, axes, keepdim)
+    return total * (1.0 / left) if left > 0 else total / 0.0
+
+
+def std(input: Tensor, dim: Dim = None, *, correction: float = 1, unbiased: bool | None = None,
+        keepdim: bool = False) -> Tensor:
+    """The standard deviation, the square root of `var`; its gradient is 0 where it is 0."""
+    return _safe_sqrt(var(input, dim, correction=correction, unbiased=unbiased, keepdim=keepdim))
+
+
+def var_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """The variance and the mean."""
+    return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+
+
+def std_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """The standard deviation and the mean."""
+    return std(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+
+
+def _safe_sqrt(x: Tensor) -> Tensor:
+    """The square root with the gradient 0 at 0, where a norm has no slope but every direction is as good."""
+    zero = x.detach() == 0
+    return e.where(zero, 0.0, e.sqrt(e.where(zero, 1.0, x))) if bool(zero.array.any()) else e.sqrt(x)
+
+
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product over one dim, or over all elements, by halves: right for zeros too, to any order."""
+    if dtype is not None:
+        input = input.to(dtype)
+    elif operand(input, "prod").dtype.kind in "iub":
+        input = input.to(dtypes.int64)
+    at = 0 if dim is None else one_dim(dim, input.ndim, "prod")
+    x = input.reshape(-1) if dim is None or not input.ndim else input
+    ones = x.shape[:at] + (1,) + x.shape[at + 1:]
+    if not x.shape[at]:
+        x = wrap(array_module(x.array).ones(ones, x.dtype))
+    head = (slice(None),) * at
+    while (n := x.shape[at]) > 1:
+        half = n // 2
+        paired = x[(*head, slice(0, half))] * x[(*head, slice(half, 2 * half))]
+        x = paired if n % 2 == 0 else _cat([paired, x[(*head, slice(2 * half, n))]], at)
+    if dim is None:
+        return x.reshape((1,) * input.ndim if keepdim else ())
+    return x if keepdim else x.reshape(x.shape[:at] + x.shape[at + 1:])
+
+
+def _cat(parts: list[Tensor], dim: int) -> Tensor:
+    return apply(OPS["cat"], *parts, dim=dim)
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """The sums of all elements up to each one, along `dim`."""
+    x = input.to(dtype) if dtype is not None else input.to(dtypes.int64) if input.dtype.kind in "iub" else input
+    return apply(OPS["cumsum"], x, dim=one_dim(dim, x.ndim, "cumsum")) if x.ndim else x
+
+
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """The products of all elements up to each one, along `dim`; right for zeros too (Hillis and Steele 1986)."""
+    x = input.to(dtype) if dtype is not None else input.to(dtypes.int64) if input.dtype.kind in "iub" else input
+    if not x.ndim:
+        return x
+    at = one_dim(dim, x.ndim, "cumprod")
+    head = (slice(None),) * at
+    n, shift = x.shape[at], 1
+    while shift < n:
+        x = _cat([x[(*head, slice(0, shift))],
+                  x[(*head, slice(shift, n))] * x[(*head, slice(0, n - shift))]], at)
+        shift *= 2
+    return x
+
+
+def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
+    """log Σ exp(x) over the given dims, without overflow."""
+    axes = dims(dim, _floating(input, "logsumexp").ndim, "logsumexp")
+    top = amax(input.detach(), axes, True)
+    top = e.where(e.isfinite(top), top, 0.0)
+    total = e.log(sum(e.exp(input - top), axes, True)) + top
+    return total if keepdim else sum(total, axes)
+
+
+# ---- extremes
+def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The greatest element over the given dims; ties share the gradient evenly."""
+    return apply(OPS["amax"], not_empty(input, "amax"), dim=dims(dim, input.ndim, "amax"), keepdim=keepdim)
+
+
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The least element over the given dims; ties share the gradient evenly."""
+    return apply(OPS["amin"], not_empty(input, "amin"), dim=dims(dim, input.ndim, "amin"), keepdim=keepdim)
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index of the greatest element along `dim`, or in the flattened tensor."""
+    return apply(OPS["argmax"], not_empty(input, "argmax"), dim=dim, keepdim=keepdim)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index of the least element along `dim`, or in the flattened tensor."""
+    return apply(OPS["argmin"], not_empty(input, "argmin"), dim=dim, keepdim=keepdim)
+
+
+def _picked(input: Tensor, indices: Any, dim: int, keepdim: bool) -> Found:
+    """The elements at one index along `dim` for each place."""
+    from .shape import take_along_dim
+
+    at = wrap(array_module(input.array).expand_dims(indices, dim))
+    values = take_along_dim(input, at, dim)
+    return Found(values, at) if keepdim else Found(values.squeeze(dim), wrap(indices))
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The greatest element; with a dim (values, indices) along it, the gradient going to the chosen one; with another
+    tensor the greater of the two, element by element."""
+    return _extreme("max", input, dim, keepdim, amax, e.maximum)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The least element; with a dim (values, indices) along it, the gradient going to the chosen one; with another
+    tensor the lesser of the two, element by element."""
+    return _extreme("min", input, dim, keepdim, amin, e.minimum)
+
+
+def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, over_all: Any, of_two: Any) -> Any:
+    not_empty(operand(input, name), name)
+    if dim is None:
+        return over_all(input)
+    if isinstance(dim, Tensor):
+        return of_two(input, dim)
+    if not input.ndim:
+        return Found(input, wrap(np.int64(0)))
+    at = one_dim(dim, input.ndim, name)
+    search = array_module(input.array).argmax if name == "max" else array_module(input.array).argmin
+    return _picked(input, search(input.array, axis=at), at, keepdim)
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The middle element in order, the lower of two; with a dim (values, indices) along it."""
+    not_empty(operand(input, "median"), "median")
+    if dim is None:
+        return median(input.reshape(-1), 0).values
+    if not input.ndim:
+        return Found(input, wrap(np.int64(0)))
+    at = one_dim(dim, input.ndim, "median")
+    order = array_module(input.array).argsort(input.array, axis=at, kind="stable")
+    middle = order.take((input.shape[at] - 1) // 2, axis=at)
+    return _picked(input, middle, at, keepdim)
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether all elements are not zero."""
+    return wrap(input.array.all(dims(dim, input.ndim, "all"), keepdims=keepdim))
+
+
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether any element is not zero."""
+    return wrap(input.array.any(dims(dim, input.ndim, "any"), keepdims=keepdim))
+
+
+def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
+    """How many elements are not zero."""
+    return sum(input != 0, dim)
+
+
+# ---- norms
+def norm(input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """(Σ |x|**p)**(1/p) over the given dims, or over all; "fro" is p = 2. Its gradient at 0 is 0."""
+    axes = dims(dim, _floating(input, "norm").ndim, "norm")
+    p = 2.0 if p in ("fro", None) else float(p)
+    if p == 2.0:
+        return _safe_sqrt(sum(input * input, axes, keepdim))
+    size = e.abs(input)
+    if math.isinf(p):
+        return amax(size, axes, keepdim) if p > 0 else amin(size, axes, keepdim)
+    if p == 0.0:
+        return sum((size != 0).to(input.dtype), axes, keepdim)
+    if p == 1.0:
+        return sum(size, axes, keepdim)
+    zero = sum(size.detach(), axes, keepdim) == 0
+    total = sum(size ** p, axes, keepdim)
+    return e.where(zero, 0.0, e.where(zero, 1.0, total) ** (1.0 / p))
+
+
+# ---- orders
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Found:
+    """(values, indices) in order along `dim`; equal elements stay in their order."""
+    from .shape import take_along_dim
+
+    if not operand(input, "sort").ndim:
+        return Found(input, wrap(np.int64(0)))
+    order = argsort(input, dim, descending)
+    return Found(take_along_dim(input, order, dim), order)
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that put `input` in order along `dim`."""
+    xp, at = array_module(input.array), one_dim(dim, input.ndim, "argsort")
+    if not descending:
+        return wrap(xp.argsort(input.array, axis=at, kind="stable"))
+    turned = xp.flip(xp.argsort(xp.flip(input.array, at), axis=at, kind="stable"), at)
+    return wrap(input.shape[at] - 1 - turned)
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
+    """(values, indices) of the k greatest elements along `dim`, or the least, in order."""
+    from .shape import take_along_dim
+
+    at = one_dim(dim, input.ndim, "topk")
+    order = argsort(input, at, largest).array[(slice(None),) * at + (slice(0, k),)]
+    return Found(take_along_dim(input, wrap(order), at), wrap(order))
+
+
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """The different elements in order; also where each element is among them, and how often each occurs, if asked."""
+    xp = array_module(input.array)
+    values, inverse, counts = xp.unique(input.array, return_inverse=True, return_counts=True)
+    found = [wrap(values)]
+    found += [wrap(inverse.reshape(input.shape))] if return_inverse else []
+    found += [wrap(counts)] if return_counts else []
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each of 0, 1, 2, ... occurs, or the sums of their weights."""
+    xp = array_module(input.array)
+    return wrap(xp.bincount(input.array, None if weights is None else weights.array, minlength))
+
+
+def searchsorted(sorted_sequence: Tensor, input: Any, *, right: bool = False) -> Tensor:
+    """Where to insert elements into an ordered sequence so that it stays in order; before equal ones, or after."""
+    rows, values = sorted_sequence.array, input.array if isinstance(input, Tensor) else np.asarray(input)
+    xp, side = array_module(rows), "right" if right else "left"
+    if rows.ndim == 1:
+        return wrap(xp.asarray(xp.searchsorted(rows, values, side))[()])
+    flat = zip(rows.reshape(-1, rows.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True)
+    return wrap(xp.stack([xp.searchsorted(r, v, side) for r, v in flat]).reshape(values.shape))
