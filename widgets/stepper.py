@@ -105,6 +105,8 @@ class GraphStepper(anywidget.AnyWidget):
         folded: module paths to fold; by default all modules of a graph too large to read, else none.
 
     `step`, `predict` and `folded` can be set at any time; `predictions` lists what the learner answered.
+    The picture as it stands is saved as SVG with the button in the widget, which draws it; a page of its own
+    with the button beside it or with `to_html`.
     The same stepper shown twice moves in both places; make two for two that move on their own.
     """
 
