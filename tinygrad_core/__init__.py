@@ -25,7 +25,7 @@ from .dtypes import (
 )
 from .dtypes import float_ as float
 from .dtypes import int_ as int
-from .functions import *  # noqa: F403
+from .functions import *
 from .nn.functional import log_softmax, softmax
 from .tensor import Tensor
 

@@ -29,6 +29,7 @@ class Node:
     __slots__ = ("op", "parents", "saved", "shapes", "seq", "hooks", "g", "where", "__weakref__")
 
     op: Any
+    saved: Any                      # a tuple, FREED, or a checkpoint's segment
     hooks: Any
     where: Any
     g: Any

@@ -85,6 +85,10 @@ class Tensor:
     node: Any                       # a Node, or None where no gradient is wanted
 
     if TYPE_CHECKING:               # operators and methods are functions; methods.py binds them to the class
+        backward: Any
+        __eq__: Any
+        __ne__: Any
+
         def __getattr__(self, name: str) -> Any: ...
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
@@ -431,7 +435,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         x = inputs[0]
         values: Any = (x.array,)
         node = x.node
-        if node is not None and (op.variadic or op.reach[0]):
+        if node is not None and (op.reach is None or op.reach[0]):
             mask = 1
             parents: Any = (node,)
         else:

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import struct
 import threading
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -116,8 +117,9 @@ def test_every_idx_type(tmp_path, code, dtype):
 
 
 @pytest.mark.parametrize("spoil, word", [
-    (lambda raw: raw[:-1], "should have"), (lambda raw: raw + b"x", "should have"), (lambda raw: b"PK" + raw[2:], "not an IDX"),
-    (lambda raw: raw[:3], "not an IDX"), (lambda raw: gzip.compress(raw)[:-5], "not a whole gzip"), (lambda raw: b"", "not an IDX")])
+    (lambda raw: raw[:-1], "should have"), (lambda raw: raw + b"x", "should have"),
+    (lambda raw: b"PK" + raw[2:], "not an IDX"), (lambda raw: raw[:3], "not an IDX"),
+    (lambda raw: gzip.compress(raw)[:-5], "not a whole gzip"), (lambda raw: b"", "not an IDX")])
 def test_broken_files_are_named(tmp_path, spoil, word):
     (tmp_path / "labels").write_bytes(spoil(idx(np.arange(5, dtype=np.uint8))))
     with pytest.raises(ValueError, match=f"labels.*{word}"):
@@ -135,7 +137,7 @@ CONTENT = bytes(range(256)) * 2000
 
 class Handler(http.server.BaseHTTPRequestHandler):
     break_off = False
-    ranges: list[str] = []
+    ranges: ClassVar[list[str]] = []
 
     def do_GET(self):
         wanted = self.headers.get("Range")

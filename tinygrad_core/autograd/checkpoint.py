@@ -53,7 +53,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = F
     out, segment.nodes = _nodes(function, args, kwargs)
     for node in segment.nodes:
         if node.op.holds:
-            node.saved = segment    # type: ignore[assignment]
+            node.saved = segment
     return out
 
 

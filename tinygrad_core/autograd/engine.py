@@ -189,8 +189,8 @@ def _run(order: list[Node], F: Any, retain: bool) -> None:
         if op is None:
             if type(node) is Output:
                 _gather(node, g)
-            elif node.grad is None and type(g) is ndarray and g.base is None and getrefcount(g) <= 2:
-                node.grad = wrap(g)
+            elif type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:  # type: ignore[attr-defined]
+                node.grad = wrap(g)     # type: ignore[attr-defined]
             else:
                 _collect(node, g, False)
             continue
@@ -205,14 +205,12 @@ def _run(order: list[Node], F: Any, retain: bool) -> None:
                     p.g = d if p.g is None else p.g + d
         else:
             pulls, shapes = op.pulls, node.shapes
-            k = 0
-            for p in parents:
+            for k, p in enumerate(parents):
                 if p is not None:
                     d = pulls[k](F, g, saved)
                     if shapes is not None and d.shape != shapes[k]:
                         d = F.sum_to(d, shape=shapes[k])
                     p.g = d if p.g is None else p.g + d
-                k += 1
         if not retain and op.holds:
             node.saved = FREED
 

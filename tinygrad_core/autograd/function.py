@@ -1,7 +1,7 @@
 """Custom functions: an operation that a person writes, forward and backward, in Python."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from weakref import ref
 
 from ..errors import GradError, at_line, here, learner_line
@@ -58,7 +58,7 @@ class _CustomOp:
     keep: tuple[Any, ...] = ()
     inputs, aux, label = ("input",), (), ""
     rules: tuple[Any, ...] = ()
-    notation: dict[str, str] = {}
+    notation: ClassVar[dict[str, str]] = {}
 
     def __init__(self, function: type[Function], ctx: Context, inputs: int, outputs: int):
         self.name = function.__name__

@@ -114,7 +114,7 @@ def hvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs) -> tuple[Tensor,
     return out.detach(), _back(_filled(grad(total, xs, allow_unused=True), xs), single)
 
 
-def vmap(func: Callable[..., Any], in_dims: int | None | Sequence[int | None] = 0,
+def vmap(func: Callable[..., Any], in_dims: int | Sequence[int | None] | None = 0,
          out_dims: int = 0) -> Callable[..., Any]:
     """`func` of one sample as a function of a batch: it is called for each sample and the results are stacked.
 

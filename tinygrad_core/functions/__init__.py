@@ -1,11 +1,11 @@
 """The functions of the top namespace, under PyTorch's names: each checks its arguments and runs primitives."""
 from . import creation, elementwise, products, reductions, shape
 from .arguments import dims
-from .creation import *  # noqa: F403
-from .elementwise import *  # noqa: F403
-from .products import *  # noqa: F403
-from .reductions import *  # noqa: F403
-from .shape import *  # noqa: F403
+from .creation import *
+from .elementwise import *
+from .products import *
+from .reductions import *
+from .shape import *
 
 # A module's `*` would bring its imports along; these are its own functions.
 __all__ = [name for module in (creation, elementwise, products, reductions, shape)

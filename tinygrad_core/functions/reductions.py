@@ -93,7 +93,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
         input = input.to(dtypes.int64)
     at = 0 if dim is None else one_dim(dim, input.ndim, "prod")
     x = input.reshape(-1) if dim is None or not input.ndim else input
-    ones = x.shape[:at] + (1,) + x.shape[at + 1:]
+    ones = (*x.shape[:at], 1, *x.shape[at + 1:])
     if not x.shape[at]:
         x = wrap(array_module(x.array).ones(ones, x.dtype))
     head = (slice(None),) * at

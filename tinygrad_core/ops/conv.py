@@ -129,7 +129,7 @@ def _columns(xp: Any, flat: Any, n: int, rows: int, row: int, kernel: tuple[int,
 
 def _conv_plain(xp: Any, x: Any, weight: Any, bias: Any, *, padding: tuple[int, int]) -> Any:
     n, _, h, w = x.shape
-    o, c, kh, kw = weight.shape
+    o, _, kh, kw = weight.shape
     rows, row = h + 2 * padding[0], w + 2 * padding[1]
     flat = _flat(xp, x, padding, (kh, kw))
     y = xp.dot(weight.transpose(0, 2, 3, 1).reshape(o, -1), _columns(xp, flat, n, rows, row, (kh, kw)))

@@ -144,6 +144,7 @@ primitive("clamp", lambda xp, x, *, low, high: xp.clip(x, low, high),
           notation={"out": "clamp({x})", "x": "{g} · [inside the limits]"})
 primitive("inside", lambda xp, x, *, low, high: (x >= (-xp.inf if low is None else low))
           & (x <= (xp.inf if high is None else high)))
+_forward: Any
 for _name, _forward in (("ceil", lambda xp, x: xp.ceil(x)), ("floor", lambda xp, x: xp.floor(x)),
                         ("trunc", lambda xp, x: xp.trunc(x)), ("round", lambda xp, x: xp.round(x))):
     primitive(_name, _forward, x=lambda F, g: g * 0)

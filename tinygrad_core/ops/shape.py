@@ -65,8 +65,10 @@ primitive("reshape", lambda xp, x, *, shape: x.reshape(shape), view=True,
 primitive("expand", lambda xp, x, *, shape: xp.broadcast_to(x, shape), view=True,
           x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
 primitive("permute", lambda xp, x, *, dims: x.transpose(dims), label="ᵀ", view=True,
+          notation={"out": "{x}ᵀ", "x": "{g}ᵀ"},
           x=lambda F, g, dims: F.permute(g, dims=_inverse(dims)))
 primitive("getitem", lambda xp, x, *, index: x[index], label="[ ]", view=True,
+          notation={"out": "{x}[…]", "x": "{g} where it was taken from, 0 elsewhere"},
           x=lambda F, g, x_shape, index: F.scatter_into(g, shape=x_shape, index=index))
 primitive("scatter_into", _scatter, y=lambda F, g, index: F.getitem(g, index=index))
 primitive("setitem", _put, label="[ ]=",

@@ -69,7 +69,7 @@ class Optimizer:
                                      f"{type(p).__name__} among its parameters.{at_line(learner_line())}")
             if not p.is_leaf:
                 raise OptimizerError(f"an optimiser can only change leaves, and {describe(p)} was computed by "
-                                     f"{p.grad_fn.op}: its next value would be computed anew, and a step lost. Give "
+                                     f"{p.node.op}: its next value would be computed anew, and a step lost. Give "
                                      f"the tensors it was computed from, or make it a leaf with t.detach()"
                                      f".requires_grad_().{at_line(learner_line())}")
             if id(p) in known:
