@@ -1,0 +1,53 @@
+"""What every test may ask for: the order of the rooms, shared data, a place for artefacts."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Quick tests first: a broken engine should be reported before a browser has started.
+ORDER = ("engine", "widgets", "lessons", "", "e2e")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--artifacts",
+        default=str(ROOT / "artifacts"),
+        help="folder for screenshots and logs (default: artifacts/ in the repository)",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def room(item: pytest.Item) -> int:
+        parts = item.path.relative_to(ROOT / "tests").parts
+        name = parts[0] if len(parts) > 1 else ""
+        return ORDER.index(name) if name in ORDER else ORDER.index("")
+
+    items.sort(key=room)  # stable: within a room the order stays as collected
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests" / "e2e"):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout; a test that needs it is skipped without it."""
+    path = ROOT.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip(f"real data not here: no folder {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def artifacts(request: pytest.FixtureRequest) -> Path:
+    """Where screenshots and logs are kept."""
+    path = Path(request.config.getoption("--artifacts")).resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
