@@ -57,7 +57,10 @@ lab: $(VENV)/.lab
 
 # --- for those who build it -------------------------------------------------------------------
 
+# Ruff, mypy, the front end's own tests and the check of its bundle run as tests too: one summary, at the end.
+
 test: $(VENV)/.dev
+	@$(CLEAN_ENV) $(PY) tests/e2e/chromium.py
 	@$(CLEAN_ENV) $(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.dev
@@ -65,6 +68,12 @@ lint: $(VENV)/.dev
 
 format: $(VENV)/.dev
 	@$(VENV)/bin/ruff check --fix .
+
+bundle:
+	@cd widgets && npm ci --no-audit --no-fund && npm run build
+
+bench: $(VENV)/.dev
+	@$(CLEAN_ENV) $(PY) benchmarks/peers.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) artifacts build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis widgets/node_modules

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import BrowserContext, Locator, Request, Route, WebSocket, expect
+from playwright.sync_api import BrowserContext, Locator, Route, WebSocket, expect
 
 # Milliseconds. Generous: two slow cores may run a browser, a server and a kernel at once.
 LONG = 120_000
