@@ -26,7 +26,6 @@ from .dtypes import (
 from .dtypes import float_ as float
 from .dtypes import int_ as int
 from .functions import *
-from .nn.functional import log_softmax, softmax
 from .tensor import Tensor
 
 __version__ = "0.1.0"

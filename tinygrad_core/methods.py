@@ -16,12 +16,13 @@ from .tensor import Tensor, apply, array_module, describe, mode, ndarray, unboxe
 _SAME_NAME = """abs absolute acos acosh add addmm all allclose amax amin any arccos argmax argmin argsort asin asinh
 atan atan2 atanh bernoulli bincount bmm broadcast_to ceil chunk clamp clip clone cos cosh count_nonzero cumprod cumsum
 diag diagonal div divide dot eq equal erf exp exp2 expand expand_as expm1 fix flatten flip floor floor_divide gather ge
-greater gt index_select isclose isfinite isinf isnan le lerp less log log10 log1p log2 logaddexp logical_and logical_not
-logical_or logical_xor logsumexp lt masked_fill masked_select matmul max maximum mean median min minimum mm moveaxis
-movedim mul multinomial multiply mv nan_to_num narrow ne neg negative norm not_equal outer permute pow prod ravel
-reciprocal relu remainder repeat repeat_interleave reshape roll round rsqrt scatter scatter_add select sigmoid sign sin
-sinh sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t take_along_dim tan tanh tile topk trace
-transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var view where""".split()
+greater gt index_select isclose isfinite isinf isnan le lerp less log log10 log1p log2 log_softmax logaddexp
+logical_and logical_not logical_or logical_xor logsumexp lt masked_fill masked_select matmul max maximum mean median
+min minimum mm moveaxis movedim mul multinomial multiply mv nan_to_num narrow ne neg negative norm not_equal outer
+permute pow prod ravel reciprocal relu remainder repeat repeat_interleave reshape roll round rsqrt scatter scatter_add
+select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t
+take_along_dim tan tanh tile topk trace transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var
+view where""".split()
 _IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div erf exp exp2
 expm1 floor floor_divide lerp log log10 log1p log2 logical_and logical_not logical_or masked_fill mul neg pow reciprocal
 relu remainder round rsqrt scatter scatter_add sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()

@@ -66,6 +66,10 @@ def test_softmax(name: str) -> None:
         compare(_call(name, dim=dim), rng.standard_normal(shape) * 5)
     compare(_call(name, dim=1), np.array([[1000.0, 0.0, -1000.0]]), second=False)
     assert getattr(F, name)(tg.zeros(2), 0, dtype=tg.float64).dtype == np.float64
+    if name != "softmin":
+        compare(lambda T, x: getattr(x, name)(-1) + getattr(T, name)(x, dim=0), rng.standard_normal((2, 3)))
+        with pytest.raises(tg.errors.DTypeError, match="floating-point"):
+            getattr(tg.tensor([1, 2]), name)(0)
 
 
 @pytest.mark.parametrize("shape", [(4,), (3, 6), (2, 4, 3)])

@@ -205,6 +205,7 @@ def test_forward_hooks(T: Any) -> None:
     assert layer(T.zeros(2)).sum().item() == 0
 
 
+@pytest.mark.filterwarnings("ignore:Full backward hook")
 @pytest.mark.parametrize("T", BOTH)
 @pytest.mark.parametrize("input_wants", [True, False])
 def test_backward_hooks(T: Any, input_wants: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..device import array_module
-from ..errors import DTypeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..ops import OPS
 from ..tensor import Tensor, apply, wrap
 from . import elementwise as e
@@ -138,6 +138,24 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     top = e.where(e.isfinite(top), top, 0.0)
     total = e.log(sum(e.exp(input - top), axes, True)) + top
     return total if keepdim else sum(total, axes)
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1."""
+    return _normal("softmax", input, dim, dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """The logarithm of softmax along `dim`, computed without overflow."""
+    return _normal("log_softmax", input, dim, dtype)
+
+
+def _normal(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
+    if dim is None:
+        raise ShapeError(f"{name} needs to know along which dim the numbers shall sum to 1: pass dim=-1 for the "
+                         f"last, the classes of a batch of rows.{at_line(learner_line())}")
+    x = _floating(operand(input, name) if dtype is None else input.to(dtype), name)
+    return apply(OPS[name], x, dim=one_dim(dim, x.ndim, name))
 
 
 # ---- extremes

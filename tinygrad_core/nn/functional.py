@@ -8,8 +8,11 @@ from typing import Any
 from .. import formulas, functions, hot, versions
 from ..device import array_module, default_generator
 from ..errors import DTypeError, ShapeError, at_line, learner_line
-from ..functions import dims
+from ..functions import log_softmax as log_softmax
+from ..functions import sigmoid as sigmoid
+from ..functions import softmax as softmax
 from ..functions import tanh as tanh
+from ..functions.arguments import one_dim
 from ..ops import OPS
 from ..tensor import Tensor, apply, describe, store, wrap, write
 from .loss_functions import *  # noqa: F403
@@ -41,11 +44,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 # ---- activations
-def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + exp(-x))."""
-    return functions.sigmoid(input)
-
-
 def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
     """The result, or the input overwritten by it."""
     return write(input, result) if inplace else result
@@ -142,7 +140,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a sigmoid(b), where a and b are the halves of the input along `dim`."""
-    axis = _one_dim(input, dim, "glu")
+    axis = one_dim(dim, input.ndim, "glu")
     half, odd = divmod(input.shape[axis], 2)
     if odd:
         raise ShapeError(f"glu halves dim {dim}, which must have an even size, got {input.shape[axis]}."
@@ -151,29 +149,9 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
 
 
-def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1."""
-    return apply(OPS["softmax"], input if dtype is None else input.to(dtype), dim=_one_dim(input, dim, "softmax"))
-
-
-def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """The logarithm of softmax along `dim`, computed without overflow."""
-    return apply(OPS["log_softmax"], input if dtype is None else input.to(dtype),
-                 dim=_one_dim(input, dim, "log_softmax"))
-
-
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """The softmax of -x: the smaller, the likelier."""
     return softmax(-input, dim, dtype=dtype)
-
-
-def _one_dim(input: Tensor, dim: int | None, name: str) -> int:
-    if dim is None:
-        raise ShapeError(f"{name} needs to know along which dim the numbers shall sum to 1: pass dim=-1 for the "
-                         f"last, the classes of a batch of rows.{at_line(learner_line())}")
-    found = dims(dim, input.ndim, name)
-    assert found is not None
-    return found[0] if found else 0
 
 
 # ---- chance
