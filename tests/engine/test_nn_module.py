@@ -312,3 +312,19 @@ def test_the_program_of_every_article() -> None:
             p.data = p.detach() - p.grad * 0.1
         losses.append(loss.item())
     assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize(("expression", "shape", "paths"), [
+    ("nn.LSTM(3, 4, 2, bidirectional=True)", (5, 2, 3), {""}),
+    ("nn.TransformerEncoderLayer(4, 2, 8)", (5, 2, 4), {"self_attn", "self_attn.out_proj", "norm1", "linear2"}),
+    ("nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.BatchNorm2d(2), nn.GELU(), nn.MaxPool2d(2), nn.Flatten(), "
+     "nn.Linear(2, 3))", (2, 1, 6, 6), {"0", "1", "2", "3", "4", "5"})])
+def test_modules_can_be_recorded(expression: str, shape: tuple[int, ...], paths: set[str]) -> None:
+    from tinygrad_core.recording import record, validate
+
+    module = eval(expression)
+    with record() as recording:
+        out = module(tg.rand(*shape))
+        (out[0] if isinstance(out, tuple) else out).sum().backward()
+    validate(recording.to_dict())
+    assert paths <= {e["module"] for e in recording.events if e["type"] == "define"}
