@@ -267,3 +267,24 @@ def test_pickle_and_deepcopy(expression: str) -> None:
         p = next(twin.parameters())
         p.array[...] = 5
         assert not np.any(next(module.parameters()).detach().numpy() == 5)
+
+
+@pytest.mark.parametrize(("expression", "shape"), [
+    ("nn.Linear(3, 2)", (0, 3)), ("nn.LSTM(3, 2)", (4, 0, 3)), ("nn.GRU(3, 2)", (4, 0, 3)), ("nn.Softmax(0)", (0,)),
+    ("nn.BatchNorm1d(3)", (0, 3)), ("nn.BatchNorm1d(3).eval()", (0, 3)), ("nn.LayerNorm(3)", (0, 3)),
+    ("nn.GroupNorm(1, 3)", (0, 3, 2)), ("nn.Conv2d(3, 2, 3, stride=2)", (0, 3, 4, 4)), ("nn.MaxPool2d(2)", (0, 3, 4, 4)),
+    ("nn.MaxPool2d(3, 1)", (0, 3, 4, 4)), ("nn.AvgPool2d(2)", (0, 3, 4, 4)), ("nn.AdaptiveAvgPool2d(2)", (0, 3, 4, 4)),
+    ("nn.TransformerEncoderLayer(4, 2, 8, 0.0)", (3, 0, 4)), ("nn.Flatten()", (0, 2, 3)), ("nn.GLU()", (2, 0))])
+def test_empty_batches(expression: str, shape: tuple[int, ...]) -> None:
+    ours, theirs = _pair(expression)
+    results = []
+    for T, module in ((tg, ours), (torch, theirs)):
+        x = T.zeros(shape, requires_grad=True)
+        out = _flat(module(x))[0]
+        out.sum().backward()
+        results.append((tuple(out.shape), tuple(x.grad.shape), [p.grad.numpy() for p in module.parameters()],
+                        [b.numpy() for b in module.buffers()]))
+    assert results[0][:2] == results[1][:2]
+    for k in (2, 3):
+        for mine, expected in zip(results[0][k], results[1][k], strict=True):
+            np.testing.assert_array_equal(mine, expected)

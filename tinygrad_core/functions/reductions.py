@@ -155,7 +155,8 @@ def _normal(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
         raise ShapeError(f"{name} needs to know along which dim the numbers shall sum to 1: pass dim=-1 for the "
                          f"last, the classes of a batch of rows.{at_line(learner_line())}")
     x = _floating(operand(input, name) if dtype is None else input.to(dtype), name)
-    return apply(OPS[name], x, dim=one_dim(dim, x.ndim, name))
+    axis = one_dim(dim, x.ndim, name)
+    return apply(OPS[name], x, dim=axis) if x.array.size else e.clone(x)
 
 
 # ---- extremes

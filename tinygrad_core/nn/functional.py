@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import formulas, functions, hot, versions
@@ -292,26 +292,28 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         centred = input - functions.reshape(running_mean, shape)
         return _per_channel(centred / functions.reshape(functions.sqrt(running_var + eps), shape), weight, bias)
     count = input.array.size // max(channels, 1)
-    if count <= 1:
+    if count == 1:
         raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "
                          f"{input.shape}: the variance of one value says nothing. Use a larger batch, or call "
                          f"module.eval().{at_line(learner_line())}")
+    if not count:
+        return _per_channel(input, weight, bias)
     # Batch norm is layer norm of the channels as rows.
     first = (1, 0, *range(2, input.ndim))
     rows = functions.permute(input, first)
     moved = rows.shape
     rows = functions.reshape(rows, (channels, count))
-    _move_towards(running_mean, lambda: rows.array.mean(1), momentum)
-    _move_towards(running_var, lambda: rows.array.var(1, ddof=1), momentum)
+    _move_towards(running_mean, rows.array.mean(1), momentum)
+    _move_towards(running_var, rows.array.var(1, ddof=1), momentum)
     out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), moved)
     return _per_channel(functions.permute(out, first), weight, bias)
 
 
-def _move_towards(running: Tensor | None, batch: Callable[[], Any], momentum: float) -> None:
+def _move_towards(running: Tensor | None, batch: Any, momentum: float) -> None:
     """Move a running number towards the batch's, in place."""
     if running is not None:
         versions.wrote(running.array)
-        store(running, running.array * (1 - momentum) + batch() * momentum)
+        store(running, running.array * (1 - momentum) + batch * momentum)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

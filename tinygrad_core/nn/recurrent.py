@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from .. import functions
@@ -67,15 +66,12 @@ class _Cell(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows, made = self.gates * hidden_size, {"device": device, "dtype": dtype}
-        self.weight_ih, self.weight_hh = parameter(rows, input_size, **made), parameter(rows, hidden_size, **made)
-        for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, parameter(rows, **made) if bias else None)
+        _own(self, "", input_size, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√hidden_size."""
-        _draw(self, self.hidden_size)
+        _draw(self)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The next state from an input (N, input_size) or (input_size) and a state; zeros without one."""
@@ -122,8 +118,17 @@ class LSTMCell(_Cell):
     gates, states, step = 4, 2, staticmethod(_lstm_step)
 
 
-def _draw(module: Module, hidden_size: int) -> None:
-    bound = 1 / math.sqrt(hidden_size) if hidden_size else 0.0
+def _own(module: Any, end: str, size: int, device: Any, dtype: Any) -> None:
+    """Give a module the two products' weights and biases, for inputs of this size; `end` closes their names."""
+    rows, hidden = module.gates * module.hidden_size, module.hidden_size
+    for name, shape in (("weight_ih", (rows, size)), ("weight_hh", (rows, hidden)), ("bias_ih", (rows,)),
+                        ("bias_hh", (rows,))):
+        there = module.bias or len(shape) == 2
+        module.register_parameter(name + end, parameter(*shape, device=device, dtype=dtype) if there else None)
+
+
+def _draw(module: Any) -> None:
+    bound = 1 / math.sqrt(module.hidden_size) if module.hidden_size else 0.0
     for p in module.parameters():
         init.uniform_(p, -bound, bound)
 
@@ -161,20 +166,16 @@ class _Recurrent(Module):
         super().__init__()
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
-        directions = 2 if bidirectional else 1
-        rows, made = self.gates * hidden_size, {"device": device, "dtype": dtype}
+        self.ends = ("", "_reverse")[:1 + bidirectional]
         for layer in range(num_layers):
-            size = input_size if layer == 0 else hidden_size * directions
-            for end in ("", "_reverse")[:directions]:
-                setattr(self, f"weight_ih_l{layer}{end}", parameter(rows, size, **made))
-                setattr(self, f"weight_hh_l{layer}{end}", parameter(rows, hidden_size, **made))
-                for name in ("bias_ih", "bias_hh") if bias else ():
-                    setattr(self, f"{name}_l{layer}{end}", parameter(rows, **made))
+            for end in self.ends:
+                size = hidden_size * len(self.ends) if layer else input_size
+                _own(self, f"_l{layer}{end}", size, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√hidden_size."""
-        _draw(self, self.hidden_size)
+        _draw(self)
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """The outputs of the last layer at every step, and the last states of every layer."""
@@ -187,7 +188,10 @@ class _Recurrent(Module):
         elif self.batch_first and not packed:
             x = functions.transpose(x, 0, 1)
         blocks = _rectangles(packed.batch_sizes.array) if packed else [(0, x.shape[0], x.shape[1])]
-        batch = blocks[0][2] if blocks else 0
+        if not x.shape[0] and not packed:
+            raise ShapeError(f"{type(self).__name__} needs at least one step, got {describe(input)}."
+                             f"{at_line(learner_line())}")
+        batch = blocks[0][2]
         start = self._start(x, hx, batch, single, packed)
         rows = x if packed else functions.reshape(x, (x.shape[0] * batch, x.shape[2]))
         rows, last = self._layers(rows, blocks, start)
@@ -205,7 +209,7 @@ class _Recurrent(Module):
 
     def _start(self, x: Tensor, hx: Any, batch: int, single: bool, packed: PackedSequence | None) -> State:
         """The given state, or zeros: each (layers * directions, N, hidden_size) in the order of the packed batch."""
-        shape = (self.num_layers * (1 + self.bidirectional), batch, self.hidden_size)
+        shape = (self.num_layers * len(self.ends), batch, self.hidden_size)
         if hx is None:
             return (functions.zeros(shape, dtype=x.dtype, device=x.device),) * self.states
         given = hx if isinstance(hx, tuple) else (hx,)
@@ -222,7 +226,7 @@ class _Recurrent(Module):
         lasts: list[State] = []
         for layer in range(self.num_layers):
             outputs = []
-            for end in ("", "_reverse")[:1 + self.bidirectional]:
+            for end in self.ends:
                 k = len(lasts)
                 out, last = self._direction(rows, blocks, tuple(s[k] for s in start), f"l{layer}{end}")
                 outputs.append(out)
@@ -256,10 +260,9 @@ class _Recurrent(Module):
         outputs = outputs[::-1] if backwards else outputs
         return outputs[0] if len(outputs) == 1 else functions.cat(outputs), state
 
-    def _weights(self, name: str) -> Iterator[Any]:
+    def _weights(self, name: str) -> list[Any]:
         """The four parameters of one layer in one direction; None for the biases where there are none."""
-        return (getattr(self, f"{kind}_{name}") if self.bias or kind.startswith("weight") else None
-                for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        return [getattr(self, f"{kind}_{name}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
 
     def _block(self, x: Tensor, state: State, name: str) -> tuple[Tensor, State]:
         """One layer over x (T, N, size), step by step; the input's product is taken for all steps at once."""
@@ -321,6 +324,8 @@ class LSTM(_Recurrent):
 
     def _block(self, x: Tensor, state: State, name: str) -> tuple[Tensor, State]:
         """One layer over x (T, N, size), as one fused operation."""
+        if not x.array.size:
+            return super()._block(x, state, name)
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights(name)
         bias = None if bias_ih is None else bias_ih + bias_hh
         out, h, c = apply(OPS["lstm"], x, *state, weight_ih, weight_hh, bias)

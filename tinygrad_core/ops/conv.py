@@ -68,14 +68,14 @@ def _max_pool(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ..
 
 def _pick(xp: Any, x: Any, index: Any) -> Any:
     """The elements at these places of the flattened last dims."""
-    flat = index.reshape(*index.shape[:2], -1)
-    return xp.take_along_axis(x.reshape(*x.shape[:2], -1), flat, -1).reshape(index.shape)
+    flat = index.reshape(*index.shape[:2], math.prod(index.shape[2:]))
+    return xp.take_along_axis(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), flat, -1).reshape(index.shape)
 
 
 def _unpick(xp: Any, y: Any, index: Any, *, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with the elements of y added at these places of the flattened last dims."""
     rows, columns = math.prod(shape[:2]), math.prod(shape[2:])
-    flat = (index.reshape(rows, -1) + xp.arange(rows)[:, None] * columns).ravel()
+    flat = (index.reshape(rows, math.prod(index.shape[2:])) + xp.arange(rows)[:, None] * columns).ravel()
     return xp.bincount(flat, y.ravel(), rows * columns).astype(y.dtype).reshape(shape)
 
 
