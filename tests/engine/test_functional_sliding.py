@@ -129,3 +129,11 @@ def test_mistakes_are_explained(code: object, words: str) -> None:
     with pytest.raises(tg.errors.ShapeError) as error:
         code(tg.zeros(2, 3, 6, 6))
     assert words in str(error.value) and "test_functional_sliding.py" in str(error.value)
+
+
+@pytest.mark.parametrize("settings", [{"kernel_size": 2}, {"kernel_size": (2, 3)}, {"kernel_size": 3, "stride": 1},
+                                      {"kernel_size": 2, "padding": 1}])
+def test_of_equal_elements_the_first_gets_the_gradient(settings: dict) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (2, 3, 6, 6)).astype(float)
+    compare(lambda T, x: T.nn.functional.max_pool2d(x, **settings), x)
