@@ -67,3 +67,136 @@ class Adam(Blockwise):
         xp.divide(m, s, out=s)
         s *= size
         p -= s
+
+
+class AdamW(Adam):
+    """Adam with weights pulled to zero directly, not through the gradient (Loshchilov and Hutter, 2019).
+
+    The arguments are Adam's; `weight_decay` is 0.01 by default.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize,
+                         decoupled_weight_decay=True)
+
+
+class Adamax(Blockwise):
+    """Adam with the largest recent gradient in place of the mean square (Kingma and Ba, 2015, algorithm 2)."""
+
+    def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0, *, maximize: bool = False):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+                                  "maximize": maximize})
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The running mean, and the fading maximum."""
+        return "exp_avg", "exp_inf"
+
+    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
+        """The step's size, corrected, eps and the betas."""
+        kept, kept_max = group["betas"]
+        return group["lr"] / (1 - kept ** state["step"]), group["eps"], kept, kept_max
+
+    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+        """`u = max(beta * u, |g| + eps)`, `p -= lr * m / u`."""
+        size, eps, kept, kept_max = numbers
+        m, u = state
+        s = scratch[0]
+        xp.subtract(g, m, out=s)
+        s *= 1 - kept
+        m += s
+        xp.absolute(g, out=s)
+        s += eps
+        u *= kept_max
+        xp.maximum(u, s, out=u)
+        xp.divide(m, u, out=s)
+        s *= size
+        p -= s
+
+
+class NAdam(Blockwise):
+    """Adam that looks ahead along its momentum, as Nesterov does (Dozat, 2016).
+
+    `momentum_decay` says how quickly the momentum grows to `betas[0]`; the other arguments are Adam's.
+    """
+
+    scratches = 2
+
+    def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0, momentum_decay: float = 4e-3,
+                 decoupled_weight_decay: bool = False, *, maximize: bool = False):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+                                  "momentum_decay": momentum_decay, "maximize": maximize,
+                                  "decoupled_weight_decay": decoupled_weight_decay})
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The two running means."""
+        return "exp_avg", "exp_avg_sq"
+
+    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
+        """What the gradient and the mean count for in this step, eps, the square's correction, the betas."""
+        kept, kept_square = group["betas"]
+        t = state["step"]
+        now, ahead = (kept * (1 - 0.5 * 0.96 ** (k * group["momentum_decay"])) for k in (t, t + 1))
+        product = state["mu_product"] = state.get("mu_product", 1.0) * now
+        return (group["lr"] * (1 - now) / (1 - product), group["lr"] * ahead / (1 - product * ahead), group["eps"],
+                1 / sqrt(1 - kept_square ** t), kept, kept_square)
+
+    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+        """`p -= (a * g + b * m) / (sqrt(v) + eps)`."""
+        of_g, of_m, eps, correction, kept, kept_square = numbers
+        m, v = state
+        s, d = scratch[0], scratch[1]
+        track_means(xp, g, m, v, s, kept, kept_square)
+        xp.multiply(g, of_g, out=s)
+        s += xp.multiply(m, of_m, out=d)
+        xp.sqrt(v, out=d)
+        d *= correction
+        d += eps
+        s /= d
+        p -= s
+
+
+class RAdam(Blockwise):
+    """Adam that waits with the scaling until the mean square can be trusted (Liu and others, 2020).
+
+    The arguments are Adam's.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0, decoupled_weight_decay: bool = False, *,
+                 maximize: bool = False):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+                                  "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay})
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The two running means."""
+        return "exp_avg", "exp_avg_sq"
+
+    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
+        """The step's size, whether to scale, eps and the betas; `r` is how many samples the mean square is worth."""
+        kept, kept_square = group["betas"]
+        t = state["step"]
+        power = kept_square ** t
+        size = group["lr"] / (1 - kept ** t)
+        most = 2 / (1 - kept_square) - 1
+        r = most - 2 * t * power / (1 - power)
+        if r > 5:
+            size *= sqrt((r - 4) * (r - 2) * most / ((most - 4) * (most - 2) * r)) * sqrt(1 - power)
+        return size, r > 5, group["eps"], kept, kept_square
+
+    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+        """`p -= lr * m`, divided by `sqrt(v) + eps` once that is steady."""
+        size, scaled, eps, kept, kept_square = numbers
+        m, v = state
+        s = scratch[0]
+        track_means(xp, g, m, v, s, kept, kept_square)
+        if scaled:
+            xp.sqrt(v, out=s)
+            s += eps
+            xp.divide(m, s, out=s)
+            s *= size
+        else:
+            xp.multiply(m, size, out=s)
+        p -= s

@@ -10,7 +10,6 @@ import numpy as np
 from ..autograd import enable_grad
 from ..device import array_module
 from ..errors import EngineError, at_line, learner_line
-from ..node import Leaf
 from ..tensor import Tensor, describe, mode, store, unboxed, wrap
 from ..versions import wrote
 
@@ -155,7 +154,7 @@ class Optimizer:
         self.param_groups = [{**mine, **theirs, "params": mine["params"]}
                              for mine, theirs in zip(self.param_groups, groups, strict=True)]
         self.state = {numbered[k]: {name: _own(value, numbered[k], f"{name} of parameter {k}")
-                                    for name, value in state.items()}
+                                    for name, value in state.items() if value is not None}
                       for k, state in state_dict["state"].items()}
 
     def __repr__(self) -> str:
@@ -205,6 +204,16 @@ class Blockwise(Optimizer):
         zeros = array_module(p.array).zeros
         return {"step": 0, **{name: zeros(p.shape, p.dtype) for name in self.buffers(group)}}
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave, of this engine or of PyTorch; it is copied."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            for p in group["params"]:
+                if self.state.get(p):       # PyTorch's SGD counts no steps: a velocity says that there were some
+                    self.state[p] = {**self.begin(p, group), "step": 1, **self.state[p]}
+                else:
+                    self.state.pop(p, None)
+
     def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
         """Run the rule over the parameter, one block after the other."""
         array = p.array
@@ -231,7 +240,7 @@ class Blockwise(Optimizer):
 
     def _run(self, xp: Any, p: Any, g: Any, arrays: list[Any], group: dict[str, Any], numbers: Any) -> None:
         scratch = self._scratch_of(xp, p.dtype, p.size)
-        decay = group["weight_decay"]
+        decay = group.get("weight_decay")
         if group["maximize"]:
             g = xp.negative(g, out=scratch[-1])
         if decay:
@@ -253,4 +262,4 @@ class Blockwise(Optimizer):
         return [s[:size] for s in whole]
 
 
-__all__ = ["Blockwise", "Leaf", "Optimizer", "OptimizerError"]
+__all__ = ["Blockwise", "Optimizer", "OptimizerError"]

@@ -1,0 +1,272 @@
+"""Schedules: how the learning rate of an optimiser changes from epoch to epoch."""
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .optimizer import Optimizer, OptimizerError
+
+
+class LRScheduler:
+    """Base of the schedules: `step()` after each epoch sets every group's learning rate.
+
+    A subclass says in `get_lr(group, base)` what the rate is after `last_epoch` steps, from the rate `base` that
+    the group began with; so two schedules on one optimiser do not multiply, the later call wins.
+    """
+
+    def __init__(self, optimizer: Optimizer):
+        if not isinstance(optimizer, Optimizer):
+            raise OptimizerError(f"a schedule drives an optimiser, got {type(optimizer).__name__}")
+        self.optimizer = optimizer
+        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
+        self.last_epoch = -1
+        self.step()
+
+    def get_lr(self, group: int, base: float) -> float:
+        """The rate of group number `group` after `last_epoch` steps."""
+        raise NotImplementedError(f"{type(self).__name__} defines no get_lr(group, base)")
+
+    def step(self) -> None:
+        """Go on by one epoch."""
+        self.last_epoch += 1
+        for k, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs, strict=True)):
+            group["lr"] = self.get_lr(k, base)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def get_last_lr(self) -> list[float]:
+        """The rate of each group now."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the schedule stands; functions and the optimiser are left out."""
+        return {k: v for k, v in vars(self).items() if k not in ("optimizer", "lr_lambdas")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where another one stood."""
+        vars(self).update(state_dict)
+
+
+class LambdaLR(LRScheduler):
+    """The first rate times what a function of the epoch gives; one function, or one for each group."""
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]):
+        groups = len(optimizer.param_groups)
+        self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
+        if len(self.lr_lambdas) != groups:
+            raise OptimizerError(f"LambdaLR got {len(self.lr_lambdas)} functions for {groups} groups")
+        super().__init__(optimizer)
+
+    def get_lr(self, group: int, base: float) -> float:
+        """`base * lr_lambda(epoch)`."""
+        return base * self.lr_lambdas[group](self.last_epoch)
+
+
+class StepLR(LRScheduler):
+    """The rate times `gamma` every `step_size` epochs."""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer)
+
+    def get_lr(self, group: int, base: float) -> float:
+        """`base * gamma ** (epoch // step_size)`."""
+        return base * self.gamma ** (self.last_epoch // self.step_size)
+
+
+class MultiStepLR(LRScheduler):
+    """The rate times `gamma` at each of the `milestones`, epochs."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1):
+        self.milestones, self.gamma = sorted(milestones), gamma
+        super().__init__(optimizer)
+
+    def get_lr(self, group: int, base: float) -> float:
+        """`base * gamma ** (milestones passed)`."""
+        return base * self.gamma ** bisect_right(self.milestones, self.last_epoch)
+
+
+class ExponentialLR(LRScheduler):
+    """The rate times `gamma` every epoch."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float):
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def get_lr(self, group: int, base: float) -> float:
+        """`base * gamma ** epoch`."""
+        return base * self.gamma ** self.last_epoch
+
+
+class LinearLR(LRScheduler):
+    """Warm-up: from `start_factor` to `end_factor` times the rate in equal parts over `total_iters` steps."""
+
+    def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
+                 total_iters: int = 5):
+        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
+            raise OptimizerError(f"LinearLR's factors must lie between 0 and 1, got {start_factor!r}, {end_factor!r}")
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer)
+
+    def get_lr(self, group: int, base: float) -> float:
+        """`base` times a factor on the line from start to end."""
+        part = min(self.last_epoch, self.total_iters) / self.total_iters
+        return base * (self.start_factor + (self.end_factor - self.start_factor) * part)
+
+
+class CosineAnnealingLR(LRScheduler):
+    """Half a cosine from the rate down to `eta_min` over `T_max` epochs (Loshchilov and Hutter, 2017)."""
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer)
+
+    def get_lr(self, group: int, base: float) -> float:
+        """`eta_min + (base - eta_min) * (1 + cos(pi * epoch / T_max)) / 2`."""
+        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+
+
+class OneCycleLR(LRScheduler):
+    """One rise to `max_lr` and a long fall to almost nothing, momentum the other way (Smith and Topin, 2018).
+
+    Step it after every batch.
+
+    Args:
+        optimizer: what to drive.
+        max_lr: the peak; one number, or one for each group.
+        total_steps: how many batches the whole cycle takes; or give `epochs` and `steps_per_epoch`.
+        pct_start: which part of it rises.
+        anneal_strategy: "cos" or "linear".
+        cycle_momentum: move the momentum (SGD) or the first beta (Adam) too.
+        base_momentum, max_momentum: its lowest and highest value.
+        div_factor: the first rate is `max_lr / div_factor`.
+        final_div_factor: the last is the first divided by this.
+        three_phase: fall as long as it rose, then to the last rate.
+    """
+
+    def __init__(self, optimizer: Optimizer, max_lr: float | Sequence[float], total_steps: int | None = None,
+                 epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
+                 anneal_strategy: str = "cos", cycle_momentum: bool = True, base_momentum: float = 0.85,
+                 max_momentum: float = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
+                 three_phase: bool = False):
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise OptimizerError("OneCycleLR needs total_steps, or epochs and steps_per_epoch")
+            total_steps = epochs * steps_per_epoch
+        if anneal_strategy not in ("cos", "linear"):
+            raise OptimizerError(f"OneCycleLR knows no anneal_strategy {anneal_strategy!r}: there are cos and linear")
+        groups = optimizer.param_groups
+        peaks = [max_lr] * len(groups) if isinstance(max_lr, (int, float)) else list(max_lr)
+        self.total_steps, self.anneal_strategy, self.cycle_momentum = total_steps, anneal_strategy, cycle_momentum
+        rise = pct_start * total_steps - 1
+        self.ends = [rise, 2 * rise, total_steps - 1] if three_phase else [rise, total_steps - 1]
+        firsts = [peak / div_factor for peak in peaks]
+        self.rates = [[first, peak, *([first] if three_phase else []), first / final_div_factor]
+                      for first, peak in zip(firsts, peaks, strict=True)]
+        self.momenta = [max_momentum, base_momentum, max_momentum, max_momentum]
+        for group, first in zip(groups, firsts, strict=True):
+            group["initial_lr"] = first
+        super().__init__(optimizer)
+
+    def step(self) -> None:
+        """Go on by one batch."""
+        if self.last_epoch + 1 >= self.total_steps:
+            raise OptimizerError(f"OneCycleLR was made for {self.total_steps} steps, and this is one more: give it "
+                                 "total_steps = epochs * batches")
+        super().step()
+        if not self.cycle_momentum:
+            return
+        for group in self.optimizer.param_groups:
+            momentum = self._at(self.momenta)
+            if "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            elif "momentum" in group:
+                group["momentum"] = momentum
+
+    def get_lr(self, group: int, base: float) -> float:
+        """The rate on this group's curve."""
+        return self._at(self.rates[group])
+
+    def _at(self, values: list[float]) -> float:
+        """Where a curve through the values, one at the end of each phase, stands now."""
+        k = next(k for k, end in enumerate(self.ends) if self.last_epoch <= end or k == len(self.ends) - 1)
+        start = self.ends[k - 1] if k else 0.0
+        part = (self.last_epoch - start) / (self.ends[k] - start)
+        if self.anneal_strategy == "cos":
+            return values[k + 1] + (values[k] - values[k + 1]) / 2 * (1 + math.cos(math.pi * part))
+        return values[k] + (values[k + 1] - values[k]) * part
+
+
+class ReduceLROnPlateau:
+    """The rate times `factor` when a measure, given to `step(metrics)`, has not got better for long.
+
+    Args:
+        optimizer: what to drive.
+        mode: whether smaller ("min") or larger ("max") is better.
+        factor: what the rate is multiplied with.
+        patience: how many epochs without a better measure are let pass.
+        threshold: by how much it must get better to count.
+        threshold_mode: whether that is a part of the best measure ("rel") or a difference ("abs").
+        cooldown: epochs after a reduction that are not counted.
+        min_lr: never go below; one number, or one for each group.
+        eps: leave the rate where it would change less.
+    """
+
+    def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+                 threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
+                 min_lr: float | Sequence[float] = 0.0, eps: float = 1e-8):
+        if factor >= 1:
+            raise OptimizerError(f"ReduceLROnPlateau's factor must be below 1, got {factor!r}")
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            raise OptimizerError(f"ReduceLROnPlateau got mode={mode!r}, threshold_mode={threshold_mode!r}: there are "
+                                 "'min' and 'max', 'rel' and 'abs'")
+        self.optimizer, self.mode, self.factor, self.patience, self.eps = optimizer, mode, factor, patience, eps
+        self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
+        groups = optimizer.param_groups
+        self.min_lrs = [min_lr] * len(groups) if isinstance(min_lr, (int, float)) else list(min_lr)
+        self.best = math.inf if mode == "min" else -math.inf
+        self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
+        self._last_lr = [group["lr"] for group in groups]
+
+    def step(self, metrics: Any) -> None:
+        """Look at the measure of another epoch."""
+        value = float(metrics)
+        self.last_epoch += 1
+        if self._better(value):
+            self.best, self.num_bad_epochs = value, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+                lr = max(group["lr"] * self.factor, least)
+                if group["lr"] - lr > self.eps:
+                    group["lr"] = lr
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _better(self, value: float) -> bool:
+        sign = -1 if self.mode == "min" else 1
+        if self.threshold_mode == "abs":
+            return sign * (value - self.best) > self.threshold
+        # An infinite best, the first one, times a factor stays infinite and of the same sign.
+        return sign * value > sign * self.best * (1 + sign * self.threshold)
+
+    def get_last_lr(self) -> list[float]:
+        """The rate of each group now."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the schedule stands."""
+        return {k: v for k, v in vars(self).items() if k != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where another one stood."""
+        vars(self).update(state_dict)
+
+
+__all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
+           "ReduceLROnPlateau", "StepLR"]
