@@ -189,7 +189,9 @@ def test_containers(T: Any) -> None:
     assert list(by_name) == ["x", "y", "z"] and "y" in by_name and by_name.pop("y") is layers[1]
     assert list(by_name.keys()) == ["x", "z"] and len(by_name) == 2
     by_name.clear()
-    assert len(by_name) == 0
+    assert len(by_name) == 0 and by_name != N.ModuleDict() and by_name in {by_name}
+    with pytest.raises(KeyError):
+        by_name["gone"]
 
 
 @pytest.mark.parametrize("T", BOTH)

@@ -1,7 +1,7 @@
 """Modules that hold modules: one after another, in a list, or by name."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from .module import Module
@@ -111,8 +111,10 @@ class ModuleList(_Listed):
         return f"{type(self).__name__}({''.join(lines)}\n)" if lines else f"{type(self).__name__}()"
 
 
-class ModuleDict(Module):
+class ModuleDict(Module, MutableMapping):
     """Modules by name, whose parameters count as the owner's; it computes nothing itself."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__         # a module is itself, not what it holds
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None):
         super().__init__()
@@ -131,35 +133,4 @@ class ModuleDict(Module):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Any:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Any:
-        """Names and modules."""
-        return self._modules.items()
-
-    def pop(self, key: str) -> Any:
-        """Remove a module and return it."""
-        module = self[key]
-        del self[key]
-        return module
-
-    def clear(self) -> None:
-        """Remove all modules."""
-        for key in list(self):
-            del self[key]
-
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules, or replace those of the same name."""
-        for key, module in modules.items() if isinstance(modules, Mapping) else modules:
-            self[key] = module
+        return iter(list(self._modules))

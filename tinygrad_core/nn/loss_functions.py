@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import functions
 from ..device import array_module
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
 from ..tensor import Tensor, apply, describe, wrap
 
@@ -31,23 +31,14 @@ def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     if not isinstance(target, Tensor):
         raise DTypeError(f"{name} needs a tensor as target, got {describe(target)}.{at_line(learner_line())}")
     if input.shape != target.shape:
-        warnings.warn(f"{name} got an input of shape {input.shape} and a target of shape {target.shape}: broadcasting "
-                      "compares every element of one with several of the other, which is hardly ever meant. Give both "
-                      "the same shape, for example with target.unsqueeze(1) or output.squeeze(1).", UserWarning,
-                      stacklevel=_above())
+        frame = learner_frame()
+        if frame is not None:
+            warnings.warn_explicit(
+                f"{name} got an input of shape {input.shape} and a target of shape {target.shape}: broadcasting compares "
+                "every element of one with several of the other, which is hardly ever meant. Give both the same shape, "
+                "for example with target.unsqueeze(1) or output.squeeze(1).", UserWarning, frame.f_code.co_filename,
+                frame.f_lineno, registry=frame.f_globals.setdefault("__warningregistry__", {}))
     return input - target
-
-
-def _above() -> int:
-    """The `stacklevel` at which a warning names the learner's line."""
-    import sys
-
-    from ..errors import learner_frame
-
-    wanted, frame, level = learner_frame(), sys._getframe(1), 1
-    while frame is not None and frame is not wanted:
-        frame, level = frame.f_back, level + 1          # type: ignore[assignment]
-    return level
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
