@@ -73,6 +73,59 @@ class Lab:
         self.command("notebook:run-all-cells")
         self.wait_for_kernel()
 
+    def show_every_cell(self) -> None:
+        """Put every cell into the page; Lab otherwise keeps only those in view."""
+        self.page.evaluate("""() => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            notebook.notebookConfig = {...notebook.notebookConfig, windowingMode: "none"};
+        }""")
+
+    def _index(self, source: str) -> int:
+        """The number of the code cell whose source begins with this text, made the active one."""
+        index = self.page.evaluate(
+            """source => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            const found = notebook.widgets.findIndex(
+                cell => cell.model.type === "code" && cell.model.sharedModel.getSource().startsWith(source));
+            if (found >= 0) notebook.activeCellIndex = found;
+            return found;
+        }""",
+            source,
+        )
+        assert index >= 0, f"no code cell begins with {source!r}"
+        return index
+
+    def cell(self, source: str) -> Locator:
+        """The code cell whose source begins with this text."""
+        return self.panel.locator(".jp-Notebook .jp-Cell").nth(self._index(source))
+
+    def write(self, source: str, text: str) -> None:
+        """Put another text into the code cell that begins with `source`."""
+        self.page.evaluate(
+            """([index, text]) => window.jupyterapp.shell.currentWidget.content
+            .widgets[index].model.sharedModel.setSource(text)""",
+            [self._index(source), text],
+        )
+
+    def run_cell(self, source: str) -> None:
+        """Run the code cell whose source begins with this text, and wait for it."""
+        self._index(source)
+        self.command("notebook:run-cell")
+        self.wait_for_kernel()
+
+    def restart_kernel(self) -> None:
+        """A new session: a kernel that knows nothing."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.wait_for_kernel()
+
+    def shut_kernel_down(self) -> None:
+        """End the kernel and start no other."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+
+    def has_kernel(self) -> bool:
+        return self.page.evaluate("() => !!window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+
     def save(self) -> None:
         self.command("docmanager:save")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
