@@ -75,6 +75,10 @@ bundle:
 bench: $(VENV)/.dev
 	@$(CLEAN_ENV) $(PY) benchmarks/peers.py $(ARGS)
 
+picture: $(VENV)/.dev
+	@$(CLEAN_ENV) $(PY) -m pytest -q tests/e2e
+	@cp artifacts/stepper-light.png docs/stepper.png
+
 clean:
 	rm -rf $(VENV) artifacts build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis widgets/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
