@@ -109,6 +109,15 @@ def test_mnist_reads_plain_and_gzipped_files(tmp_path, zipped):
     assert mnist.labels.tolist() == labels.tolist() and mnist[2][0].shape == (1, 28, 28)
 
 
+def test_mnist_changes_samples_as_it_is_told(tmp_path):
+    images, _ = small_mnist(tmp_path)
+    mnist = data.MNIST(tmp_path, train=False, download=False, transform=data.transforms.Normalize((0.5,), (0.25,)),
+                       target_transform=lambda label: label * 10)
+    batch, labels = next(iter(DataLoader(mnist, batch_size=5)))
+    np.testing.assert_allclose(batch.numpy()[:, 0], (images / 255 - 0.5) / 0.25, rtol=1e-4, atol=1e-5)
+    assert labels.tolist() == [0, 10, 20, 30, 40]
+
+
 @pytest.mark.parametrize("code, dtype", [(8, ">u1"), (9, ">i1"), (11, ">i2"), (12, ">i4"), (13, ">f4"), (14, ">f8")])
 def test_every_idx_type(tmp_path, code, dtype):
     array = np.arange(6).reshape(2, 3).astype(dtype)

@@ -13,7 +13,12 @@ from ..tensor import Tensor
 
 
 class Dataset:
-    """Base of data sets: a subclass has `__getitem__(index)`, one sample, and `__len__`."""
+    """Base of data sets: a subclass has `__getitem__(index)`, one sample, and `__len__`.
+
+    Where `whole` is true, an array of indices gives a batch in one go.
+    """
+
+    whole = False
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} needs a method __getitem__(index) that returns one sample")
@@ -25,8 +30,17 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
 
+class IterableDataset(Dataset):
+    """Base of data sets that are read from front to back: a subclass has `__iter__`, which yields samples."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} needs a method __iter__() that yields samples")
+
+
 class TensorDataset(Dataset):
     """Samples that lie along the first dim of tensors or arrays; sample i is the tuple of their rows i."""
+
+    whole = True
 
     def __init__(self, *tensors: Any):
         self.tensors = tuple(as_tensor(t) for t in tensors)
@@ -47,8 +61,11 @@ class Subset(Dataset):
 
     def __init__(self, dataset: Any, indices: Sequence[int]):
         self.dataset, self.indices = dataset, list(indices)
+        self.whole = getattr(dataset, "whole", False)
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, np.ndarray):
+            return self.dataset[np.asarray(self.indices, np.int64)[index]]
         return self.dataset[self.indices[index]]
 
     def __len__(self) -> int:

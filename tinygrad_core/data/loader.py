@@ -1,7 +1,8 @@
 """Batches: which samples come together, in which order, and how they are put into tensors."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from ..device import Generator, default_generator
 from ..errors import EngineError, at_line, learner_line
 from ..functions import stack, tensor
 from ..tensor import Tensor
-from .datasets import TensorDataset
+from .datasets import IterableDataset, TensorDataset
+from .workers import batches
 
 
 class DataLoader:
@@ -20,45 +22,78 @@ class DataLoader:
         dataset: a data set, a tensor or array, or a tuple of tensors or arrays of one length.
         batch_size: how many samples make a batch; the last batch may have fewer.
         shuffle: draw a new order for every loop.
-        drop_last: leave out a last batch that is not full.
-        generator: where the orders are drawn from; by default the stream that `manual_seed` seeds.
-        collate_fn: makes a batch of a list of samples; by default `default_collate`.
         sampler: gives the indices in their order, in place of `shuffle`.
+        batch_sampler: gives lists of indices, in place of all of these and `drop_last`.
+        num_workers: how many processes prepare batches ahead; 0 to prepare them here, when they are asked for.
+        collate_fn: makes a batch of a list of samples; by default `default_collate`.
+        drop_last: leave out a last batch that is not full.
+        worker_init_fn: called in every worker first, with its number.
+        generator: where orders and the workers' seeds are drawn from; by default the stream of `manual_seed`.
 
-    A batch of a `TensorDataset` is cut from its tensors in one go, without a loop over samples.
+    A batch of a set that is held in memory is cut from its tensors in one go, without a loop over samples.
     """
 
-    def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False,
-                 generator: Generator | None = None, collate_fn: Callable[[list[Any]], Any] | None = None,
-                 sampler: Iterable[int] | None = None):
+    def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, sampler: Iterable[int] | None = None,
+                 batch_sampler: Iterable[Sequence[int]] | None = None, num_workers: int = 0,
+                 collate_fn: Callable[[list[Any]], Any] | None = None, *, drop_last: bool = False,
+                 worker_init_fn: Callable[[int], None] | None = None, generator: Generator | None = None):
         if isinstance(dataset, (Tensor, np.ndarray)):
             dataset = TensorDataset(dataset)
         elif isinstance(dataset, tuple) and dataset and all(isinstance(d, (Tensor, np.ndarray)) for d in dataset):
             dataset = TensorDataset(*dataset)
+        line = at_line(learner_line())
         if not isinstance(batch_size, int) or batch_size < 1:
-            raise EngineError(f"batch_size must be a whole number from 1 up, got {batch_size!r}.{at_line(learner_line())}")
-        if sampler is not None and shuffle:
-            raise EngineError(f"a sampler gives the order already: leave shuffle off.{at_line(learner_line())}")
+            raise EngineError(f"batch_size must be a whole number from 1 up, got {batch_size!r}.{line}")
+        if not isinstance(num_workers, int) or num_workers < 0:
+            raise EngineError(f"num_workers must be a whole number from 0 up, got {num_workers!r}.{line}")
+        if (sampler is not None or batch_sampler is not None) and shuffle:
+            raise EngineError(f"a sampler gives the order already: leave shuffle off.{line}")
+        if isinstance(dataset, IterableDataset) and (shuffle or sampler or batch_sampler or num_workers):
+            raise EngineError("an IterableDataset is read from front to back: it takes no shuffle, no sampler and no "
+                              f"workers.{line}")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.generator, self.collate_fn, self.sampler = generator, collate_fn, sampler
+        self.batch_sampler, self.num_workers, self.worker_init_fn = batch_sampler, num_workers, worker_init_fn
 
-    def _order(self) -> Any:
+    def _stream(self) -> Any:
+        return (self.generator or default_generator).stream
+
+    def _order(self) -> Iterator[Any]:
+        """The indices of each batch."""
+        if self.batch_sampler is not None:
+            yield from map(np.asarray, self.batch_sampler)
+            return
         if self.sampler is not None:
-            return np.fromiter(self.sampler, np.int64)
-        if self.shuffle:
-            return (self.generator or default_generator).stream.permutation(len(self.dataset))
-        return np.arange(len(self.dataset))
-
-    def __iter__(self) -> Iterator[Any]:
-        order = self._order()
-        whole = isinstance(self.dataset, TensorDataset) and self.collate_fn is None
-        collate = self.collate_fn or default_collate
+            order = np.fromiter(self.sampler, np.int64)
+        elif self.shuffle:
+            order = self._stream().permutation(len(self.dataset))
+        else:
+            order = np.arange(len(self.dataset))
         stop = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
         for start in range(0, stop, self.batch_size):
-            indices = order[start:start + self.batch_size]
-            yield self.dataset[indices] if whole else collate([self.dataset[int(i)] for i in indices])
+            yield order[start:start + self.batch_size]
+
+    def _fetch(self, indices: Any) -> Any:
+        """The batch of these samples."""
+        if getattr(self.dataset, "whole", False) and self.collate_fn is None:
+            return self.dataset[indices]
+        return (self.collate_fn or default_collate)([self.dataset[int(i)] for i in indices])
+
+    def __iter__(self) -> Iterator[Any]:
+        if isinstance(self.dataset, IterableDataset):
+            samples = iter(self.dataset)
+            while batch := list(islice(samples, self.batch_size)):
+                if len(batch) == self.batch_size or not self.drop_last:
+                    yield (self.collate_fn or default_collate)(batch)
+        elif self.num_workers:
+            seed = int(self._stream().integers(1 << 31))
+            yield from batches(self._fetch, self._order(), self.num_workers, seed, self.worker_init_fn)
+        else:
+            yield from map(self._fetch, self._order())
 
     def __len__(self) -> int:
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)      # type: ignore[arg-type]
         count = len(self.dataset) if self.sampler is None else len(self.sampler)    # type: ignore[arg-type]
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +54,7 @@ class MNIST(TensorDataset):
         root: the folder that holds the four IDX files, gzipped or not, or shall hold them.
         train: the images to train on, or those to test with.
         download: get the files where they are missing (11 MB).
+        transform, target_transform: change each image, each label, when it is asked for.
 
     `images` are float32 from 0 to 1 of shape (N, 1, 28, 28), `labels` int64 of shape (N,). A sample is the
     tuple of one image and its label.
@@ -67,7 +69,9 @@ class MNIST(TensorDataset):
         "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c"}
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
 
-    def __init__(self, root: str | os.PathLike[str], train: bool = True, download: bool = True):
+    def __init__(self, root: str | os.PathLike[str], train: bool = True, download: bool = True, *,
+                 transform: Callable[[Tensor], Any] | None = None,
+                 target_transform: Callable[[Tensor], Any] | None = None):
         part = "train" if train else "t10k"
         images = read_idx(self._file(Path(root), f"{part}-images-idx3-ubyte", download))
         labels = read_idx(self._file(Path(root), f"{part}-labels-idx1-ubyte", download))
@@ -77,6 +81,13 @@ class MNIST(TensorDataset):
         scaled = images.astype(np.float32)
         scaled /= 255
         super().__init__(wrap(scaled[:, None]), wrap(labels.astype(np.int64)))
+        self.transform, self.target_transform = transform, target_transform
+        self.whole = transform is None and target_transform is None
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        image, label = super().__getitem__(index)
+        return (image if self.transform is None else self.transform(image),
+                label if self.target_transform is None else self.target_transform(label))
 
     @property
     def images(self) -> Tensor:
