@@ -145,13 +145,19 @@ CONTENT = bytes(range(256)) * 2000
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    break_off = False
+    break_off = garbage = False
     ranges: ClassVar[list[str]] = []
 
     def do_GET(self):
         wanted = self.headers.get("Range")
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
         Handler.ranges.append(wanted or "")
+        if Handler.garbage:
+            self.wfile.write(b"what is this?\r\n\r\n")
+            return
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
@@ -166,7 +172,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def url():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    Handler.break_off, Handler.ranges = False, []
+    Handler.break_off, Handler.garbage, Handler.ranges = False, False, []
     yield f"http://127.0.0.1:{server.server_port}/file"
     server.shutdown()
     server.server_close()
@@ -197,6 +203,23 @@ def test_a_wrong_checksum_is_thrown_away_and_the_next_mirror_asked(tmp_path, url
         download([url], tmp_path / "file", "0" * 32)
     assert not list(tmp_path.iterdir())
     assert download(["http://127.0.0.1:9/nothing", url], tmp_path / "file", MD5).exists()
+
+
+def test_a_whole_part_is_only_renamed_and_a_strange_one_thrown_away(tmp_path, url):
+    part = tmp_path / "file.part"
+    part.write_bytes(CONTENT)
+    assert download([url], tmp_path / "file", MD5).read_bytes() == CONTENT and not Handler.ranges
+    (tmp_path / "file").unlink()
+    part.write_bytes(CONTENT + b"more")
+    with pytest.raises(DownloadError, match=r"416|Range"):
+        download([url], tmp_path / "file", MD5)
+    assert download([url], tmp_path / "file", MD5).read_bytes() == CONTENT
+
+
+def test_an_answer_that_is_no_http_is_reported(tmp_path, url):
+    Handler.garbage = True
+    with pytest.raises(DownloadError, match=r"what is this\?"):
+        download([url], tmp_path / "file", MD5)
 
 
 def test_without_a_network_it_says_what_to_do(tmp_path):

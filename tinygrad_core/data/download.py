@@ -28,6 +28,8 @@ def download(urls: Sequence[str], path: str | os.PathLike[str], md5: str) -> Pat
         path: where it shall lie.
         md5: its checksum, in hexadecimal.
     """
+    from http.client import HTTPException
+
     path = Path(path)
     if path.exists():
         return path
@@ -36,8 +38,11 @@ def download(urls: Sequence[str], path: str | os.PathLike[str], md5: str) -> Pat
     failures = []
     for url in urls:
         try:
-            _fetch(url, part)
-        except OSError as error:
+            if not part.exists() or checksum(part) != md5:      # whole, where only the renaming was missed
+                _fetch(url, part)
+        except (OSError, HTTPException) as error:
+            if getattr(error, "code", None) == 416:             # no such range: what lies here is of another file
+                part.unlink()
             failures.append(f"  {url}: {getattr(error, 'reason', None) or error}")
             continue
         if checksum(part) == md5:

@@ -61,7 +61,7 @@ class MNIST(TensorDataset):
     """
 
     mirrors: ClassVar[tuple[str, ...]] = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
-                                          "http://yann.lecun.com/exdb/mnist/")
+                                          "https://storage.googleapis.com/cvdf-datasets/mnist/")
     checksums: ClassVar[dict[str, str]] = {
         "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
         "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
@@ -115,7 +115,8 @@ class MNIST(TensorDataset):
 class FashionMNIST(MNIST):
     """28 by 28 images of clothes, in MNIST's form and numbers but harder (Xiao, Rasul and Vollgraf 2017)."""
 
-    mirrors = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
+    mirrors = ("https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+               "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
     checksums: ClassVar[dict[str, str]] = {
         "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
