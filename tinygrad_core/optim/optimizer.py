@@ -256,10 +256,15 @@ class Blockwise(Optimizer):
 
     def _scratch_of(self, xp: Any, dtype: Any, size: int) -> list[Any]:
         """Arrays to compute in: the rule's own, and one for a gradient that is not as it was found."""
-        whole = self._scratch.get((xp, dtype))
-        if whole is None or whole[0].size < size:
-            whole = self._scratch[xp, dtype] = [xp.empty(max(size, 1024), dtype) for _ in range(self.scratches + 1)]
-        return [s[:size] for s in whole]
+        found = self._scratch.get((xp, dtype, size))
+        if found is None:
+            whole = self._scratch.get((xp, dtype, None))
+            if whole is None or whole[0].size < size:
+                self._scratch.clear()
+                whole = [xp.empty(max(size, 1024), dtype) for _ in range(self.scratches + 1)]
+                self._scratch[xp, dtype, None] = whole
+            found = self._scratch[xp, dtype, size] = [s[:size] for s in whole]
+        return found
 
 
 __all__ = ["Blockwise", "Optimizer", "OptimizerError"]
