@@ -143,10 +143,10 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = g if node.g is None else node.g + g
             if mode.watched:
                 mode.watch.seeded(node, g)
-        if targets is None and not create and not mode.watched:
-            _run(order, F, retain)
+        wanted = None if targets is None else _leading_to(order, stop)
+        if wanted is None and not enclosed and not mode.watched and all([type(node) is Leaf for node in stop]):
+            _run(order, F, retain, create, None if targets is None else found, accumulate)
         else:
-            wanted = None if targets is None else _leading_to(order, stop)
             for node in order:
                 if node.g is not None:
                     _visit(node, F, retain, create, stop, wanted, accumulate, enclosed, found)
@@ -172,39 +172,46 @@ def _as_kind(g: Any, tensor: bool) -> Any:
     return g.array if isinstance(g, Tensor) else g
 
 
-def _run(order: list[Node], F: Any, retain: bool) -> None:
-    """The loop of a plain `loss.backward()`, which training spends its time in: on arrays, with nobody watching.
+def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node, Any] | None,
+         accumulate: bool) -> None:
+    """The loop of the usual pass, in which training spends its time: every node is wanted, and nobody watches.
 
-    It does what `_visit` does, without what the plain case does not need.
+    It does what `_visit` does, without what the usual case does not need. Gradients of leaves go to `found`
+    where that is given, and to `.grad` if `accumulate` says so.
     """
-    xp = F.xp
     for node in order:
         g = node.g
         if g is None:
             continue
         node.g = None
         if node.hooks is not None:
-            g = node.hooks.run(g, False)
+            g = node.hooks.run(g, create)
         op = node.op
         if op is None:
             if type(node) is Output:
                 _gather(node, g)
-            elif type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:  # type: ignore[attr-defined]
-                node.grad = wrap(g)     # type: ignore[attr-defined]
-            else:
-                _collect(node, g, False)
+                continue
+            if found is not None:
+                found[node] = g
+            if accumulate:
+                if type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:
+                    node.grad = wrap(g)
+                else:
+                    _collect(node, g, create)
             continue
         saved = node.saved
         if type(saved) is not tuple:
             saved = _bring_back(node)
         parents = node.parents
         if op.whole:
-            grads = pull(node, g, F, parents) if op.fast is None else op.fast(xp, g, parents, saved)
+            grads = pull(node, g, F, parents) if create or op.fast is None else op.fast(F.xp, g, parents, saved)
             for p, d in zip(parents, grads):
-                if p is not None:
+                if p is not None and d is not None:
                     p.g = d if p.g is None else p.g + d
         else:
             pulls, shapes = op.pulls, node.shapes
+            if create:
+                saved = _as_tensors(node, saved)
             for k, p in enumerate(parents):
                 if p is not None:
                     d = pulls[k](F, g, saved)
