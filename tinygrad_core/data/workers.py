@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def batches(fetch: Callable[[Any], Any], tasks: Iterable[Any], count: int, seed:
             number += 1
             name = f"tgc{token}{number:x}"
             waiting.append((process, pipe, name))
-            pipe.send((task, name))
+            with suppress(OSError):         # a worker that is gone is noticed when its answer is waited for
+                pipe.send((task, name))
             return
 
     try:
@@ -67,11 +69,14 @@ def batches(fetch: Callable[[Any], Any], tasks: Iterable[Any], count: int, seed:
                 hand_out(process, pipe)
         while waiting:
             process, pipe, name = waiting[0]
-            if pipe not in wait([pipe, process.sentinel]):
+            try:
+                sizes = pipe.recv() if pipe in wait([pipe, process.sentinel]) else None
+            except (EOFError, OSError):
+                sizes = None
+            if sizes is None:
                 process.join()
                 raise EngineError(f"a worker process of the DataLoader ended (exit code {process.exitcode}) before its "
                                   "batch was ready. Was it killed for its memory? num_workers=0 loads without workers.")
-            sizes = pipe.recv()
             waiting.popleft()
             failed, result, text = _receive(name, sizes)
             if failed:
