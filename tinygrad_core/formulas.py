@@ -4,9 +4,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .ops.core import equals
 from .tensor import Tensor, recorded
 
 
+@equals("cross_entropy")
 def cross_entropy(x: Tensor, target: Any) -> Tensor:
     """The mean over the rows of -log softmax(x)[row, target]."""
     target = target.array if isinstance(target, Tensor) else target
@@ -21,6 +23,7 @@ def _arange(target: Any) -> Any:
     return array_module(target).arange(len(target))
 
 
+@equals("layer_norm")
 def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: float) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dim."""
     n = 1.0 / x.shape[-1]
@@ -32,11 +35,13 @@ def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: fl
     return out if bias is None else out + bias
 
 
+@equals("gelu_tanh")
 def gelu_tanh(x: Tensor) -> Tensor:
     """x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
     return x * 0.5 * (recorded.tanh((x + x * x * x * 0.044715) * 0.7978845608028654) + 1.0)
 
 
+@equals("attention")
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, scale: float) -> Tensor:
     """softmax(q kᵀ scale + mask) v."""
     n = k.ndim
@@ -45,6 +50,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, scale: fl
     return recorded.matmul(recorded.softmax(scores, dim=scores.ndim - 1), v)
 
 
+@equals("lstm")
 def lstm(x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor,
          bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """One LSTM layer over a sequence, step by step: the textbook equations in PyTorch's gate order i, f, g, o."""
@@ -93,12 +99,14 @@ def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: tu
     return out if bias is None else out + recorded.reshape(bias, shape=(-1, *(1 for _ in kernel)))
 
 
+@equals("conv_plain")
 def conv_plain(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: tuple[int, int]) -> Tensor:
     """A kernel slid over images with zeros around them, by steps of one."""
     widths = ((0, 0), (0, 0), *((p, p) for p in padding))
     return conv(recorded.pad(x, widths=widths, value=0.0), weight, bias, stride=(1, 1), dilation=(1, 1), groups=1)
 
 
+@equals("max_tiles")
 def max_tiles(x: Tensor, *, kernel: tuple[int, int]) -> Tensor:
     """The greatest element of each of the windows that tile the image."""
     return recorded.max_pool(x, kernel=kernel, stride=kernel, dilation=(1, 1))

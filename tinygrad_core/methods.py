@@ -78,6 +78,9 @@ def _index(index: Any) -> Any:
         index = index.array
     elif isinstance(index, list):
         index = np.asarray(index)
+    if isinstance(index, slice) and index.step is not None and index.step <= 0:
+        raise ShapeError(f"a slice's step must be at least 1, got {index.step}: to reverse, use flip."
+                         f"{at_line(learner_line())}")
     if hasattr(index, "dtype") and index.dtype.kind not in "iub":
         raise DTypeError(f"an index must be integers or booleans, got {index.dtype}: write i.long()."
                          f"{at_line(learner_line())}")
@@ -207,6 +210,8 @@ def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
 
 
 def _invert(self: Tensor) -> Tensor:
+    if self.dtype.kind not in "biu":
+        raise DTypeError(f"~ is for booleans and integers, this tensor is {self.dtype}.{at_line(learner_line())}")
     return wrap(~self.array)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from .core import formula, primitive
+from .core import primitive
 
 
 def places(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
@@ -160,7 +160,6 @@ def _conv_plain_backward(xp: Any, g: Any, needs: Any, x_shape: Any, weight: Any,
 
 
 primitive("conv_plain", _conv_plain, aux=("flat",), label="conv", backward=_conv_plain_backward,
-          formula=formula("conv_plain"),
           notation={"out": "{weight} ∗ {x} + {bias}", "x": "{weight} turned round ∗ {g}", "weight": "{x} ∗ {g}",
                     "bias": "Σ {g}"})
 
@@ -191,5 +190,5 @@ def _max_tiles_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel: A
     return (dx,)
 
 
-primitive("max_tiles", _max_tiles, label="max pool", backward=_max_tiles_backward, formula=formula("max_tiles"),
+primitive("max_tiles", _max_tiles, label="max pool", backward=_max_tiles_backward,
           notation={"out": "max of windows of {x}", "x": "{g} where {x} was the greatest"})

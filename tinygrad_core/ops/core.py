@@ -25,7 +25,7 @@ class Op:
 
     def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
                  broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
-                 backward: Rule | None = None, formula: Callable[..., Any] | None = None, several: bool = False,
+                 backward: Rule | None = None, several: bool = False,
                  floating: bool = False, notation: dict[str, str] | None = None):
         code = forward.__code__
         positional = code.co_varnames[1:code.co_argcount]
@@ -33,7 +33,8 @@ class Op:
         self.inputs = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],) if self.variadic else positional
         self.name, self.label, self.forward = name, label or name, forward
         self.broadcasts, self.view, self.aux, self.several = broadcasts, view, aux, several
-        self.backward, self.formula, self.notation = backward, formula, notation or {}
+        self.backward, self.notation = backward, notation or {}
+        self.formula: Callable[..., Any] | None = None
         self.floating, self.mixes = floating, floating or (broadcasts and len(positional) > 1)
         unknown = set(rules) - set(self.inputs)
         if unknown:
@@ -49,7 +50,7 @@ class Op:
             for place in places:
                 readers[place] = readers.get(place, 0) | (-1 if self.variadic else 1 << i)
         always = [self.locate(p) for p in parameters(self.backward, 3)] if self.backward else []
-        if self.formula is not None:
+        if self.backward is not None and not any(self.rules):
             always += [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in code_names(self.forward)]
         readers.update(dict.fromkeys(always, -1))
         order = sorted(readers, key=lambda place: (place[0], str(place[1])))
@@ -58,7 +59,7 @@ class Op:
         index = {place: k for k, place in enumerate(order)}
         self.pulls = tuple(_pull(rule, [index[p] for p in places], len(order))
                            for rule, places in zip(self.rules, wanted))
-        self.whole = self.backward is not None or self.formula is not None or self.variadic
+        self.whole = self.backward is not None or self.variadic
         # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
         self.reach = None if self.variadic else tuple(self.whole or rule is not None for rule in self.rules)
         self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
@@ -140,7 +141,7 @@ OPS: dict[str, Op] = {}
 
 def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,
               view: bool = False, aux: tuple[str, ...] = (), backward: Rule | None = None,
-              formula: Callable[..., Any] | None = None, several: bool = False, floating: bool = False,
+              several: bool = False, floating: bool = False,
               notation: dict[str, str] | None = None,
               **rules: Rule) -> Op:
     """Enter an operation into the table.
@@ -153,9 +154,8 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
         view: the result shares memory with the first input.
         aux: names of by-products of the forward computation that the backward one reads.
         backward: all gradients at once, `backward(xp, g, needs, ...)` on arrays, where rules would be too slow;
-            `needs[k]` is true where input k wants its gradient.
-        formula: for a fused operation without rules: the same function of Tensors over primitives, which is run
-            again and differentiated where graph is wanted.
+            `needs[k]` is true where input k wants its gradient. Without rules beside it, the operation is fused:
+            where graph is wanted, the formula it equals (see `equals`) is run again and differentiated.
         several: the forward computation returns a tuple of results; a rule's `g` is the list of their gradients,
             with None for a result that got none.
         floating: integers become floating-point numbers before it.
@@ -165,18 +165,17 @@ def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = 
     if name in OPS:
         raise ValueError(f"two operations are called {name!r}")
     OPS[name] = op = Op(name, forward, rules, label=label, broadcasts=broadcasts, view=view, aux=aux,
-                        backward=backward, formula=formula, several=several, floating=floating,
+                        backward=backward, several=several, floating=floating,
                         notation=notation)
     return op
 
 
-def formula(name: str) -> Callable[..., Any]:
-    """The function called `name` of `formulas`, found when it is first needed: it stands above this table."""
-    def late(*inputs: Any, **attrs: Any) -> Any:
-        from .. import formulas
-
-        return getattr(formulas, name)(*inputs, **attrs)
-    return late
+def equals(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function of tensors as the formula that the operation `name` equals; it stands above this table."""
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        OPS[name].formula = function
+        return function
+    return enter
 
 
 class Arrays:

@@ -1,13 +1,13 @@
 """Formulas that models spend their time in, computed in one go: each has a fast array rule and the formula it equals.
 
-The formula is what graph is made of: for gradients of gradients it is run on tensors and differentiated. It is
-looked up by name in `formulas`, where functions of tensors live.
+The formula is what graph is made of: for gradients of gradients it is run on tensors and differentiated. It stands
+in `formulas`, with the functions of tensors.
 """
 from __future__ import annotations
 
 from typing import Any
 
-from .core import arrays, formula, primitive
+from .core import arrays, primitive
 
 
 # ---- linear: y = x Wᵀ + b
@@ -91,7 +91,6 @@ def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) ->
 
 
 primitive("cross_entropy", _cross_entropy, aux=("p",), label="cross-entropy", backward=_cross_entropy_backward,
-          formula=formula("cross_entropy"),
           notation={"out": "−mean log softmax({x})[{target}]", "x": "{g} · (softmax({x}) − one-hot({target})) / N"})
 
 
@@ -134,7 +133,6 @@ def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, sc
 
 
 primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
-          formula=formula("layer_norm"),
           notation={"out": "normalise({x}) · {weight} + {bias}",
                     "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
                     "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
@@ -176,7 +174,7 @@ def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
 
 
 primitive("gelu_tanh", _gelu_tanh, aux=("t",), label="gelu", backward=_gelu_tanh_backward,
-          formula=formula("gelu_tanh"), notation={"out": "gelu({x})", "x": "{g} · gelu′({x})"})
+          notation={"out": "gelu({x})", "x": "{g} · gelu′({x})"})
 
 
 # ---- scaled dot-product attention: softmax(q kᵀ scale + mask) v
@@ -204,5 +202,5 @@ def _attention_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, mas
     return (xp.matmul(d, k) if needs[0] else None, xp.matmul(d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
 
 
-primitive("attention", _attention, aux=("p",), backward=_attention_backward, formula=formula("attention"),
+primitive("attention", _attention, aux=("p",), backward=_attention_backward,
           notation={"out": "softmax({q} {k}ᵀ) {v}", "q": "d {k}", "k": "dᵀ {q}", "v": "softmax({q} {k}ᵀ)ᵀ {g}"})

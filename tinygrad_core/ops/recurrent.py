@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .core import formula, primitive
+from .core import primitive
 
 
 def _lstm(xp: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias: Any) -> Any:
@@ -81,6 +81,6 @@ def _lstm_backward(xp: Any, g: Any, needs: Any, x: Any, weight_ih: Any, weight_h
             xp.add.reduce(flat, 0) if needs[5] else None)
 
 
-primitive("lstm", _lstm, aux=("gates", "hs", "cs", "tanh_c"), backward=_lstm_backward, formula=formula("lstm"),
+primitive("lstm", _lstm, aux=("gates", "hs", "cs", "tanh_c"), backward=_lstm_backward,
           several=True, notation={"out": "lstm({x})", **dict.fromkeys(
               ("x", "h", "c", "weight_ih", "weight_hh", "bias"), "back through time of {g}")})
