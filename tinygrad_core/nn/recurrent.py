@@ -253,8 +253,8 @@ class _Recurrent(Module):
             elif batch > running:
                 state = tuple(functions.cat([s, f[running:batch]]) for s, f in zip(state, first, strict=True))
             x = functions.reshape(rows[start:start + steps * batch], (steps, batch, rows.shape[1]))
-            out, state = self._block(x[::-1] if backwards else x, state, name)
-            outputs.append(functions.reshape(out[::-1] if backwards else out, (steps * batch, self.hidden_size)))
+            out, state = self._block(functions.flip(x, 0) if backwards else x, state, name)
+            outputs.append(functions.reshape(functions.flip(out, 0) if backwards else out, (steps * batch, self.hidden_size)))
         for rest in reversed(ended):
             state = tuple(functions.cat([s, r]) for s, r in zip(state, rest, strict=True))
         outputs = outputs[::-1] if backwards else outputs
