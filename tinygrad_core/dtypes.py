@@ -56,6 +56,13 @@ def scalar_dtype(value: Any) -> np.dtype[Any]:
     return int64 if isinstance(value, int) else _default
 
 
+def _join(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of two operands of one rank: a float wins over integers as it is, where NumPy would widen it."""
+    if (a.kind == "f") != (b.kind == "f"):
+        return a if a.kind == "f" else b
+    return np.promote_types(a, b)
+
+
 def result_type(values: tuple[Any, ...]) -> np.dtype[Any]:
     """The dtype of an elementwise operation on arrays and Python numbers.
 
@@ -69,7 +76,7 @@ def result_type(values: tuple[Any, ...]) -> np.dtype[Any]:
         else:
             rank, dtype = 2, scalar_dtype(value)
         known = ranks[rank]
-        ranks[rank] = dtype if known is None else np.promote_types(known, dtype)
+        ranks[rank] = dtype if known is None else _join(known, dtype)
     result = None
     for dtype in ranks:
         if dtype is None:

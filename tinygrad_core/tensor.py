@@ -621,6 +621,8 @@ def write(t: Tensor, result: Tensor) -> Tensor:
         raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
                         "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
                         f"tensor (`w = w * 2`).{line}")
+    if result.node is not None and type(result.node.saved) is tuple:
+        result.node.saved = _apart(result.node.saved, t.array)
     versions.wrote(t.array)
     store(t, result.array)
     if mode.grad and (result.node is not None or t.node is not None):
@@ -632,6 +634,13 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if mode.watch is not None:
         mode.watch.wrote(t, result)
     return t
+
+
+def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:
+    """What a node saved, with copies of what lies in memory that is about to be written: `y.mul_(w)` needs old y."""
+    memory = versions.owner(array)
+    return tuple([np.array(v)[()] if v is array and isinstance(v, np.generic)
+                  else v.copy() if isinstance(v, ndarray) and versions.owner(v) is memory else v for v in saved])
 
 
 def store(t: Tensor, values: Any) -> None:
@@ -664,11 +673,11 @@ def _chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
 
 def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
     """After a write into view `t`: the root's history becomes its old one outside the view, `result` inside."""
-    inside = np.zeros(root.shape, bool)
-    region = inside
+    places: Any = np.arange(root.array.size).reshape(root.shape)
     for op, attrs in _chain(t):
-        region = op.forward(np, region, **attrs)
-    region[...] = True
+        places = op.forward(np, places, **attrs)
+    inside = np.zeros(root.shape, bool)
+    inside.reshape(-1)[places] = True
     attrs = {"inside": array_module(root.array).asarray(inside), "chain": tuple(_chain(t))}
     root.node = record(OPS["patch"], [root.node, result.node], 3, root.array, [root.array, t.array], (), attrs)
 

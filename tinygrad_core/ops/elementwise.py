@@ -19,6 +19,8 @@ def _pow_x(F: Any, g: Any, x: Any, y: Any) -> Any:
 
 def _pow_y(F: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     """d(x**y)/dy = x**y log x, and 0 where x = 0 and y >= 0, its limit there."""
+    if isinstance(x, (int, float)):
+        return g * out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan)
     flat = (x == 0) & (y >= 0)
     return g * out * F.where(flat, 0.0, F.log(F.where(flat, 1.0, x)))
 
@@ -131,7 +133,8 @@ primitive("erf", _erf, floating=True, x=lambda F, g, x: g * F.exp(-x * x) * _TWO
 
 # ---- kinks: the gradient at the kink is PyTorch's
 primitive("abs", lambda xp, x: abs(x), label="|·|", x=lambda F, g, x: g * F.sign(x))
-primitive("sign", lambda xp, x: xp.sign(x), x=lambda F, g: g * 0)
+primitive("sign", lambda xp, x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), x=lambda F, g: g * 0,
+          notation={"out": "sign({x})"})
 primitive("relu", lambda xp, x: xp.maximum(x, 0), x=lambda F, g, out: g * (out > 0))
 primitive("maximum", lambda xp, x, y: xp.maximum(x, y), label="max", broadcasts=True,
           x=lambda F, g, x, y: g * (F.cast(x > y, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5),

@@ -33,7 +33,7 @@ def _sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     extra = x.ndim - len(shape)
     if x.shape[extra:] == shape:
         # Leading dims only: the case of every bias. One flat dim is much faster to sum than several.
-        return xp.add.reduce(x if extra == 1 else x.reshape((-1, *shape)), axis=0)
+        return xp.add.reduce(x if extra == 1 else x.reshape((math.prod(x.shape[:extra]), *shape)), axis=0)
     dims = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 != x.shape[extra + i])
     return x.sum(dims, keepdims=True).reshape(shape)
 
