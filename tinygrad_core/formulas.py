@@ -4,8 +4,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .dispatch import recorded
 from .ops.core import equals
-from .tensor import Tensor, recorded
+from .tensor import Tensor
 
 
 @equals("cross_entropy")

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from .dispatch import apply
 from .dtypes import float32
 from .errors import here
 from .node import Node
 from .ops import OPS, Op
-from .tensor import Tensor, apply, mode, ndarray
+from .tensor import Tensor, mode, ndarray
 from .versions import tick
 
 _NUMBERS = (float, int)

@@ -8,10 +8,12 @@ import numpy as np
 
 from . import dtypes, functions, hooks, hot, versions
 from .device import Device
+from .dispatch import apply
 from .errors import DTypeError, ShapeError, at_line, learner_line
 from .node import Leaf
 from .ops import OPS
-from .tensor import Tensor, apply, array_module, describe, mode, ndarray, unboxed, wrap, write
+from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
+from .writes import write
 
 _SAME_NAME = """abs absolute acos acosh add addmm all allclose amax amin any arccos argmax argmin argsort asin asinh
 atan atan2 atanh bernoulli bincount bmm broadcast_to ceil chunk clamp clip clone cos cosh count_nonzero cumprod cumsum

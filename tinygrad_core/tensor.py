@@ -1,9 +1,7 @@
-"""Tensor, the array a person holds; and `apply`, the one door through which operations run on tensors."""
+"""Tensor, the array a person holds: its numbers, its place in the graph, and what it looks into."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import repeat
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -12,15 +10,11 @@ import numpy as np
 from . import device as devices
 from . import dtypes, versions
 from .device import array_module
-from .errors import DeviceError, DTypeError, EngineError, GradError, ShapeError, at_line, here, learner_line
+from .errors import DeviceError, DTypeError, GradError, ShapeError, at_line, learner_line
 from .node import Leaf, Node, Output
-from .ops import OPS, Op
-from .versions import tick
+from .ops import Op
 
 ndarray = np.ndarray
-_NUMBERS = (float, int)
-_endless = repeat(True)
-_new_node = Node.__new__
 
 
 class Mode:
@@ -421,248 +415,15 @@ def describe(value: Any) -> str:
     return f"the number {value!r}" if isinstance(value, (int, float)) else f"{value!r}"
 
 
-# ---- running operations
-def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
-    """Run one operation: compute on the arrays and, where a gradient is wanted, leave a node behind.
-
-    Args:
-        op: an entry of the table.
-        *inputs: tensors, or Python numbers, which get no gradient.
-        **attrs: the operation's attributes.
-    """
-    mask = 0
-    if len(inputs) == 1 and isinstance(inputs[0], Tensor):
-        x = inputs[0]
-        values: Any = (x.array,)
-        node = x.node
-        if node is not None and (op.reach is None or op.reach[0]):
-            mask = 1
-            parents: Any = (node,)
-        else:
-            parents = (None,)
-    else:
-        values, parents, mask = _unpack(op, inputs)
-    if op.mixes and _casts_needed(op, values):
-        cast = _casts(op, inputs, values)
-        if cast is not None:
-            return apply(op, *cast, **attrs)
-    try:
-        out = op.forward(np if devices.cupy is None else array_module(*values), *values, **attrs)
-    except EngineError:
-        raise
-    except Exception as error:
-        raise explain(op, inputs, attrs, error) from None
-    aux: Any = ()
-    if op.aux:
-        out, *aux = out
-    if op.several:
-        return _several(op, inputs, parents, mask, out, values, aux, attrs)
-    if type(out) is ndarray and not out.ndim:
-        out = out[()]
-    result = _new(Tensor)
-    result.array = out
-    result._view = None
-    if mask and mode._grad and out.dtype.kind == "f":
-        result.node = record(op, parents, mask, out, values, aux, attrs)
-    else:
-        result.node = None
-    if op.view:
-        result._view = (inputs[0], op, attrs)
-        if result.node is not None and type(inputs[0].node) is not Leaf:
-            remember_view(inputs[0], result)
-    if mode.watched:
-        mode.watch.ran(op, inputs, attrs, result)
-    return result
-
-
-def _unpack(op: Op, inputs: tuple[Any, ...]) -> tuple[list[Any], list[Any], int]:
-    """The operands' arrays, their nodes where a gradient can reach, and a mask of which those are."""
-    values: list[Any] = []
-    parents: list[Any] = []
-    mask = 0
-    bit = 1
-    for x, reached in zip(inputs, op.reach or _endless):
-        node = None
-        if isinstance(x, Tensor):
-            values.append(x.array)
-            if reached:
-                node = x.node
-                if node is not None:
-                    mask |= bit
-        else:
-            values.append(x)
-        parents.append(node)
-        bit += bit
-    return values, parents, mask
-
-
-def record(op: Op, parents: Any, mask: int, out: Any, values: Any, aux: Any, attrs: dict[str, Any]) -> Node:
-    """The node of an operation that has just run, holding what the wanted rules will read."""
-    node = _new_node(Node)
-    node.op, node.parents, node.shapes = op, tuple(parents), None
-    node.saved = op.save(out, values, aux, attrs, mask)
-    node.seq = tick()
-    node.hooks = node.g = None
-    node.where = here(2)
-    if op.broadcasts:
-        shape = out.shape
-        for v, p in zip(values, parents):
-            if p is not None and v.shape != shape:
-                node.shapes = tuple([np.shape(v) for v in values])
-                break
-    return node
-
-
-def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: Any, values: list[Any], aux: Any,
-             attrs: dict[str, Any]) -> tuple[Tensor, ...]:
-    """The results of an operation with several outputs, each with its own link to the one node."""
-    results = tuple(wrap(unboxed(out)) for out in outs)
-    if mask and mode.grad:
-        node = record(op, parents, mask, outs, values, aux, attrs)
-        for k, t in enumerate(results):
-            if t.array.dtype.kind == "f":
-                t.node = Output(node, k, len(results))
-    if mode.watch is not None:
-        mode.watch.ran(op, inputs, attrs, results)
-    return results
-
-
-def _casts_needed(op: Op, values: list[Any]) -> bool:
-    """Whether the operands may differ in dtype; quick, because every arithmetic operation asks."""
-    first = values[0]
-    if not hasattr(first, "dtype"):
-        return True
-    dtype = first.dtype
-    if op.floating and dtype.kind != "f":
-        return True
-    for v in values[1:]:
-        if type(v) in _NUMBERS:
-            if dtype.kind != "f":
-                return True
-        elif getattr(v, "dtype", None) is not dtype:
-            return True
-    return False
-
-
-def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | None:
-    """The inputs in their common dtype, or None where they have it already."""
-    operands = range(1 if op.name == "where" else 0, len(inputs))
-    dtype = dtypes.result_type(tuple(values[k] for k in operands))
-    if op.floating and dtype.kind != "f":
-        dtype = dtypes.get_default_dtype()
-    arrays = any(hasattr(values[k], "dtype") for k in operands)
-    cast: list[Any] | None = None
-    for k in operands:
-        v = values[k]
-        if hasattr(v, "dtype"):
-            if v.dtype != dtype:
-                cast = cast or list(inputs)
-                x = inputs[k] if isinstance(inputs[k], Tensor) else wrap(v)
-                cast[k] = apply(OPS["cast"], x, dtype=dtype)
-        elif not arrays:
-            cast = cast or list(inputs)
-            cast[k] = wrap(dtype.type(v))
-    return cast
-
-
-def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> EngineError:
-    """The error to raise when an operation's forward computation failed: what it got, what it needed, where."""
-    got = " and ".join(describe(x) for x in inputs)
-    line = at_line(learner_line())
-    devices = {x.device for x in inputs if isinstance(x, Tensor)}
-    if len(devices) > 1:
-        return DeviceError(f"{op.name} got {got}: all its tensors must be on one device. Move one with "
-                           f"t.to({sorted(devices)[0]!r}).{line}")
-    strangers = [x for x in inputs if not isinstance(x, (Tensor, int, float, np.ndarray, np.generic))]
-    if strangers:
-        return DTypeError(f"{op.name} works on tensors and numbers, got {type(strangers[0]).__name__} "
-                          f"{strangers[0]!r}.{line}")
-    shapes = [x.shape for x in inputs if isinstance(x, Tensor)]
-    if op.name == "matmul":
-        return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.{line}")
-    if op.broadcasts:
-        return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.{line}")
-    extra = ", ".join(f"{k}={v!r}" for k, v in attrs.items())
-    kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError
-    return kind(f"{op.name} got {got}{', with ' + extra if extra else ''}: {error}.{line}")
-
-
-def _matmul_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
-    if not x or not y:
-        return "both must have at least one dim; use * for numbers"
-    inner_y = y[-2] if len(y) > 1 else y[0]
-    if x[-1] != inner_y:
-        return (f"the last dim of the left ({x[-1]}) must equal the "
-                f"{'second to last' if len(y) > 1 else 'only'} dim of the right ({inner_y})")
-    return "their leading dims must be equal, or 1, or missing"
-
-
-def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
-    pairs = list(zip(reversed(x), reversed(y), strict=False))
-    for k, (a, b) in enumerate(pairs):
-        if a != b and 1 not in (a, b):
-            return (f"aligned at the right, dim -{k + 1} is {a} in one and {b} in the other; "
-                    "they must be equal, or one 1")
-    return "their dtypes or values do not fit it"
-
-
-# ---- writing in place
-def write(t: Tensor, result: Tensor) -> Tensor:
-    """Give `t` the values of `result`, in place: same memory, new history. What `t.add_(1)` ends with."""
-    line = at_line(learner_line())
-    if result.shape != t.shape:
-        raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
-                         f"{result.shape}.{line}")
-    if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
-        raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.{line}")
-    root = _root(t)
-    if mode.grad and isinstance(root.node, Leaf):
-        what = "a view of a leaf" if root is not t else "a leaf"
-        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
-                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
-                        f"tensor (`w = w * 2`).{line}")
-    if result.node is not None and type(result.node.saved) is tuple:
-        result.node.saved = _apart(result.node.saved, t.array)
-    versions.wrote(t.array)
-    store(t, result.array)
-    if mode.grad and (result.node is not None or t.node is not None):
-        if root is t:
-            t.node = result.node
-        else:
-            _rebase(t, root, result)
-        _refresh_views(root)
-    if mode.watch is not None:
-        mode.watch.wrote(t, result)
-    return t
-
-
-def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:
-    """What a node saved, with copies of what lies in memory that is about to be written: `y.mul_(w)` needs old y."""
-    memory = versions.owner(array)
-    return tuple([np.array(v)[()] if v is array and isinstance(v, np.generic)
-                  else v.copy() if isinstance(v, ndarray) and versions.owner(v) is memory else v for v in saved])
-
-
-def store(t: Tensor, values: Any) -> None:
-    """Put `values` into the tensor's memory; one without dims holds a scalar, and writes through to its base."""
-    if isinstance(t.array, np.generic):
-        t.array = t.array.dtype.type(values)
-        source = t._view
-        if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
-            source[0].array[source[2]["index"]] = t.array
-            versions.wrote(source[0].array)
-    else:
-        t.array[...] = values
-
-
-def _root(t: Tensor) -> Tensor:
+# ---- views
+def root_of(t: Tensor) -> Tensor:
     """The tensor that a view, or a view of a view, looks into."""
     while (view := t._view) is not None:
         t = view[0]
     return t
 
 
-def _chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
+def view_chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
     """The view operations that lead from the root to `t`."""
     steps: list[tuple[Op, dict[str, Any]]] = []
     while (view := t._view) is not None:
@@ -671,20 +432,9 @@ def _chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
     return steps[::-1]
 
 
-def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
-    """After a write into view `t`: the root's history becomes its old one outside the view, `result` inside."""
-    places: Any = np.arange(root.array.size).reshape(root.shape)
-    for op, attrs in _chain(t):
-        places = op.forward(np, places, **attrs)
-    inside = np.zeros(root.shape, bool)
-    inside.reshape(-1)[places] = True
-    attrs = {"inside": array_module(root.array).asarray(inside), "chain": tuple(_chain(t))}
-    root.node = record(OPS["patch"], [root.node, result.node], 3, root.array, [root.array, t.array], (), attrs)
-
-
 def remember_view(base: Tensor, view: Tensor) -> None:
     """Let the memory's root know of a view, weakly: a write must give it a new history too."""
-    root = _root(base)
+    root = root_of(base)
     try:
         views = root._views
     except AttributeError:
@@ -693,28 +443,3 @@ def remember_view(base: Tensor, view: Tensor) -> None:
     if len(views) > 64 and len(views) & (len(views) - 1) == 0:
         views[:] = [r for r in views if r() is not None]
     views.append(ref(view))
-
-
-def _refresh_views(root: Tensor) -> None:
-    """After a write: every living view's history starts from its base's new one."""
-    for weak in getattr(root, "_views", ()):
-        view = weak()
-        if view is not None and view.node is not None:
-            base, op, attrs = view._view
-            parent = base.node
-            values = [base.array]
-            view.node = record(op, [parent], 1, view.array, values, (), attrs) if parent is not None else None
-
-
-class Recorded:
-    """The namespace in which rules build graph: every operation, on tensors."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in OPS:
-            raise AttributeError(name)
-        function = partial(apply, OPS[name])
-        setattr(self, name, function)
-        return function
-
-
-recorded = Recorded()

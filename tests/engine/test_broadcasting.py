@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import tinygrad_core as tg
 from tinygrad_core import hot
+from tinygrad_core.dispatch import apply
 from tinygrad_core.ops import OPS
-from tinygrad_core.tensor import apply
 
 settings.register_profile("engine", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("engine")

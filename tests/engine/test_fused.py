@@ -5,8 +5,9 @@ import pytest
 import tinygrad_core as tg
 from tinygrad_core import formulas
 from tinygrad_core.autograd import grad
+from tinygrad_core.dispatch import apply
 from tinygrad_core.ops import OPS
-from tinygrad_core.tensor import Tensor, apply
+from tinygrad_core.tensor import Tensor
 
 
 def normal(*shape):

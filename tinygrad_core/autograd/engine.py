@@ -9,11 +9,12 @@ import numpy as np
 
 from .. import versions
 from ..device import array_module
+from ..dispatch import recorded
 from ..errors import GradError, Line, ShapeError, at_line, learner_line
 from ..node import FREED, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays
 from ..ops.core import AUX, INPUT, OUT
-from ..tensor import Tensor, describe, mode, recorded, wrap
+from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
 
 ndarray = np.ndarray

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes, hot
+from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, apply, wrap
+from ..tensor import Tensor, wrap
 from .arguments import operand, tensor_or_number
 
 

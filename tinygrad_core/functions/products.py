@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dispatch import apply
 from ..errors import ShapeError, at_line, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, apply, describe
+from ..tensor import Tensor, describe
 from .arguments import operand
 from .reductions import sum as total
 from .shape import diagonal, permute, reshape, unsqueeze

@@ -8,9 +8,10 @@ import numpy as np
 
 from .. import dtypes
 from ..device import array_module
+from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, apply, wrap
+from ..tensor import Tensor, wrap
 from . import elementwise as e
 from .arguments import Dim, dims, not_empty, one_dim, operand
 

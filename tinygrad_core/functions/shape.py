@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..device import array_module
+from ..dispatch import apply
 from ..errors import ShapeError, at_line, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, apply, remember_view, wrap
+from ..tensor import Tensor, remember_view, wrap
 from . import elementwise as e
 from .arguments import Dim, dims, one_dim, operand, size_of
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import formulas, functions, hot, versions
 from ..device import array_module, default_generator
+from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..functions import log_softmax as log_softmax
 from ..functions import sigmoid as sigmoid
@@ -14,7 +15,8 @@ from ..functions import softmax as softmax
 from ..functions import tanh as tanh
 from ..functions.arguments import one_dim
 from ..ops import OPS
-from ..tensor import Tensor, apply, describe, store, wrap, write
+from ..tensor import Tensor, describe, wrap
+from ..writes import store, write
 from .loss_functions import *  # noqa: F403
 from .sliding import *  # noqa: F403
 

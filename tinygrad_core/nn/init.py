@@ -7,7 +7,8 @@ from typing import Any
 from .. import versions
 from ..device import Generator, array_module, default_generator
 from ..errors import ShapeError, at_line, learner_line
-from ..tensor import Tensor, store
+from ..tensor import Tensor
+from ..writes import store
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:

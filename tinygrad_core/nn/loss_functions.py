@@ -7,9 +7,10 @@ from typing import Any
 
 from .. import functions
 from ..device import array_module
+from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, apply, describe, wrap
+from ..tensor import Tensor, describe, wrap
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
            "l1_loss", "logsigmoid", "mse_loss", "nll_loss", "smooth_l1_loss"]

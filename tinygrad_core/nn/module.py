@@ -12,7 +12,8 @@ from ..device import place
 from ..errors import EngineError, at_line, learner_line
 from ..hooks import Handle
 from ..methods import to as tensor_to
-from ..tensor import Tensor, as_array, describe, mode, store, unboxed, wrap
+from ..tensor import Tensor, as_array, describe, mode, unboxed, wrap
+from ..writes import store
 from .hooks import Hooks
 
 M = TypeVar("M", bound="Module")

@@ -5,9 +5,10 @@ import math
 from typing import Any, ClassVar
 
 from .. import functions
+from ..dispatch import apply
 from ..errors import ShapeError, at_line, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, apply, describe
+from ..tensor import Tensor, describe
 from . import functional as F
 from . import init
 from .layers import parameter

@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import formulas, functions
 from ..device import array_module
+from ..dispatch import apply
 from ..errors import ShapeError, at_line, learner_line
 from ..ops import OPS
 from ..ops.conv import places
-from ..tensor import Tensor, apply, describe, wrap
+from ..tensor import Tensor, describe, wrap
 
 __all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d",
            "conv_transpose1d", "conv_transpose2d", "max_pool1d", "max_pool2d", "pad", "unfold"]

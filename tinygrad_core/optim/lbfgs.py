@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from ..autograd import enable_grad
 from ..device import array_module
 from ..errors import at_line, learner_line
-from ..tensor import mode, store
+from ..tensor import mode
 from ..versions import wrote
+from ..writes import store
 from .optimizer import Optimizer, OptimizerError
 
 Evaluate = Callable[[float], "Point"]

@@ -10,8 +10,9 @@ import numpy as np
 from ..autograd import enable_grad
 from ..device import array_module
 from ..errors import EngineError, at_line, learner_line
-from ..tensor import Tensor, describe, mode, store, unboxed, wrap
+from ..tensor import Tensor, describe, mode, unboxed, wrap
 from ..versions import wrote
+from ..writes import store
 
 BLOCK = 1 << 15     # elements; a block of a parameter, its gradient and its state then stays in the cache
 

@@ -8,7 +8,8 @@ from typing import Any
 from ... import functions, versions
 from ...device import array_module
 from ...errors import EngineError, ShapeError
-from ...tensor import Tensor, store, unboxed, wrap
+from ...tensor import Tensor, unboxed, wrap
+from ...writes import store
 from . import rnn
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "vector_to_parameters"]

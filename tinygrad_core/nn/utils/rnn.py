@@ -8,9 +8,10 @@ import numpy as np
 
 from ... import functions
 from ...device import array_module, place
+from ...dispatch import apply
 from ...errors import ShapeError, at_line, learner_line
 from ...ops import OPS
-from ...tensor import Tensor, apply, wrap
+from ...tensor import Tensor, wrap
 
 
 class PackedSequence(NamedTuple):

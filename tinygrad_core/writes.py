@@ -1,0 +1,84 @@
+"""Writing in place: the same memory with new values, a new history for it, and for every view that looks into it."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import versions
+from .device import array_module
+from .dispatch import record
+from .errors import DTypeError, GradError, ShapeError, at_line, learner_line
+from .node import Leaf
+from .ops import OPS
+from .tensor import Tensor, mode, ndarray, root_of, view_chain
+
+
+def write(t: Tensor, result: Tensor) -> Tensor:
+    """Give `t` the values of `result`, in place: same memory, new history. What `t.add_(1)` ends with."""
+    line = at_line(learner_line())
+    if result.shape != t.shape:
+        raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
+                         f"{result.shape}.{line}")
+    if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
+        raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.{line}")
+    root = root_of(t)
+    if mode.grad and isinstance(root.node, Leaf):
+        what = "a view of a leaf" if root is not t else "a leaf"
+        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
+                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
+                        f"tensor (`w = w * 2`).{line}")
+    if result.node is not None and type(result.node.saved) is tuple:
+        result.node.saved = _apart(result.node.saved, t.array)
+    versions.wrote(t.array)
+    store(t, result.array)
+    if mode.grad and (result.node is not None or t.node is not None):
+        if root is t:
+            t.node = result.node
+        else:
+            _rebase(t, root, result)
+        _refresh_views(root)
+    if mode.watch is not None:
+        mode.watch.wrote(t, result)
+    return t
+
+
+def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:
+    """What a node saved, with copies of what lies in memory that is about to be written: `y.mul_(w)` needs old y."""
+    memory = versions.owner(array)
+    return tuple([np.array(v)[()] if v is array and isinstance(v, np.generic)
+                  else v.copy() if isinstance(v, ndarray) and versions.owner(v) is memory else v for v in saved])
+
+
+def store(t: Tensor, values: Any) -> None:
+    """Put `values` into the tensor's memory; one without dims holds a scalar, and writes through to its base."""
+    if isinstance(t.array, np.generic):
+        t.array = t.array.dtype.type(values)
+        source = t._view
+        if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
+            source[0].array[source[2]["index"]] = t.array
+            versions.wrote(source[0].array)
+    else:
+        t.array[...] = values
+
+
+def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
+    """After a write into view `t`: the root's history becomes its old one outside the view, `result` inside."""
+    places: Any = np.arange(root.array.size).reshape(root.shape)
+    for op, attrs in view_chain(t):
+        places = op.forward(np, places, **attrs)
+    inside = np.zeros(root.shape, bool)
+    inside.reshape(-1)[places] = True
+    attrs = {"inside": array_module(root.array).asarray(inside), "chain": tuple(view_chain(t))}
+    root.node = record(OPS["patch"], [root.node, result.node], 3, root.array, [root.array, t.array], (), attrs)
+
+
+def _refresh_views(root: Tensor) -> None:
+    """After a write: every living view's history starts from its base's new one."""
+    for weak in getattr(root, "_views", ()):
+        view = weak()
+        if view is not None and view.node is not None:
+            base, op, attrs = view._view
+            parent = base.node
+            values = [base.array]
+            view.node = record(op, [parent], 1, view.array, values, (), attrs) if parent is not None else None
