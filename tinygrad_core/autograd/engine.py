@@ -13,7 +13,7 @@ from ..dispatch import recorded
 from ..errors import GradError, Line, ShapeError, at_line, learner_line
 from ..node import FREED, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays
-from ..ops.core import AUX, INPUT, OUT
+from ..ops.core import AUX, INPUT, OUT, through
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
 
@@ -215,7 +215,8 @@ def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node,
                 saved = _as_tensors(node, saved)
             for k, p in enumerate(parents):
                 if p is not None:
-                    d = pulls[k](F, g, saved)
+                    rule = pulls[k]
+                    d = g if rule is through else rule(F, g, saved)
                     if shapes is not None and d.shape != shapes[k]:
                         d = F.sum_to(d, shape=shapes[k])
                     p.g = d if p.g is None else p.g + d

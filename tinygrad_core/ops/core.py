@@ -101,10 +101,15 @@ def parameters(function: Callable[..., Any], skip: int) -> tuple[str, ...]:
     return function.__code__.co_varnames[skip:function.__code__.co_argcount]
 
 
+def through(F: Any, g: Any, *_: Any) -> Any:
+    """The rule of an input whose gradient is the result's own; the backward pass knows it and calls nothing."""
+    return g
+
+
 def _pull(rule: Rule | None, picks: list[int], total: int) -> Rule | None:
     """`rule` as a function of (F, g, saved); the common shapes are spelled out because this call is hot."""
-    if rule is None:
-        return None
+    if rule is None or rule is through:
+        return rule
     if not picks:
         return lambda F, g, saved: rule(F, g)
     if len(picks) == 1:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import place
-from .core import primitive
+from .core import primitive, through
 
 
 def _pow_x(F: Any, g: Any, x: Any, y: Any) -> Any:
@@ -51,9 +51,9 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
 
 # ---- arithmetic
 primitive("add", lambda xp, x, y: x + y, label="+", broadcasts=True,
-          x=lambda F, g: g, y=lambda F, g: g)
+          x=through, y=through)
 primitive("sub", lambda xp, x, y: x - y, label="−", broadcasts=True,
-          x=lambda F, g: g, y=lambda F, g: -g)
+          x=through, y=lambda F, g: -g)
 primitive("mul", lambda xp, x, y: x * y, label="×", broadcasts=True,
           x=lambda F, g, y: g * y, y=lambda F, g, x: g * x)
 primitive("div", lambda xp, x, y: x / y, label="÷", broadcasts=True, floating=True,
@@ -63,7 +63,7 @@ primitive("pow", lambda xp, x, y: x ** y, label="^", broadcasts=True, x=_pow_x, 
 primitive("neg", lambda xp, x: -x, label="−", x=lambda F, g: -g)
 
 primitive("remainder", lambda xp, x, y: xp.remainder(x, y), label="%", broadcasts=True,
-          x=lambda F, g: g, y=lambda F, g, x, y: -g * F.floor(x / y))
+          x=through, y=lambda F, g, x, y: -g * F.floor(x / y))
 
 # ---- exponentials and logarithms
 primitive("exp", lambda xp, x: xp.exp(x), floating=True, x=lambda F, g, out: g * out)
@@ -168,8 +168,8 @@ primitive("binary_cross_entropy", _log_loss, label="cross-entropy", broadcasts=T
 
 # ---- dtype and identity
 primitive("cast", lambda xp, x, *, dtype: x.astype(dtype), x=lambda F, g, x: F.cast(g, dtype=x.dtype))
-primitive("clone", lambda xp, x: x.copy(), x=lambda F, g: g)
-primitive("alias", lambda xp, x: x, view=True, x=lambda F, g: g)
+primitive("clone", lambda xp, x: x.copy(), x=through)
+primitive("alias", lambda xp, x: x, view=True, x=through)
 
 primitive("move", lambda xp, x, *, device, source: place(x, device),
           x=lambda F, g, device, source: F.move(g, device=source, source=device))
