@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Side-by-side training-step benchmark.
 
-    python bench_peers.py                                   # all engines, all workloads, 1 thread
-    python bench_peers.py -e torch,jax -w W2,W6 --threads 2
-    python bench_peers.py -e torch,mine --add mine=path/to/my_adapter.py:MyEngine
+    python peers.py                                   # all engines, all workloads, 1 thread
+    python peers.py -e torch,jax -w W2,W6 --threads 2
+    python peers.py -e torch,mine --add mine=path/to/my_adapter.py:MyEngine
 
 Every (engine, workload) pair lives in its own process, so peak memory is its own and no engine
 disturbs another.  Only one process works at a time; rounds are interleaved in random order; the
