@@ -14,6 +14,7 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, EngineError, ShapeError, at_line, here, learner_line
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
+from .symbol import Symbol, first_symbol
 from .tensor import Tensor, describe, mode, ndarray, remember_view, unboxed, wrap
 from .versions import tick
 
@@ -48,17 +49,27 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             return apply(op, *cast, **attrs)
     try:
         out = op.forward(np if devices.cupy is None else array_module(*values), *values, **attrs)
-    except EngineError:
-        raise
     except Exception as error:
+        symbol = first_symbol((values, tuple(attrs.values())))
+        if symbol is not None:
+            return symbol.operation.graph.define(op, inputs, attrs)
+        if isinstance(error, EngineError):
+            raise
         raise explain(op, inputs, attrs, error) from None
     aux: Any = ()
     if op.aux:
         out, *aux = out
+    if mode.watched and mode.graph is not None:
+        return mode.graph.define(op, inputs, attrs)
     if op.several:
+        if type(out[0]) is Symbol:
+            return out[0].operation.graph.define(op, inputs, attrs)
         return _several(op, inputs, parents, mask, out, values, aux, attrs)
-    if type(out) is ndarray and not out.ndim:
-        out = out[()]
+    if type(out) is ndarray:
+        if not out.ndim:
+            out = out[()]
+    elif type(out) is Symbol:                   # array code was written down; the operation itself shall be
+        return out.operation.graph.define(op, inputs, attrs)
     result = _new(Tensor)
     result.array = out
     result._view = None
@@ -114,13 +125,13 @@ def record(op: Op, parents: Any, mask: int, out: Any, values: Any, aux: Any, att
 
 
 def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: Any, values: list[Any], aux: Any,
-             attrs: dict[str, Any]) -> tuple[Tensor, ...]:
+             attrs: dict[str, Any]) -> tuple[Any, ...]:
     """The results of an operation with several outputs, each with its own link to the one node."""
-    results = tuple(wrap(unboxed(out)) for out in outs)
+    results = tuple([None if out is None else wrap(unboxed(out)) for out in outs])
     if mask and mode.grad:
         node = record(op, parents, mask, outs, values, aux, attrs)
         for k, t in enumerate(results):
-            if t.array.dtype.kind == "f":
+            if t is not None and t.array.dtype.kind == "f":
                 t.node = Output(node, k, len(results))
     if mode.watch is not None:
         mode.watch.ran(op, inputs, attrs, results)

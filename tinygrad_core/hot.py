@@ -87,7 +87,7 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
 def rsub(a: Tensor, b: Any) -> Tensor:
     """A number minus a tensor."""
     x, p = a.array, a.node
-    if type(b) not in _NUMBERS or not mode.plain or x.dtype is not float32:
+    if type(b) not in _NUMBERS or not mode.plain or type(x) not in _HOST or x.dtype is not float32:
         return apply(_SUB, b, a) if type(b) in _NUMBERS else _strange(_SUB, b, a)
     out = b - x
     if p is not None:
@@ -110,7 +110,7 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
 
     def hot(a: Tensor) -> Tensor:
         x, p = a.array, a.node
-        if p is None or not mode.plain or x.dtype is not float32:
+        if p is None or not mode.plain or type(x) not in _HOST or x.dtype is not float32:
             return apply(op, a)
         out = compute(x)
         return _result(out, op, (p,), (out,), None)

@@ -13,6 +13,7 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, GradError, ShapeError, at_line, learner_line
 from .node import Leaf, Node, Output
 from .ops import Op
+from .symbol import Symbol, shape_text
 
 ndarray = np.ndarray
 
@@ -24,10 +25,11 @@ class Mode:
     `no_grad` and recording, goes through `apply`.
     """
 
-    __slots__ = ("_grad", "_watch", "inference", "plain", "watched")
+    __slots__ = ("_grad", "_watch", "graph", "inference", "plain", "watched")
 
     def __init__(self) -> None:
         self._grad, self._watch, self.inference, self.plain, self.watched = True, None, False, True, False
+        self.graph: Any = None
 
     @property
     def grad(self) -> bool:
@@ -41,12 +43,13 @@ class Mode:
 
     @property
     def watch(self) -> Any:
-        """The recorder that is told of everything, or None."""
+        """Who is told of everything: a recorder, the graph in which operations are written down to run later, or None."""
         return self._watch
 
     @watch.setter
     def watch(self, watch: Any) -> None:
         self._watch = watch
+        self.graph = watch if hasattr(watch, "define") else None
         self.watched = watch is not None
         self.plain = self._grad and watch is None
 
@@ -265,7 +268,7 @@ class Tensor:
         if self.node is not None:
             raise GradError("numpy() on a tensor that requires gradients would lose its history: write "
                             f"t.detach().numpy().{at_line(learner_line())}")
-        if self.device.type != "cpu":
+        if type(self.array) is not Symbol and self.device.type != "cpu":
             raise DeviceError(f"NumPy cannot see the GPU's memory: write t.cpu().numpy().{at_line(learner_line())}")
         return np.asarray(self.array)
 
@@ -304,6 +307,8 @@ class Tensor:
         return id(self)
 
     def __repr__(self) -> str:
+        if type(self.array) is Symbol:
+            return f"tensor({self.array.name!r}, shape={shape_text(self.array.shape)}, dtype={self.dtype}, no value yet)"
         body = np.array2string(np.asarray(devices.place(self.array, "cpu")), separator=", ", prefix="tensor(", precision=4,
                                floatmode="maxprec", threshold=1000)
         notes = ""

@@ -9,11 +9,12 @@ import numpy as np
 
 from .. import versions
 from ..device import array_module
-from ..dispatch import recorded
+from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError, at_line, learner_line
 from ..node import FREED, Leaf, Node, Output, ancestors
-from ..ops import Arrays, arrays
-from ..ops.core import AUX, INPUT, OUT, through
+from ..ops import Arrays, Op, arrays, core
+from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
+from ..symbol import Symbol, shape_text
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
 
@@ -108,6 +109,8 @@ def _root(t: Tensor) -> Node:
 
 
 def _seed(t: Tensor, gradient: Any) -> Any:
+    if type(t.array) is Symbol:
+        return _later_seed(t, gradient)
     if gradient is None:
         if t.array.size != 1:
             raise GradError(f"backward needs one number to start from, and this tensor has shape {t.shape}: which of "
@@ -119,6 +122,16 @@ def _seed(t: Tensor, gradient: Any) -> Any:
         raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}."
                          f"{at_line(learner_line())}")
     return gradient
+
+
+def _later_seed(t: Tensor, gradient: Any) -> Tensor:
+    """The starting gradient of a symbolic tensor: ones, in its graph."""
+    if gradient is None and t.array.size != 1:
+        raise GradError(f"gradients need one number to start from, and {t.array.name!r} has shape "
+                        f"{shape_text(t.array.shape)}: reduce it first, as by mean().{at_line(learner_line())}")
+    if gradient is None:
+        gradient = wrap(np.ones(t.array.shape, t.dtype))
+    return t.array.operation.graph.tensor_of(gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype))
 
 
 # ---- the sweep
@@ -134,23 +147,24 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     order = ancestors(roots, stop if enclosed else frozenset())
     _check_writes(order)
     found: dict[Node, Any] = {}
-    F: Any = recorded if create else _space(seeds)
+    built = create or any([type(g) is Tensor and type(g.array) is Symbol for g in seeds])   # with tensors, not arrays
+    F: Any = recorded if built else _space(seeds)
     before = mode.grad
     if create != before:
         mode.grad = create
     try:
         for node, g in zip(roots, seeds):
-            g = _as_kind(g, create)
+            g = _as_kind(g, built)
             node.g = g if node.g is None else node.g + g
             if mode.watched:
                 mode.watch.seeded(node, g)
         wanted = None if targets is None else _leading_to(order, stop)
         if wanted is None and not enclosed and not mode.watched and all([type(node) is Leaf for node in stop]):
-            _run(order, F, retain, create, None if targets is None else found, accumulate)
+            _run(order, F, retain, built, None if targets is None else found, accumulate)
         else:
             for node in order:
                 if node.g is not None:
-                    _visit(node, F, retain, create, stop, wanted, accumulate, enclosed, found)
+                    _visit(node, F, retain, built, stop, wanted, accumulate, enclosed, found)
         return found
     except BaseException:
         for node in order:                      # a pass that was broken off leaves no gradients lying about
@@ -270,6 +284,8 @@ def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[A
     numbers = type(F) is Arrays
     if op.fast is not None and numbers:
         grads = op.fast(F.xp, g, parents, node.saved)
+    elif op.fast is not None and not any(op.rules) and _is_later(g):
+        grads = _gradients_later(node, g, tuple([p is not None for p in parents]))
     elif op.formula is not None:
         grads = _through_formula(node, g, tuple([p is not None for p in parents]))
     else:
@@ -302,14 +318,45 @@ def _lift(node: Node, value: Any, kind: int, key: Any) -> Any:
     return value
 
 
+def _is_later(g: Any) -> bool:
+    return any([t is not None and type(t.array) is Symbol for t in (g if isinstance(g, list) else (g,))])
+
+
+def _gradients_later(node: Node, g: Any, needs: tuple[bool, ...]) -> list[Any]:
+    """The gradients of a fused operation as one operation of the graph that is being built."""
+    op = node.op
+    arrived = tuple(g) if op.several else (g,)
+    saved = list(zip(_as_tensors(node, node.saved), op.keep))
+    values = [value for value, (kind, _, _) in saved if kind in (OUT, INPUT, AUX)]
+    attrs = {saved_name(op, kind, key): value for value, (kind, key, _) in saved if kind in (SHAPE, ATTR)}
+    grads = apply(gradient_op(op, len(arrived)), *arrived, *values, needs=needs, **attrs)
+    return [d if need else None for d, need in zip(grads, needs)]
+
+
+def _by_formula(op: Op, arrived: int, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Any, ...]:
+    """What `gradient_op` computes, through the formula that the fused operation equals; it can be differentiated."""
+    saved = dict(zip([(kind, key) for kind, key, _ in op.keep if kind in (OUT, INPUT, AUX)], inputs[arrived:]))
+    own = {name: attrs[name] for name in attrs if name in code_names(op.forward)}
+    g: Any = list(inputs[:arrived]) if op.several else inputs[0]
+    return tuple(_differentiated(op, [saved[INPUT, k] for k in range(len(op.inputs))], own, g, attrs["needs"]))
+
+
+core.gradients_by_formula = _by_formula
+
+
 def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as graph: its formula is run again on its inputs and differentiated."""
     op = node.op
     saved = {(kind, key): value for value, (kind, key, _) in zip(_as_tensors(node, node.saved), op.keep)}
     inputs = [saved[INPUT, k] for k in range(len(op.inputs))]
-    # Fresh aliases mark where the formula's graph ends and the node's own history begins.
-    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]
     attrs = {key: value for (kind, key), value in saved.items() if isinstance(key, str)}
+    return _differentiated(op, inputs, attrs, g, needs)
+
+
+def _differentiated(op: Op, inputs: list[Any], attrs: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
+    """The gradients of `op`'s formula with respect to the inputs that need one, as graph."""
+    # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
+    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]
     with enable_grad():
         out = op.formula(*inputs, **attrs)
         asked = [x.node if need else None for x, need in zip(inputs, needs)]

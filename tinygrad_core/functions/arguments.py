@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..symbol import Dim as UnknownSize
 from ..tensor import Tensor, describe
 
 Dim = int | Sequence[int] | None
@@ -26,9 +27,9 @@ def tensor_or_number(x: Any) -> Any:
 
 def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as numbers or as one sequence."""
-    if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor)):
+    if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor, UnknownSize)):
         size = tuple(size[0])
-    return tuple([int(n) for n in size])
+    return tuple([n if isinstance(n, UnknownSize) else int(n) for n in size])
 
 
 def dims(dim: Dim, ndim: int, name: str) -> tuple[int, ...] | None:

@@ -7,8 +7,10 @@ import numpy as np
 
 from .. import dtypes
 from ..device import Device, Generator, default_generator, get_default_device
+from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_line
-from ..tensor import Tensor, as_array, unboxed, wrap
+from ..ops import OPS
+from ..tensor import Tensor, as_array, mode, unboxed, wrap
 from .arguments import operand, size_of
 
 
@@ -108,26 +110,31 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 # ---- at random
-def _stream(generator: Generator | None, device: Any) -> Any:
-    return (generator or default_generator).on(get_default_device() if device is None else Device(device))
+def _draw(call: str, *args: Any, generator: Generator | None = None, device: Any = None) -> Tensor:
+    """What the library's own generator gives for `call(*args)`, now or at every run of the graph that is being built."""
+    attrs = {"call": call, "args": args, "generator": generator or default_generator,
+             "device": get_default_device() if device is None else Device(device)}
+    return apply(OPS["draw"], **attrs) if mode.graph is None else mode.graph.define(OPS["draw"], (), attrs)
 
 
-def _drawn(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    t = wrap(unboxed(array.astype(dtypes.as_dtype(dtype)) if hasattr(array, "astype") else np.asarray(array, dtype)))
+def _drawn(draws: Tensor, dtype: Any, requires_grad: bool) -> Tensor:
+    dtype = dtypes.as_dtype(dtype)
+    t = draws if draws.dtype == dtype else apply(OPS["cast"], draws, dtype=dtype)
     return t.requires_grad_() if requires_grad else t
 
 
 def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
-    return _drawn(_stream(generator, device).random(size_of(size)), dtype or dtypes.get_default_dtype(), requires_grad)
+    return _drawn(_draw("random", size_of(size), generator=generator, device=device),
+                  dtype or dtypes.get_default_dtype(), requires_grad)
 
 
 def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
           requires_grad: bool = False) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
-    return _drawn(_stream(generator, device).standard_normal(size_of(size)), dtype or dtypes.get_default_dtype(),
-                  requires_grad)
+    return _drawn(_draw("standard_normal", size_of(size), generator=generator, device=device),
+                  dtype or dtypes.get_default_dtype(), requires_grad)
 
 
 def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
@@ -138,12 +145,12 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     if high <= low:
         raise ShapeError(f"randint draws from {low} up to, not including, {high}: there is no such number."
                          f"{at_line(learner_line())}")
-    return _drawn(_stream(generator, device).integers(low, high, size_of((size,))), dtype, False)
+    return _drawn(_draw("integers", low, high, size_of((size,)), generator=generator, device=device), dtype, False)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
     """The numbers from 0 to n - 1 in a random order."""
-    return _drawn(_stream(generator, device).permutation(n), dtype, False)
+    return _drawn(_draw("permutation", n, generator=generator, device=device), dtype, False)
 
 
 def rand_like(input: Tensor, **options: Any) -> Tensor:
@@ -158,8 +165,8 @@ def randn_like(input: Tensor, **options: Any) -> Tensor:
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element gives, otherwise 0."""
-    draws = _stream(generator, operand(input, "bernoulli").device).random(input.shape)
-    return _drawn(draws < input.array, input.dtype, False)
+    draws = _draw("random", input.shape, generator=generator, device=operand(input, "bernoulli").device)
+    return _drawn(apply(OPS["lt"], draws, input), input.dtype, False)
 
 
 def normal(mean: Any, std: Any, size: Any = None, *, generator: Generator | None = None, device: Any = None) -> Tensor:

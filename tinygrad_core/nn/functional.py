@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import formulas, functions, hot, versions
-from ..device import array_module, default_generator
+from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..functions import log_softmax as log_softmax
@@ -14,6 +14,7 @@ from ..functions import sigmoid as sigmoid
 from ..functions import softmax as softmax
 from ..functions import tanh as tanh
 from ..functions.arguments import one_dim
+from ..functions.creation import _draw
 from ..ops import OPS
 from ..tensor import Tensor, describe, wrap
 from ..writes import store, write
@@ -163,9 +164,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         raise ValueError(f"dropout: p is a probability between 0 and 1, got {p}")
     if not training or p == 0:
         return input
-    kept = (default_generator.on(input.device).random(input.shape, "float32") >= p).astype(input.dtype)
-    kept *= input.dtype.type(0 if p == 1 else 1 / (1 - p))
-    return _into(input, input * wrap(kept), inplace)
+    kept = _draw("random", input.shape, "float32", device=input.device) >= p
+    return _into(input, input * (apply(OPS["cast"], kept, dtype=input.dtype) * (0 if p == 1 else 1 / (1 - p))), inplace)
 
 
 # ---- tables

@@ -51,8 +51,18 @@ class Op:
                 readers[place] = readers.get(place, 0) | (-1 if self.variadic else 1 << i)
         always = [self.locate(p) for p in parameters(self.backward, 3)] if self.backward else []
         if self.backward is not None and not any(self.rules):
-            always += [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in code_names(self.forward)]
+            always += self._everything()
         readers.update(dict.fromkeys(always, -1))
+        self._lay_out(readers, wanted)
+
+    def _everything(self) -> list[tuple[int, Any]]:
+        return [(INPUT, i) for i in range(len(self.inputs))] + [(ATTR, n) for n in code_names(self.forward)]
+
+    def keep_everything(self) -> None:
+        """Let nodes keep every input and attribute, for a formula that will be run on them again."""
+        self._lay_out(dict.fromkeys(self._everything(), -1), [[] for _ in self.rules])
+
+    def _lay_out(self, readers: dict[tuple[int, Any], int], wanted: list[list[tuple[int, Any]]]) -> None:
         order = sorted(readers, key=lambda place: (place[0], str(place[1])))
         self.keep = tuple((kind, key, readers[kind, key]) for kind, key in order)
         self.save = _saver(self.keep, self.variadic)
@@ -142,6 +152,42 @@ def _saver(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[.
 
 
 OPS: dict[str, Op] = {}
+
+
+def gradient_op(op: Op, arrived: int) -> Op:
+    """The backward computation of a fused operation as an operation of its own, for graphs that run later.
+
+    Its inputs are the gradients of the `arrived` results and whatever arrays the node saved; attributes and shapes
+    stay attributes, and `needs` says which gradients to compute.
+    """
+    name = f"{op.name}_backward" + (f"_{arrived}" if op.several else "")
+    if name in OPS:
+        return OPS[name]
+    gradients = [f"g{k}" for k in range(arrived)]
+    values = [saved_name(op, kind, key) for kind, key, _ in op.keep if kind in (OUT, INPUT, AUX)]
+    attributes = [saved_name(op, kind, key) for kind, key, _ in op.keep if kind in (SHAPE, ATTR)]
+    saved = [saved_name(op, kind, key) for kind, key, _ in op.keep]
+    fast = op.fast
+    assert fast is not None and not op.variadic
+    code = (f"lambda xp, {', '.join(gradients + values)}, *, {', '.join(['needs', *attributes])}: "
+            f"tuple(fast(xp, {'(' + ', '.join(gradients) + ',)' if op.several else 'g0'}, needs, "
+            f"({', '.join(saved)}{',' if saved else ''})))")
+    OPS[name] = made = Op(name, eval(code, {"fast": fast}), {}, label=f"{op.label}′", several=True)
+    made.whole, made.reach = True, (True,) * len(made.inputs)
+    made.keep_everything()
+    made.formula = lambda *inputs, **attrs: gradients_by_formula(op, arrived, inputs, attrs)
+    return made
+
+
+def saved_name(op: Op, kind: int, key: Any) -> str:
+    """What a rule calls something that a node saved: the reverse of `Op.locate`."""
+    if kind == OUT:
+        return "out"
+    return op.inputs[key] + "_shape" * (kind == SHAPE) if kind in (INPUT, SHAPE) else op.aux[key] if kind == AUX else key
+
+
+# Set by the backward pass, which stands above this table.
+gradients_by_formula: Callable[..., Any]
 
 
 def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,

@@ -1,0 +1,57 @@
+"""The interpreter: runs a program operation by operation, on NumPy or CuPy, and lets go of what nobody needs any more."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...device import array_module
+from ...symbol import Symbol
+from ...tensor import unboxed
+from ..graph import Operation
+from ..program import Program
+
+
+def last_readers(program: Program) -> dict[Operation, list[Symbol]]:
+    """For each operation the symbols that nobody reads after it."""
+    last: dict[Symbol, Operation] = {}
+    for o in program.operations:
+        for x in o.sources:
+            last[x] = o
+        for r in o.results:
+            if r is not None:
+                last.setdefault(r, o)
+    kept = {*program.results, *program.inputs}
+    ends: dict[Operation, list[Symbol]] = {}
+    for x, o in last.items():
+        if x not in kept and x.operation.kind != "constant":
+            ends.setdefault(o, []).append(x)
+    return ends
+
+
+def interpreter(program: Program, watch: Any = None) -> Any:
+    """The program as a function that runs one operation after the other.
+
+    Args:
+        watch: told of every operation as it runs, `ran(operation, values)`, and of what is let go, `freed(symbol)`.
+    """
+    constants = {o.results[0]: unboxed(o.value) for o in program.constants}
+    operations, ends = program.operations, last_readers(program)
+
+    def run(arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        values: dict[Symbol, Any] = dict(zip(program.inputs, arrays, strict=True))
+        values.update(constants)
+        for o in operations:
+            inputs = tuple([values[x] if isinstance(x, Symbol) else x for x in o.inputs])
+            outs = o.compute(array_module(*inputs), inputs)
+            for symbol, out in zip(o.results, outs, strict=True):
+                if symbol is not None:
+                    values[symbol] = unboxed(out)
+            if watch is not None:
+                watch.ran(o, values)
+            for x in ends.get(o, ()):
+                del values[x]
+                if watch is not None:
+                    watch.freed(x)
+        return [values[x] for x in program.outputs], [values[new] for _, new in program.updates]
+
+    return run

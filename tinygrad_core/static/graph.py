@@ -1,0 +1,410 @@
+"""The graph of operations that run later: how it is built, what one operation in it is, and how it is printed."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..device import CPU, default_generator
+from ..dispatch import _casts, _casts_needed, _several, _unpack, record
+from ..errors import EngineError, Line, at_line, here, learner_line
+from ..node import Leaf
+from ..ops import OPS, Op
+from ..symbol import Dim, NoValueError, StaticError, Symbol, shape_text
+from ..tensor import Tensor, mode, wrap
+from .infer import NEW, PROBES, concrete, infer
+
+_NAME = re.compile(r"^[A-Za-z_.][A-Za-z0-9_./\-]*$")
+
+
+class Ref:
+    """Within an operation's attributes: the place of an input that is a symbol, as in `x[index]`."""
+
+    __slots__ = ("input",)
+
+    def __init__(self, input: int):
+        self.input = input
+
+    def __repr__(self) -> str:
+        return f"<input {self.input}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ref) and other.input == self.input
+
+    def __hash__(self) -> int:
+        return hash((Ref, self.input))
+
+
+class Operation:
+    """One line of a graph: an operation of the table, with symbols where a dynamic run would have arrays.
+
+    Attributes:
+        kind: "placeholder", "variable", "constant" or "operation".
+        op: the entry of the table; None for the other kinds.
+        inputs: symbols, Python numbers or None.
+        attrs: the operation's attributes; `Ref`s stand for inputs.
+        results: the symbols it computes; None for a gradient that nobody wanted.
+        control: operations that must run before it.
+        value: the array of a constant, the tensor of a variable.
+        where: the learner's line that defined it, as `errors.here` notes it.
+        module: the path of the module in whose `forward` it was defined.
+    """
+
+    __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
+                 "number")
+
+    def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
+                 name: str, value: Any = None):
+        self.graph, self.kind, self.op, self.inputs, self.attrs = graph, kind, op, inputs, attrs
+        self.name, self.value = name, value
+        self.results: tuple[Any, ...] = ()
+        self.control: tuple[Operation, ...] = ()
+        self.where = here(1)
+        self.module = graph.module
+        self.number = -1
+
+    @property
+    def sources(self) -> tuple[Symbol, ...]:
+        """The inputs that are symbols."""
+        return tuple([x for x in self.inputs if isinstance(x, Symbol)])
+
+    @property
+    def stateful(self) -> bool:
+        """Whether two runs may differ, or change something: random numbers, and assignments."""
+        return self.op is not None and self.op.name in STATEFUL
+
+    def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None) -> tuple[Any, ...]:
+        """The results for arrays (and numbers) in the place of the inputs."""
+        assert self.op is not None
+        attrs = fill(concrete(self.attrs, sizes) if sizes is not None else self.attrs, values)
+        given = values if self.op.variadic else values[:len(self.op.inputs)]
+        return results_of(self.op, self.op.forward(xp, *given, **attrs))
+
+    def __repr__(self) -> str:
+        return listing_line(self)
+
+
+STATEFUL = {"draw", "assign"}
+
+
+def _symbol(shape: tuple[Any, ...], dtype: Any, operation: Operation, index: int) -> Symbol:
+    """A result, whose new unknown sizes are those of its own dims."""
+    symbol = Symbol(shape, dtype, operation, index)
+    if any([isinstance(n, Dim) for n in shape]):
+        symbol.shape = tuple([Dim(n.hints, (symbol, k)) if isinstance(n, Dim) and n.of is NEW else n
+                              for k, n in enumerate(shape)])
+    return symbol
+
+
+def results_of(op: Op, out: Any) -> tuple[Any, ...]:
+    """What a forward computation returned, as one flat tuple: its results, then its by-products."""
+    if op.aux:
+        out, *aux = out
+        return (*(out if op.several else (out,)), *aux)
+    return tuple(out) if op.several else (out,)
+
+
+def fill(value: Any, inputs: tuple[Any, ...]) -> Any:
+    """Attributes with every `Ref` replaced by the input it stands for."""
+    if isinstance(value, Ref):
+        return inputs[value.input]
+    if isinstance(value, tuple):
+        return tuple([fill(v, inputs) for v in value])
+    if isinstance(value, list):
+        return [fill(v, inputs) for v in value]
+    if isinstance(value, dict):
+        return {k: fill(v, inputs) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(fill(value.start, inputs), fill(value.stop, inputs), fill(value.step, inputs))
+    return value
+
+
+class Graph:
+    """Operations that were defined and have not run.
+
+    `with Graph() as g:` makes operations on its tensors, and everything random, nodes of the graph; an operation
+    on a symbolic tensor becomes a node of its graph anywhere.
+    """
+
+    def __init__(self, name: str = "graph"):
+        self.name = name
+        self.operations: list[Operation] = []
+        self.finalized = False
+        self.module = ""
+        self.before: Any = None                     # who watched when this graph was entered
+        self._names: dict[str, int] = {}
+        self._scopes: list[str] = []
+        self._modules: list[str] = []
+        self._known: dict[int, tuple[Any, Symbol]] = {}     # id of an array -> (what keeps it alive, its symbol)
+        self._controls: list[tuple[Operation, ...]] = []
+        self._sessions: dict[Any, Any] = {}
+
+    # ---- where operations are written down
+    def __enter__(self) -> Graph:
+        if mode.graph is not None and mode.graph is not self:
+            raise StaticError("one graph is being built already: graphs cannot be nested")
+        self._outside = mode.watch
+        mode.watch = self
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        mode.watch = self._outside
+
+    as_default = __enter__
+
+    def define(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Write down an operation in place of running it; returns what running it would: tensors, without numbers."""
+        inputs = tuple([self.tensor_of(x) if isinstance(x, Tensor) else x for x in inputs])
+        values, parents, mask = _unpack(op, inputs)
+        if op.mixes and _casts_needed(op, values):
+            cast = _casts(op, inputs, values)
+            if cast is not None:
+                return self.define(op, tuple(cast), attrs)
+        outs = self.add(op, tuple(values), attrs)
+        plain = len(outs) - len(op.aux)
+        aux = outs[plain:]
+        if op.several:
+            return _several(op, inputs, parents, mask, outs[:plain], values, aux, attrs)
+        result = wrap(outs[0])
+        if mask and mode.grad and outs[0].dtype.kind == "f":
+            result.node = record(op, parents, mask, outs[0], values, aux, attrs)
+        if op.view:
+            result._view = (inputs[0], op, attrs)
+        return result
+
+    def add(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None = None) -> tuple[Symbol, ...]:
+        """Append an operation on symbols and numbers; its results as symbols."""
+        if self.finalized:
+            raise StaticError(f"this graph is finalized, and {op.name} would add to it: define everything before "
+                              f"finalize().{at_line(learner_line())}")
+        inputs = tuple([self.symbol_of(x) if hasattr(x, "dtype") and not isinstance(x, np.generic) else x
+                        for x in inputs])
+        inputs, attrs = self._referred(inputs, attrs)
+        inputs = tuple([self._after_assignments(x) for x in inputs])
+        operation = Operation(self, "operation", op, inputs, attrs, self.unique(name or op.name))
+        self._check_sources(operation)
+        for x in operation.sources:
+            self._settle(x.operation)
+        try:
+            described = infer(operation)
+        except (EngineError, RecursionError):
+            raise
+        except Exception as error:
+            raise self._explain(operation, error) from None
+        operation.results = tuple([None if d is None else _symbol(*d, operation, k) for k, d in enumerate(described)])
+        self._append(operation)
+        return operation.results
+
+    def _append(self, operation: Operation) -> None:
+        operation.number = len(self.operations)
+        operation.control = tuple([c for controls in self._controls for c in controls])
+        self.operations.append(operation)
+        if self._outside is not None:
+            self._outside.defined(operation)
+
+    _outside: Any = None
+
+    def _settle(self, operation: Operation) -> None:
+        """Give array code its place in the list, now that an operation reads it."""
+        if operation.number < 0:
+            for x in operation.sources:
+                self._settle(x.operation)
+            operation.name = self.unique(operation.name)
+            self._append(operation)
+
+    def _referred(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Inputs and attributes with every symbol (or tensor) among the attributes made a further input."""
+        more = list(inputs)
+
+        def place(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                value = value.array
+            if isinstance(value, Symbol):
+                more.append(value)
+                return Ref(len(more) - 1)
+            if isinstance(value, tuple):
+                return tuple([place(v) for v in value])
+            if isinstance(value, list):
+                return [place(v) for v in value]
+            if isinstance(value, slice):
+                return slice(place(value.start), place(value.stop), place(value.step))
+            return value
+
+        placed = {k: place(v) for k, v in attrs.items()}
+        return tuple(more), placed
+
+    def array_call(self, name: str, args: Any, kwargs: dict[str, Any]) -> Symbol | Any:
+        """Write down a NumPy function that array code calls on a symbol; it joins the list when something reads it."""
+        inputs, attrs = self._referred((), {"call": name, "args": list(args), "kwargs": tuple(kwargs.items())})
+        operation = Operation(self, "operation", OPS["array"], inputs, attrs, name.rpartition(".")[2])
+        try:
+            described = infer(operation)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise self._explain(operation, error) from None
+        operation.results = tuple([_symbol(*d, operation, k) for k, d in enumerate(described)])
+        return operation.results[0] if len(operation.results) == 1 else operation.results
+
+    # ---- symbols for what is not computed here
+    def tensor_of(self, t: Tensor) -> Tensor:
+        """A tensor in this graph: itself where it is symbolic, a variable or constant of the graph otherwise."""
+        if type(t.array) is Symbol:
+            return t
+        twin = wrap(self.symbol_of(t.array, t))
+        twin.node, twin._view = t.node, t._view
+        return twin
+
+    def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
+        """The symbol of an array: what it stands for in this graph."""
+        if type(array) is Symbol:
+            return array
+        known = self._known.get(id(array))
+        if known is not None:
+            return known[1]
+        symbol = self.capture(array, tensor)
+        self._known[id(array)] = (array, symbol)
+        return symbol
+
+    def capture(self, array: Any, tensor: Tensor | None) -> Symbol:
+        """A symbol for real numbers met in the graph: a tensor that can learn is a variable, any other a constant."""
+        if tensor is not None and isinstance(tensor.node, Leaf):
+            return self.source("variable", array.shape, array.dtype, tensor.name or "variable", tensor)
+        return self.source("constant", np.shape(array), array.dtype, "constant", array)
+
+    def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
+        """Append what has no inputs: a placeholder, variable or constant."""
+        operation = Operation(self, kind, None, (), {}, self.unique(name), value)
+        symbol = Symbol(shape, np.dtype(dtype), operation)
+        symbol.shape = tuple([Dim(PROBES, (symbol, k)) if n is None else n for k, n in enumerate(shape)])
+        operation.results = (symbol,)
+        self._append(operation)
+        return symbol
+
+    def unique(self, name: str) -> str:
+        """A name that no operation of the graph has yet, within the open name scopes."""
+        if not _NAME.match(name):
+            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, and begin with "
+                              f"a letter.{at_line(learner_line())}")
+        name = "/".join([*self._scopes, name])
+        count = self._names.get(name, 0)
+        self._names[name] = count + 1
+        return f"{name}_{count}" if count else name
+
+    # ---- order among operations that change something
+    def _after_assignments(self, x: Any) -> Any:
+        """A variable read under control of an assignment to it is what was assigned."""
+        if isinstance(x, Symbol) and x.operation.kind == "variable":
+            for controls in reversed(self._controls):
+                for c in reversed(controls):
+                    if c.op is not None and c.op.name == "assign" and c.inputs[0] is x:
+                        return c.results[0]
+        return x
+
+    def _check_sources(self, operation: Operation) -> None:
+        for x in operation.sources:
+            if x.operation.graph is not self:
+                raise StaticError(f"{operation.op.name if operation.op else operation.name} in graph {self.name!r} got "
+                                  f"{x.name!r} of another graph ({x.operation.graph.name!r}, defined at {x.line}): a graph "
+                                  f"can only compute with its own tensors.{at_line(learner_line())}")
+
+    def _explain(self, operation: Operation, error: Exception) -> EngineError:
+        from ..dispatch import explain
+        assert operation.op is not None
+        return explain(operation.op, tuple([wrap(x) if isinstance(x, Symbol) else x for x in operation.inputs]),
+                       operation.attrs, error)
+
+    def asked_for_value(self, symbol: Symbol, what: str) -> Any:
+        """Python wants a number that does not exist yet."""
+        raise NoValueError(
+            f"{symbol.name!r} was {what}, but it has no value while the graph is being built: it is a "
+            f"{symbol.dtype} {shape_text(symbol.shape)} that session.run will compute.\n  defined at {symbol.line}\n"
+            "Fetch it with session.run(...); to choose by its value inside the graph use cond(), where() or "
+            f"while_loop().{at_line(learner_line())}")
+
+    # ---- what the engine tells whoever watches
+    def entered(self, module: Any) -> None:
+        """A module's forward begins."""
+        self._modules.append(self.module)
+        name = next((n for n, m in getattr(self, "_module_names", {}).items() if m is module), type(module).__name__)
+        self.module = f"{self.module}.{name}" if self.module else name
+        if self._outside is not None:
+            self._outside.entered(module)
+
+    def left(self, module: Any) -> None:
+        """A module's forward ended."""
+        self.module = self._modules.pop()
+        if self._outside is not None:
+            self._outside.left(module)
+
+    def wrote(self, t: Tensor, result: Tensor) -> None:
+        """Something was written in place; `writes.write` asks `assign_in_place` before."""
+
+    def _nothing(self, *_: Any) -> None:
+        """What happens while a graph is built concerns the graph alone."""
+
+    seeded = visited = freed = collected = updated = ran = _nothing
+
+    # ---- looking
+    def finalize(self) -> None:
+        """Refuse every further operation."""
+        self.finalized = True
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def __getitem__(self, name: str) -> Operation:
+        found = next((o for o in self.operations if o.name == name), None)
+        if found is None:
+            raise KeyError(f"no operation {name!r} in this graph; there are {', '.join(o.name for o in self.operations)}")
+        return found
+
+    def __str__(self) -> str:
+        return listing(self.operations)
+
+    def __repr__(self) -> str:
+        return f"<graph {self.name!r} of {len(self.operations)} operations>"
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz's DOT language."""
+        from .show import dot
+        return dot(self.operations)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from .show import mimebundle
+        return mimebundle(self)
+
+
+def listing(operations: list[Operation]) -> str:
+    """A typed listing, one operation a line, with the source lines they came from."""
+    lines = [(listing_line(o), f"# {Line.at(o.where)}" if o.where is not None else "") for o in operations]
+    width = min(max((len(code) for code, _ in lines), default=0), 72)
+    return "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
+
+
+def listing_line(o: Operation) -> str:
+    """`add: float32 [?, 3] = add(matmul, b)`."""
+    types = ", ".join("-" if r is None else f"{r.dtype} {shape_text(r.shape)}" for r in o.results)
+    if o.kind != "operation":
+        return f"{o.name}: {types} = {o.kind}"
+    assert o.op is not None
+    inputs = [x.name if isinstance(x, Symbol) else _short(x) for x in o.inputs[:None if o.op.variadic else len(o.op.inputs)]]
+    attrs = [f"{k}={_short(fill(v, tuple(x.name if isinstance(x, Symbol) else x for x in o.inputs)))}"
+             for k, v in o.attrs.items() if v is not default_generator and v is not CPU]
+    after = f"  after {', '.join(c.name for c in o.control)}" if o.control else ""
+    return f"{o.name}: {types} = {o.op.name}({', '.join(inputs + attrs)}){after}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} array {shape_text(value.shape)}>"
+    if isinstance(value, slice):
+        return f"{'' if value.start is None else value.start}:{'' if value.stop is None else value.stop}"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_short(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    return f"{value:g}" if isinstance(value, float) else repr(value) if not hasattr(value, "name") else str(value.name)

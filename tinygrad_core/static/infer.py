@@ -1,0 +1,89 @@
+"""Shapes without numbers: an operation is tried out on arrays that take no memory, and what comes out is measured."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..symbol import PROBES, Dim, Symbol, hint
+
+if TYPE_CHECKING:
+    from .graph import Operation
+
+NEW: tuple[Any, ...] = ("the size of this result along this dim",)
+_zeros: dict[np.dtype[Any], Any] = {}
+
+
+def stand_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Zeros of this shape in the memory of a single one."""
+    zero = _zeros.get(dtype)
+    if zero is None:
+        zero = _zeros[dtype] = np.zeros((), dtype)
+    return np.broadcast_to(zero, shape) if shape else dtype.type(0)
+
+
+def infer(operation: Operation) -> list[Any]:
+    """(shape, dtype) of each result, or None for one that is not computed.
+
+    Sizes that are not known are tried out with two numbers: one that comes out the same both times does not depend
+    on them, any other is a new unknown, "the size of this result along this dim".
+    """
+    unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) or _has_dim(operation.attrs)
+    first = _tried(operation, 0)
+    if not unknown:
+        return first
+    second = _tried(operation, 1)
+    known = {n.hints: n for x in operation.sources for n in x.shape if isinstance(n, Dim)}
+    return [None if a is None else (_joined(a[0], b[0], known), a[1]) for a, b in zip(first, second, strict=True)]
+
+
+def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tuple[Any, ...]:
+    return tuple([m if m == n else known.get((m, n)) or Dim((m, n), NEW) for m, n in zip(a, b, strict=True)])
+
+
+def _tried(operation: Operation, k: int) -> list[Any]:
+    op = operation.op
+    assert op is not None
+    values = tuple([stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else x
+                    for x in operation.inputs])
+    if op.broadcasts and not operation.attrs:
+        return [_stretched(op, values)]
+    with np.errstate(all="ignore"):
+        outs = operation.compute(np, values, k)
+    return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
+
+
+def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Of elementwise operations the shape is known, and the dtype that of single elements."""
+    shape = np.broadcast_shapes(*[np.shape(v) for v in values])
+    with np.errstate(all="ignore"):
+        ones = [v if np.shape(v) == () else stand_in((1,), v.dtype) for v in values]
+        return shape, np.asarray(op.forward(np, *ones)).dtype
+
+
+def _has_dim(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any([_has_dim(v) for v in value])
+    if isinstance(value, dict):
+        return any([_has_dim(v) for v in value.values()])
+    if isinstance(value, slice):
+        return any([isinstance(v, Dim) for v in (value.start, value.stop, value.step)])
+    return isinstance(value, Dim)
+
+
+def concrete(value: Any, sizes: Any) -> Any:
+    """Attributes with every unknown size as a number: a probe's (`sizes` 0 or 1), or by a function of dims."""
+    if isinstance(value, Dim):
+        return value.hints[sizes] if isinstance(sizes, int) else sizes(value)
+    if isinstance(value, tuple):
+        return tuple([concrete(v, sizes) for v in value])
+    if isinstance(value, list):
+        return [concrete(v, sizes) for v in value]
+    if isinstance(value, dict):
+        return {k: concrete(v, sizes) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(concrete(value.start, sizes), concrete(value.stop, sizes), concrete(value.step, sizes))
+    return value
+
+
+__all__ = ["NEW", "PROBES", "concrete", "infer", "stand_in"]

@@ -1,0 +1,259 @@
+"""Symbol, the array that has a shape and a dtype but no numbers yet: what a tensor holds before it is run."""
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import EngineError, Line, at_line, learner_line
+
+if TYPE_CHECKING:
+    from .static.graph import Operation
+
+
+class StaticError(EngineError):
+    """A graph that cannot be built, traced or run as it was asked."""
+
+
+class NoValueError(StaticError, TypeError):
+    """Python wanted the numbers of a symbolic tensor, which come into being only when the graph runs."""
+
+
+# What unknown sizes are tried out with. A size that comes out the same with both does not depend on them.
+PROBES = (7, 11)
+
+
+class Dim:
+    """A size that is not known before the run, like the rows of a batch; sums and products of such sizes too.
+
+    `hints` are its values when the unknown sizes are 7 and 11: sizes are compared, and shapes tried out, by them.
+    """
+
+    __slots__ = ("hints", "of")
+
+    def __init__(self, hints: tuple[int, int], of: tuple[Any, ...]):
+        self.hints, self.of = hints, of         # of: (symbol, axis), or (function, left, right)
+
+    def _with(self, other: Any, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
+        if not isinstance(other, (int, np.integer, Dim)):
+            return NotImplemented
+        a, b = (other, self) if swapped else (self, other)
+        return dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
+
+    def __index__(self) -> int:
+        told = _unknown_size_told(self)
+        if told is not None:
+            return told
+        raise NoValueError(f"this size is not known before the graph runs, and Python needs its number now (for a range, "
+                           "an index or a conversion). Give the placeholder this size, write -1 for it in a reshape, or "
+                           f"use while_loop or scan in place of a Python loop.{at_line(learner_line())}")
+
+    __int__ = __index__
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Dim):
+            return self.hints == other.hints
+        return False
+
+    def __hash__(self) -> int:
+        return hash(self.hints)
+
+    def _ordered(self, other: Any, compare: Callable[[int, int], bool]) -> bool:
+        answers = {compare(hint(self, k), hint(other, k)) for k in (0, 1)}
+        return answers.pop() if len(answers) == 1 else compare(operator.index(self), operator.index(other))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "?" if callable(self.of[0]) else f"{self.of[0].name or 'n'}.{self.of[1]}"
+
+
+def _operator(name: str, function: Callable[[Any, Any], Any]) -> None:
+    setattr(Dim, f"__{name}__", lambda self, other: self._with(other, function))
+    setattr(Dim, f"__r{name}__", lambda self, other: self._with(other, function, True))
+
+
+for _name in ("add", "sub", "mul", "floordiv", "mod", "truediv"):
+    _operator(_name, getattr(operator, _name))
+for _compare in (operator.lt, operator.le, operator.gt, operator.ge):
+    setattr(Dim, f"__{_compare.__name__}__", lambda self, other, compare=_compare: self._ordered(other, compare))
+setattr(Dim, "__neg__", lambda self: self._with(-1, operator.mul))      # noqa: B010
+
+_unknown_size_told: Callable[[Dim], int | None] = lambda _: None        # noqa: E731  a trace may know it
+
+
+def when_size_is_asked(answer: Callable[[Dim], int | None]) -> Callable[[Dim], int | None]:
+    """Let `answer` be asked for a size that Python needs; returns who was asked before."""
+    global _unknown_size_told
+    before, _unknown_size_told = _unknown_size_told, answer
+    return before
+
+
+def dim(hints: tuple[Any, ...], of: tuple[Any, ...]) -> Any:
+    """The number itself where both hints agree, else a `Dim`."""
+    return hints[0] if hints[0] == hints[1] else Dim(hints, of)
+
+
+def hint(size: Any, k: int) -> Any:
+    """A size as the number it is tried out with."""
+    return size.hints[k] if isinstance(size, Dim) else size
+
+
+class Symbol:
+    """A value of a graph: what an operation will compute.
+
+    Attributes:
+        shape: sizes, as ints or `Dim`s.
+        dtype: a NumPy dtype.
+        operation: what computes it.
+        index: which of the operation's results it is.
+    """
+
+    __slots__ = ("shape", "dtype", "operation", "index", "__weakref__")
+    __array_priority__ = 1000
+
+    def __init__(self, shape: tuple[Any, ...], dtype: np.dtype[Any], operation: Operation, index: int = 0):
+        self.shape, self.dtype, self.operation, self.index = shape, dtype, operation, index
+
+    @property
+    def name(self) -> str:
+        """The name of the operation, with the result's number where it has several."""
+        return self.operation.name + (f":{self.index}" if self.index else "")
+
+    @property
+    def ndim(self) -> int:
+        """How many dims there are."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Any:
+        """How many elements there are: a number, or a `Dim`."""
+        total: Any = 1
+        for n in self.shape:
+            total = total * n
+        return total
+
+    @property
+    def itemsize(self) -> int:
+        """The size of one element in bytes."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the elements in bytes; for unknown sizes, tried out with the smaller hint."""
+        return int(hint(self.size, 0)) * self.dtype.itemsize
+
+    @property
+    def base(self) -> None:
+        """No memory, so nobody else's."""
+        return None
+
+    @property
+    def line(self) -> Line | None:
+        """The learner's line that defined it."""
+        return Line.at(self.operation.where) if self.operation.where is not None else None
+
+    def __len__(self) -> int:
+        return operator.index(self.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    # ---- array code, as in functions that compute on `t.array`: it is written down too
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if "out" in kwargs or method not in ("__call__", "reduce"):
+            raise NoValueError(f"{ufunc.__name__} cannot write into a symbolic tensor")
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        return _array_call(name, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _array_call(function.__name__, args, kwargs)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return self._value("turned into a NumPy array")
+
+    def __getitem__(self, index: Any) -> Any:
+        return _array_call("getitem", (self, index), {})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise NoValueError(f"array code cannot write into a symbolic value{self._defined()}")
+
+    def _value(self, what: str, convert: Callable[[Any], Any] = lambda v: v) -> Any:
+        """The numbers, which only a trace that can stop and run what it has got so far may know."""
+        told = self.operation.graph.asked_for_value(self, what)
+        return convert(told)
+
+    def item(self, *_: Any) -> Any:
+        """Asks the graph for the number."""
+        return self._value("asked for its number by item()", lambda v: np.asarray(v).item())
+
+    def tolist(self) -> Any:
+        """Asks the graph for the numbers."""
+        return self._value("turned into a list", lambda v: np.asarray(v).tolist())
+
+    def __bool__(self) -> bool:
+        return self._value("used as a truth value, as by `if`, `while`, `and` or `not`", bool)
+
+    def __int__(self) -> int:
+        return self._value("turned into an int", int)
+
+    def __float__(self) -> float:
+        return self._value("turned into a float", float)
+
+    __index__ = __int__
+
+    def _defined(self) -> str:
+        return f" ({self.name}, {self.dtype} {shape_text(self.shape)}, defined at {self.line})"
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.dtype} {shape_text(self.shape)}>"
+
+
+def _array_operator(name: str, function: str) -> None:
+    setattr(Symbol, f"__{name}__", lambda self, other: _array_call(function, (self, other), {}))
+    setattr(Symbol, f"__r{name}__", lambda self, other: _array_call(function, (other, self), {}))
+
+
+for _name, _function in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide",
+                         "floordiv": "floor_divide", "mod": "remainder", "pow": "power", "and": "bitwise_and",
+                         "or": "bitwise_or", "matmul": "matmul"}.items():
+    _array_operator(_name, _function)
+for _name, _function in {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
+                         "ge": "greater_equal"}.items():
+    setattr(Symbol, f"__{_name}__", lambda self, other, f=_function: _array_call(f, (self, other), {}))
+for _name, _function in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
+    setattr(Symbol, f"__{_name}__", lambda self, f=_function: _array_call(f, (self,), {}))
+setattr(Symbol, "__hash__", object.__hash__)                            # noqa: B010
+for _name in ("all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumsum", "max", "mean", "min",
+              "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "transpose", "var"):
+    setattr(Symbol, _name, lambda self, *args, f=_name, **kwargs: _array_call(f"ndarray.{f}", (self, *args), kwargs))
+
+
+def _array_call(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    symbol = first_symbol((args, tuple(kwargs.values())))
+    assert symbol is not None
+    return symbol.operation.graph.array_call(name, args, kwargs)
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """The leaves of nested tuples, lists and slices."""
+    if isinstance(value, (tuple, list)):
+        for v in value:
+            yield from _flat(v)
+    elif isinstance(value, slice):
+        yield from (value.start, value.stop, value.step)
+    else:
+        yield value
+
+
+def first_symbol(values: Any) -> Symbol | None:
+    """A symbol among nested values, or None."""
+    return next((v for v in _flat(values) if type(v) is Symbol), None)
+
+
+def shape_text(shape: tuple[Any, ...]) -> str:
+    """A shape as a listing prints it: `[?, 3]`."""
+    return "[" + ", ".join("?" if isinstance(n, Dim) else str(n) for n in shape) + "]"
