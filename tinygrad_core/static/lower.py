@@ -74,7 +74,7 @@ def formula(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @formula
 def softmax(x: Tensor, *, dim: int) -> Tensor:
-    e = recorded.exp(x - recorded.max(x, dim=(dim,), keepdim=True))
+    e = recorded.exp(x - recorded.amax(x, dim=(dim,), keepdim=True))
     return e / recorded.sum(e, dim=(dim,), keepdim=True)
 
 
