@@ -18,6 +18,7 @@ from .dtypes import float32
 from .errors import here
 from .node import Node
 from .ops import OPS, Op
+from .symbol import Dim
 from .tensor import Tensor, mode, ndarray
 from .versions import tick
 
@@ -99,6 +100,8 @@ def rsub(a: Tensor, b: Any) -> Tensor:
 
 def _strange(op: Op, a: Any, b: Any) -> Any:
     """The operation with an operand that is no tensor and no plain number: an array, a NumPy number, or a stranger."""
+    if isinstance(a, Dim) or isinstance(b, Dim):
+        return apply(op, a, b)
     if all(isinstance(x, (Tensor, ndarray, np.generic, bool)) for x in (a, b)):
         return apply(op, *[x if isinstance(x, Tensor) else Tensor(x) for x in (a, b)])
     return NotImplemented

@@ -37,7 +37,7 @@ class Dim:
         self.hints, self.of = hints, of         # of: (symbol, axis), or (function, left, right)
 
     def _with(self, other: Any, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
-        if not isinstance(other, (int, np.integer, Dim)):
+        if not isinstance(other, (int, float, np.integer, Dim)):
             return NotImplemented
         a, b = (other, self) if swapped else (self, other)
         return dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))

@@ -18,7 +18,8 @@ from .tensor import Tensor, mode, ndarray, root_of, view_chain
 def write(t: Tensor, result: Tensor) -> Tensor:
     """Give `t` the values of `result`, in place: same memory, new history. What `t.add_(1)` ends with."""
     if mode.graph is not None or type(t.array) is Symbol:
-        return (mode.graph or t.array.operation.graph).write(t, result)
+        graph = mode.graph if mode.graph is not None else t.array.operation.graph
+        return graph.write(t, result)
     line = at_line(learner_line())
     if result.shape != t.shape:
         raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "

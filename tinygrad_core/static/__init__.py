@@ -1,6 +1,20 @@
 """Static graphs: operations that are defined first and run later, by a session or a traced function."""
 from ..symbol import Dim, NoValueError, StaticError, Symbol
 from . import operations
+from .define import (
+    Group,
+    Variable,
+    assign,
+    assign_add,
+    assign_sub,
+    constant,
+    control_dependencies,
+    get_default_graph,
+    gradients,
+    group,
+    name_scope,
+    placeholder,
+    reset_default_graph,
+)
 from .graph import Graph, Operation
-
-__all__ = ["Dim", "Graph", "NoValueError", "Operation", "StaticError", "Symbol"]
+from .session import FeedError, Plan, Session

@@ -28,7 +28,8 @@ def infer(operation: Operation) -> list[Any]:
     Sizes that are not known are tried out with two numbers: one that comes out the same both times does not depend
     on them, any other is a new unknown, "the size of this result along this dim".
     """
-    unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) or _has_dim(operation.attrs)
+    unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) \
+        or _has_dim(operation.attrs) or _has_dim(operation.inputs)
     first = _tried(operation, 0)
     if not unknown:
         return first
@@ -44,7 +45,7 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 def _tried(operation: Operation, k: int) -> list[Any]:
     op = operation.op
     assert op is not None
-    values = tuple([stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else x
+    values = tuple([stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else hint(x, k)
                     for x in operation.inputs])
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]

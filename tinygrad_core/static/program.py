@@ -56,7 +56,7 @@ def ancestors(roots: Iterable[Any], given: Iterable[Symbol] = ()) -> list[Operat
         if operation in seen:
             continue
         seen.add(operation)
-        stack += [x for x in (*operation.sources, *dims_in(operation.attrs)) if x not in known]
+        stack += [x for x in (*operation.sources, *dims_in((operation.attrs, operation.inputs))) if x not in known]
         stack += operation.control
     return sorted(seen, key=lambda o: o.number)
 
@@ -93,7 +93,7 @@ class Rewriter:
 
     def map(self, x: Any) -> Any:
         """An input in the new graph."""
-        return self.new[x] if isinstance(x, Symbol) else x
+        return self.new[x] if isinstance(x, Symbol) else self.size(x) if isinstance(x, Dim) else x
 
     def keep(self, o: Operation) -> Operation:
         """The operation as it is, on the new symbols."""
@@ -171,7 +171,7 @@ def specialise(outputs: Sequence[Symbol], given: dict[Symbol, tuple[int, ...]],
             r.keep(o)
         elif o.kind == "operation":
             r.resized(o) if any([isinstance(n, Dim) for x in o.results if x is not None for n in x.shape]) \
-                or dims_in(o.attrs) or _changed(r, o) else r.keep(o)
+                or dims_in((o.attrs, o.inputs)) or _changed(r, o) else r.keep(o)
     return Program(r.graph, inputs, [r.new[x] for x in outputs], [(r.new[v], r.new[x]) for v, x in updates])
 
 

@@ -6,16 +6,25 @@ from typing import Any
 
 from ...symbol import StaticError
 from ..program import Program
+from .interpreter import interpreter
 
 # run(arrays of the inputs) -> (arrays of the outputs, for each update the new value, or None where the
 # variable's own memory holds it already)
 Run = Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
 
 
+def choose(name: str) -> str:
+    """The back end of this name; for "auto" the fastest that this machine has."""
+    if name == "auto":
+        return "interpreter"
+    if name not in BACKENDS:
+        raise StaticError(f"there is no back end {name!r}; there are 'auto', {', '.join(map(repr, BACKENDS))}")
+    return name
+
+
 def compiled(program: Program, backend: str) -> Run:
     """The program as a function, by the back end of this name."""
-    from .interpreter import interpreter
-    table: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter}
-    if backend not in table:
-        raise StaticError(f"there is no back end {backend!r}; there are {', '.join(map(repr, table))}")
-    return table[backend](program)
+    return BACKENDS[backend](program)
+
+
+BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter}

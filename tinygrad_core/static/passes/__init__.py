@@ -1,0 +1,35 @@
+"""The passes: each a function from program to program, in a file of its own, that leaves values and effects alone."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..program import Program
+from .cse import cse
+from .dce import dce
+from .fold import fold
+from .simplify import simplify
+
+Pass = Callable[[Program], Program]
+PASSES: dict[str, Pass] = {"dce": dce, "fold": fold, "simplify": simplify, "cse": cse}
+_off: set[str] = set()
+
+
+def optimised(program: Program, backend: str = "interpreter", without: frozenset[str] = frozenset()) -> Program:
+    """The program after every pass that is switched on."""
+    for name in ("dce", "fold", "simplify", "cse", "dce"):
+        if name not in _off and name not in without:
+            program = PASSES[name](program)
+    return program
+
+
+def disable(*names: str) -> None:
+    """Switch passes off, by name, for every program that is compiled from now on."""
+    unknown = set(names) - set(PASSES)
+    if unknown:
+        raise ValueError(f"there is no pass {sorted(unknown)[0]!r}; there are {', '.join(PASSES)}")
+    _off.update(names)
+
+
+def enable(*names: str) -> None:
+    """Switch passes on again; without names, all of them."""
+    _off.difference_update(names or set(_off))

@@ -1,0 +1,195 @@
+"""Session: runs the part of a graph that was asked for, as often as it is asked."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import versions
+from ..symbol import Dim, StaticError, Symbol, shape_text
+from ..tensor import Tensor, mode, unboxed
+from .backends import choose, compiled
+from .backends.interpreter import interpreter
+from .define import Group, get_default_graph
+from .graph import Graph, Operation
+from .passes import optimised
+from .program import Program, ancestors, specialise
+
+
+class FeedError(StaticError, ValueError):
+    """A feed that is missing, or does not fit its placeholder."""
+
+
+class Session:
+    """Runs a graph.
+
+    Args:
+        graph: by default the graph that definitions go to at the moment.
+        backend: "auto", "interpreter", "numpy", "c" or "cuda"; see `backends`.
+
+    `with Session() as session:` works too. No value outlives a run, except those of variables.
+    """
+
+    def __init__(self, graph: Graph | None = None, backend: str = "auto"):
+        self.graph = graph if graph is not None else get_default_graph()
+        self.backend = choose(backend)
+        self._plans: dict[Any, Plan] = {}
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the plans; the session can be used again."""
+        self._plans.clear()
+
+    def run(self, fetches: Any, feed_dict: dict[Any, Any] | None = None) -> Any:
+        """Compute `fetches` and return their values as arrays, in the structure in which they were asked for.
+
+        Args:
+            fetches: a tensor, a group, a name, or lists, tuples and dicts of them.
+            feed_dict: values by tensor (or name); any tensor of the graph can be fed, and what only it needed
+                does not run then.
+
+        Raises:
+            FeedError: a placeholder that is needed was not fed, or a value does not fit.
+        """
+        flat: list[Any] = []
+        rebuild = _flatten(fetches, flat, self.graph)
+        feeds = {self._symbol(key): value for key, value in (feed_dict or {}).items()}
+        arrays = [_fitting(symbol, value) for symbol, value in feeds.items()]
+        key = (tuple(flat), tuple(feeds), tuple([a.shape for a in arrays]))
+        watch = mode.watch if mode.watched and hasattr(mode.watch, "running") else None
+        if watch is not None:
+            return rebuild(iter(self._plan(flat, feeds, arrays, watch).run(arrays)))
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(flat, feeds, arrays, None)
+        return rebuild(iter(plan.run(arrays)))
+
+    def plan(self, fetches: Any, feed_dict: dict[Any, Any] | None = None) -> Plan:
+        """The plan by which `run` computes these, for reading: `print(plan.program)`, `plan.source()`."""
+        flat: list[Any] = []
+        _flatten(fetches, flat, self.graph)
+        feeds = {self._symbol(key): value for key, value in (feed_dict or {}).items()}
+        return self._plan(flat, feeds, [_fitting(s, v) for s, v in feeds.items()], None)
+
+    def _symbol(self, key: Any) -> Symbol:
+        if isinstance(key, str):
+            return _named(self.graph, key)
+        if not isinstance(key, Tensor) or type(key.array) is not Symbol:
+            raise FeedError(f"only tensors of the graph can be fed, by themselves or by name, got {key!r}")
+        return key.array
+
+    def _plan(self, fetched: list[Any], feeds: dict[Symbol, Any], arrays: list[Any], watch: Any) -> Plan:
+        for x in [*fetched, *feeds]:
+            if x.operation.graph is not self.graph:
+                raise StaticError(f"{x.name!r} belongs to graph {x.operation.graph.name!r}, and this session runs "
+                                  f"{self.graph.name!r}\n  defined at {x.line}")
+        needed = ancestors(fetched, feeds)
+        for o in needed:
+            if o.kind == "placeholder" and o.results[0] not in feeds:
+                x = o.results[0]
+                raise FeedError(f"placeholder {o.name!r} ({x.dtype} {shape_text(x.shape)}) is needed for "
+                                f"{', '.join(repr(f.name) for f in fetched if o in ancestors([f], feeds))} and was not fed: "
+                                f"session.run(..., feed_dict={{{o.name}: value}})\n  defined at {x.line}")
+        updates = [(o.inputs[0], o.results[0]) for o in needed if o.op is not None and o.op.name == "assign"]
+        program = specialise(fetched, {s: a.shape for s, a in zip(feeds, arrays, strict=True)}, updates, needed)
+        return Plan(program, self.backend, len(feeds), watch, needed)
+
+
+class Plan:
+    """A program with the back end that runs it.
+
+    Attributes:
+        program: what is run, after the passes.
+        variables: the tensors that the program reads and changes.
+    """
+
+    def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
+                 origins: list[Operation] | None = None):
+        self.backend = "interpreter" if watch is not None else backend
+        self.program = program if watch is not None else optimised(program, backend)
+        self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
+        self._changed = [v.operation.value for v, _ in self.program.updates]
+        if watch is not None:
+            self._run = interpreter(self.program, watch.running(self.program, origins))
+        else:
+            self._run = compiled(self.program, backend)
+
+    def run(self, arrays: list[Any]) -> list[Any]:
+        """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
+        outputs, news = self._run([*arrays, *[t.array for t in self.variables]])
+        for t, new in zip(self._changed, news, strict=True):
+            _store(t, new)
+        return outputs
+
+    def source(self) -> str:
+        """The code that the back end generated; the program's listing where it generates none."""
+        made: Callable[[], str] | None = getattr(self._run, "source", None)
+        return made() if made is not None else str(self.program)
+
+
+def _store(t: Tensor, new: Any) -> None:
+    """Give a variable its new value, in its own memory."""
+    versions.wrote(t.array)
+    if new is None:
+        return
+    if isinstance(t.array, np.generic):
+        t.array = unboxed(new)
+    else:
+        t.array[...] = new
+
+
+def _flatten(fetches: Any, flat: list[Any], graph: Graph) -> Callable[[Any], Any]:
+    """Collect the symbols of a nested structure; returns what builds the structure from their values."""
+    if isinstance(fetches, str):
+        flat.append(_named(graph, fetches))
+        return next
+    if isinstance(fetches, Group):
+        flat.extend([t.array for t in fetches.members])
+        count = len(fetches.members)
+        return lambda values: [next(values) for _ in range(count)] and None
+    if isinstance(fetches, Tensor):
+        flat.append(fetches.array if type(fetches.array) is Symbol else graph.tensor_of(fetches).array)
+        return next
+    if isinstance(fetches, dict):
+        parts = {k: _flatten(v, flat, graph) for k, v in fetches.items()}
+        return lambda values: {k: part(values) for k, part in parts.items()}
+    if isinstance(fetches, (list, tuple)):
+        made = [_flatten(f, flat, graph) for f in fetches]
+        kind = type(fetches)
+        return lambda values: kind([part(values) for part in made])
+    raise StaticError(f"cannot fetch {fetches!r}: a fetch is a tensor, a group, a name, or a list, tuple or dict of them")
+
+
+def _named(graph: Graph, name: str) -> Symbol:
+    """The symbol of a name such as `loss`, or `split:1` for an operation's second result."""
+    operation, _, index = name.partition(":")
+    try:
+        return graph[operation].results[int(index or 0)]
+    except (KeyError, IndexError, ValueError) as error:
+        raise StaticError(f"nothing is called {name!r} in graph {graph.name!r}: {error}") from None
+
+
+def _fitting(symbol: Symbol, value: Any) -> Any:
+    """A value to feed as an array of the symbol's dtype, checked against its shape."""
+    array = value.array if isinstance(value, Tensor) else value
+    if type(array) is Symbol:
+        raise FeedError(f"{symbol.name!r} was fed the symbolic tensor {array.name!r}: feed numbers, such as the result "
+                        "of another run")
+    if type(array) is not np.ndarray or array.dtype != symbol.dtype:
+        try:
+            given = np.asarray(array)
+            array = given.astype(symbol.dtype, casting="same_kind" if given.dtype.kind != "i" else "unsafe")
+        except (TypeError, ValueError) as error:
+            raise FeedError(f"{symbol.name!r} is {symbol.dtype} and cannot be fed {value!r}: {error}\n  defined at "
+                            f"{symbol.line}") from None
+    shape = symbol.shape
+    if len(array.shape) != len(shape) or any([m != n and not isinstance(n, Dim) for m, n in zip(array.shape, shape)]):
+        raise FeedError(f"{symbol.name!r} has shape {shape_text(shape)} and was fed an array of shape "
+                        f"{array.shape}\n  defined at {symbol.line}")
+    return array
