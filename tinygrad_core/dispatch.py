@@ -1,6 +1,7 @@
 """Running operations on tensors: `apply` is the one door, and where a gradient is wanted it leaves a node behind."""
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from functools import partial
 from itertools import repeat
@@ -31,6 +32,9 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         *inputs: tensors, or Python numbers, which get no gradient.
         **attrs: the operation's attributes.
     """
+    watched = mode.watched
+    if watched and mode.graph is not None:      # written down, to run later
+        return mode.graph.define(op, inputs, attrs)
     mask = 0
     if len(inputs) == 1 and isinstance(inputs[0], Tensor):
         x = inputs[0]
@@ -59,8 +63,6 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     aux: Any = ()
     if op.aux:
         out, *aux = out
-    if mode.watched and mode.graph is not None:
-        return mode.graph.define(op, inputs, attrs)
     if op.several:
         if type(out[0]) is Symbol:
             return out[0].operation.graph.define(op, inputs, attrs)
@@ -81,7 +83,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         result._view = (inputs[0], op, attrs)
         if result.node is not None and type(inputs[0].node) is not Leaf:
             remember_view(inputs[0], result)
-    if mode.watched:
+    if watched:
         mode.watch.ran(op, inputs, attrs, result)
     return result
 
@@ -193,7 +195,7 @@ def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Excep
         return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.{line}")
     if op.broadcasts:
         return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.{line}")
-    extra = ", ".join(f"{k}={v!r}" for k, v in attrs.items())
+    extra = ", ".join(f"{k}={reprlib.repr(v)}" for k, v in attrs.items())
     kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError
     return kind(f"{op.name} got {got}{', with ' + extra if extra else ''}: {error}.{line}")
 

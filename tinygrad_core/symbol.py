@@ -249,6 +249,11 @@ def _flat(value: Any) -> Iterator[Any]:
         yield value
 
 
+def known(array: Any) -> bool:
+    """Whether an array has numbers that can be looked at and complained about."""
+    return type(array) is not Symbol
+
+
 def first_symbol(values: Any) -> Symbol | None:
     """A symbol among nested values, or None."""
     return next((v for v in _flat(values) if type(v) is Symbol), None)

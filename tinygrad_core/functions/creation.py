@@ -10,7 +10,7 @@ from ..device import Device, Generator, default_generator, get_default_device
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_line
 from ..ops import OPS
-from ..tensor import Tensor, as_array, mode, unboxed, wrap
+from ..tensor import Tensor, as_array, unboxed, wrap
 from .arguments import operand, size_of
 
 
@@ -114,7 +114,7 @@ def _draw(call: str, *args: Any, generator: Generator | None = None, device: Any
     """What the library's own generator gives for `call(*args)`, now or at every run of the graph that is being built."""
     attrs = {"call": call, "args": args, "generator": generator or default_generator,
              "device": get_default_device() if device is None else Device(device)}
-    return apply(OPS["draw"], **attrs) if mode.graph is None else mode.graph.define(OPS["draw"], (), attrs)
+    return apply(OPS["draw"], **attrs)
 
 
 def _drawn(draws: Tensor, dtype: Any, requires_grad: bool) -> Tensor:

@@ -16,8 +16,9 @@ from ..functions import tanh as tanh
 from ..functions.arguments import one_dim
 from ..functions.creation import _draw
 from ..ops import OPS
+from ..symbol import known
 from ..tensor import Tensor, describe, wrap
-from ..writes import store, write
+from ..writes import write
 from .loss_functions import *  # noqa: F403
 from .sliding import *  # noqa: F403
 
@@ -183,7 +184,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long()."
                          f"{at_line(learner_line())}")
     rows = weight.shape[0]
-    if index.size and not (index.min() >= 0 and index.max() < rows):
+    if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
         raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
                          f"its table has the rows 0 to {rows - 1}.{at_line(learner_line())}")
     if max_norm is not None:
@@ -305,17 +306,16 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     rows = functions.permute(input, first)
     moved = rows.shape
     rows = functions.reshape(rows, (channels, count))
-    _move_towards(running_mean, rows.array.mean(1), momentum)
-    _move_towards(running_var, rows.array.var(1, ddof=1), momentum)
+    _move_towards(running_mean, functions.mean(rows.detach(), 1), momentum)
+    _move_towards(running_var, functions.var(rows.detach(), 1), momentum)
     out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), moved)
     return _per_channel(functions.permute(out, first), weight, bias)
 
 
-def _move_towards(running: Tensor | None, batch: Any, momentum: float) -> None:
+def _move_towards(running: Tensor | None, batch: Tensor, momentum: float) -> None:
     """Move a running number towards the batch's, in place."""
     if running is not None:
-        versions.wrote(running.array)
-        store(running, running.array * (1 - momentum) + batch * momentum)
+        write(running, running * (1 - momentum) + batch * momentum)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

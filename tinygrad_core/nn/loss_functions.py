@@ -10,6 +10,7 @@ from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
+from ..symbol import known
 from ..tensor import Tensor, describe, wrap
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
@@ -100,7 +101,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     if target.shape != input.shape:
         raise ShapeError(f"binary_cross_entropy needs a target of the input's shape {input.shape}, got {target.shape}."
                          f"{at_line(learner_line())}")
-    if input.array.size and not (input.array.min() >= 0 and input.array.max() <= 1):
+    if known(input.array) and input.array.size and not (input.array.min() >= 0 and input.array.max() <= 1):
         raise ValueError("binary_cross_entropy needs probabilities between 0 and 1; for other numbers use "
                          f"binary_cross_entropy_with_logits.{at_line(learner_line())}")
     losses = apply(OPS["binary_cross_entropy"], input, target)
@@ -204,7 +205,7 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
                          f"(N, d1, ...), got {shape} and {target.shape}.{at_line(learner_line())}")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
-    if not labels.size:
+    if not known(labels) or not labels.size:
         return 0
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:

@@ -175,7 +175,7 @@ def gradient_op(op: Op, arrived: int) -> Op:
     OPS[name] = made = Op(name, eval(code, {"fast": fast}), {}, label=f"{op.label}′", several=True)
     made.whole, made.reach = True, (True,) * len(made.inputs)
     made.keep_everything()
-    made.formula = lambda *inputs, **attrs: gradients_by_formula(op, arrived, inputs, attrs)
+    made.formula = lambda *inputs, **attrs: by_formula[0](op, arrived, inputs, attrs)
     return made
 
 
@@ -186,8 +186,8 @@ def saved_name(op: Op, kind: int, key: Any) -> str:
     return op.inputs[key] + "_shape" * (kind == SHAPE) if kind in (INPUT, SHAPE) else op.aux[key] if kind == AUX else key
 
 
-# Set by the backward pass, which stands above this table.
-gradients_by_formula: Callable[..., Any]
+# Entered by the backward pass, which stands above this table: `by_formula[0]` computes what a `gradient_op` does.
+by_formula: list[Callable[..., Any]] = []
 
 
 def primitive(name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,

@@ -117,6 +117,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if mode.graph is not None:              # a training step is being traced
+            from ..static.optimise import step
+            step(self)
+            return loss
         line = learner_line()
         for group in self.param_groups:
             for p in group["params"]:

@@ -1,6 +1,7 @@
 """Static graphs: operations that are defined first and run later, by a session or a traced function."""
 from ..symbol import Dim, NoValueError, StaticError, Symbol
 from . import operations
+from .compile import Compiled, TraceWarning, compile
 from .define import (
     Group,
     Variable,
@@ -18,3 +19,4 @@ from .define import (
 )
 from .graph import Graph, Operation
 from .session import FeedError, Plan, Session
+from .trace import GraphBreakError

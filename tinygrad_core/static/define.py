@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd import enable_grad, no_grad
 from ..autograd import grad as differentiate
-from ..errors import DTypeError, GradError, ShapeError, at_line, learner_line
+from ..errors import GradError, ShapeError, at_line, learner_line
 from ..node import Leaf
 from ..ops import OPS
 from ..symbol import StaticError, Symbol, shape_text
@@ -63,7 +63,7 @@ def constant(value: Any, dtype: Any = None, name: str = "constant") -> Tensor:
     return wrap(get_default_graph().source("constant", array.shape, array.dtype, name, array))
 
 
-def Variable(initial_value: Any, dtype: Any = None, name: str = "variable", trainable: bool = True) -> Tensor:  # noqa: N802
+def Variable(initial_value: Any, dtype: Any = None, name: str = "variable", trainable: bool = True) -> Tensor:
     """A tensor that keeps its value from run to run, until it is assigned another.
 
     The value is there from the beginning (no initialiser has to be run) and is shared by all sessions.

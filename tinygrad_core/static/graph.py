@@ -16,7 +16,7 @@ from ..symbol import Dim, NoValueError, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, wrap
 from .infer import NEW, PROBES, concrete, infer
 
-_NAME = re.compile(r"^[A-Za-z_.][A-Za-z0-9_./\-]*$")
+_NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_./\-]*$")
 
 
 class Ref:
@@ -53,7 +53,7 @@ class Operation:
     """
 
     __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
-                 "number")
+                 "number", "operands")
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
@@ -64,6 +64,7 @@ class Operation:
         self.where = here(1)
         self.module = graph.module
         self.number = -1
+        self.operands = len(inputs)             # how many inputs are operands; the others belong to attributes
 
     @property
     def sources(self) -> tuple[Symbol, ...]:
@@ -79,8 +80,7 @@ class Operation:
         """The results for arrays (and numbers) in the place of the inputs."""
         assert self.op is not None
         attrs = fill(concrete(self.attrs, sizes) if sizes is not None else self.attrs, values)
-        given = values if self.op.variadic else values[:len(self.op.inputs)]
-        return results_of(self.op, self.op.forward(xp, *given, **attrs))
+        return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))
 
     def __repr__(self) -> str:
         return listing_line(self)
@@ -181,9 +181,11 @@ class Graph:
                               f"finalize().{at_line(learner_line())}")
         inputs = tuple([self.symbol_of(x) if hasattr(x, "dtype") and not isinstance(x, np.generic) else x
                         for x in inputs])
+        operands = len(inputs)
         inputs, attrs = self._referred(inputs, attrs)
         inputs = tuple([self._after_assignments(x) for x in inputs])
         operation = Operation(self, "operation", op, inputs, attrs, self.unique(name or op.name))
+        operation.operands = operands
         self._check_sources(operation)
         for x in operation.sources:
             self._settle(x.operation)
@@ -239,6 +241,7 @@ class Graph:
         """Write down a NumPy function that array code calls on a symbol; it joins the list when something reads it."""
         inputs, attrs = self._referred((), {"call": name, "args": list(args), "kwargs": tuple(kwargs.items())})
         operation = Operation(self, "operation", OPS["array"], inputs, attrs, name.rpartition(".")[2])
+        operation.operands = 0
         try:
             described = infer(operation)
         except EngineError:
@@ -286,8 +289,8 @@ class Graph:
     def unique(self, name: str) -> str:
         """A name that no operation of the graph has yet, within the open name scopes."""
         if not _NAME.match(name):
-            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, and begin with "
-                              f"a letter.{at_line(learner_line())}")
+            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, no spaces."
+                              f"{at_line(learner_line())}")
         name = "/".join([*self._scopes, name])
         count = self._names.get(name, 0)
         self._names[name] = count + 1
@@ -393,7 +396,7 @@ def listing_line(o: Operation) -> str:
     if o.kind != "operation":
         return f"{o.name}: {types} = {o.kind}"
     assert o.op is not None
-    inputs = [x.name if isinstance(x, Symbol) else _short(x) for x in o.inputs[:None if o.op.variadic else len(o.op.inputs)]]
+    inputs = [x.name if isinstance(x, Symbol) else _short(x) for x in o.inputs[:o.operands]]
     attrs = [f"{k}={_short(fill(v, tuple(x.name if isinstance(x, Symbol) else x for x in o.inputs)))}"
              for k, v in o.attrs.items() if v is not default_generator and v is not CPU]
     after = f"  after {', '.join(c.name for c in o.control)}" if o.control else ""
@@ -407,4 +410,7 @@ def _short(value: Any) -> str:
         return f"{'' if value.start is None else value.start}:{'' if value.stop is None else value.stop}"
     if isinstance(value, tuple):
         return "(" + ", ".join(_short(v) for v in value) + ("," if len(value) == 1 else "") + ")"
-    return f"{value:g}" if isinstance(value, float) else repr(value) if not hasattr(value, "name") else str(value.name)
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value.name) if hasattr(value, "name") else repr(value)
+    return text if len(text) <= 60 else f"<{type(value).__name__}>"

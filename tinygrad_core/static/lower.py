@@ -7,7 +7,6 @@ from typing import Any
 from ..autograd import enable_grad
 from ..dispatch import recorded
 from ..node import Leaf
-
 from ..symbol import Symbol
 from ..tensor import Tensor, wrap
 from .graph import Operation, fill
@@ -51,7 +50,7 @@ def _written_out(r: Rewriter, o: Operation) -> tuple[Any, ...]:
     first = len(r.graph.operations)
     inputs = [wrap(r.map(x)) if isinstance(x, Symbol) else x for x in o.inputs]
     attrs = fill(o.attrs, tuple([t.array if isinstance(t, Tensor) else t for t in inputs]))
-    inputs = inputs if op.variadic else inputs[:len(op.inputs)]
+    inputs = inputs[:o.operands]
     if op.name not in FORMULAS and op.formula is not None and "needs" in attrs:
         for t in inputs:                        # a gradient is taken with respect to leaves
             if isinstance(t, Tensor) and t.dtype.kind == "f":

@@ -16,7 +16,7 @@ _FUNCTIONS = {"absolute", "add", "arange", "argsort", "bitwise_and", "bitwise_or
               "transpose", "true_divide", "where", "zeros_like", "exp", "log", "sqrt", "tanh", "roll", "tile", "squeeze"}
 
 
-def _array(xp: Any, *xs: Any, call: str, args: list[Any], kwargs: tuple[tuple[str, Any], ...]) -> Any:
+def _array(xp: Any, *, call: str, args: list[Any], kwargs: tuple[tuple[str, Any], ...]) -> Any:
     """A call of array code, such as `ndarray.argmax` or `where`; only what is listed here can be called."""
     if call == "getitem":
         return args[0][args[1]]

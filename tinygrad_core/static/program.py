@@ -86,7 +86,8 @@ class Rewriter:
         """A given value of the new program in place of an old symbol."""
         o = symbol.operation
         kind = o.kind if o.kind == "variable" else "placeholder"
-        made = self.graph.source(kind, symbol.shape if shape is None else shape, symbol.dtype, o.name.rpartition("/")[2], o.value)
+        sizes = symbol.shape if shape is None else shape
+        made = self.graph.source(kind, sizes, symbol.dtype, o.name.rpartition("/")[2], o.value)
         made.operation.where, made.operation.module, made.operation.name = o.where, o.module, o.name
         self.new[symbol] = made
         return made
@@ -98,7 +99,7 @@ class Rewriter:
     def keep(self, o: Operation) -> Operation:
         """The operation as it is, on the new symbols."""
         twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), o.attrs, o.name, o.value)
-        twin.where, twin.module = o.where, o.module
+        twin.where, twin.module, twin.operands = o.where, o.module, o.operands
         twin.results = tuple([r if r is None else Symbol(r.shape, r.dtype, twin, k) for k, r in enumerate(o.results)])
         self._append(o, twin)
         return twin
@@ -109,7 +110,7 @@ class Rewriter:
 
         attrs = concrete(o.attrs, self.size)
         twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), attrs, o.name, o.value)
-        twin.where, twin.module = o.where, o.module
+        twin.where, twin.module, twin.operands = o.where, o.module, o.operands
         described = infer(twin)
         twin.results = tuple([d if d is None else Symbol(*d, twin, k) for k, d in enumerate(described)])
         self._append(o, twin)

@@ -1,0 +1,393 @@
+"""compile: a function whose calls run a plan, traced anew only when something it depends on has changed."""
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Function
+from ..autograd import grad as differentiate
+from ..errors import at_line, learner_line
+from ..nn.module import Module
+from ..node import FREED, Leaf
+from ..node import ancestors as history
+from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
+from ..tensor import Tensor, mode, wrap
+from .backends import choose
+from .environment import PLAIN, Guard
+from .program import ancestors, specialise
+from .session import Plan
+from .trace import GraphBreakError, Traced, trace
+
+BRANCHES = 8        # of one graph break; a number that takes more values than this cannot choose among pieces
+
+
+class TraceWarning(UserWarning):
+    """A traced function does something that later calls will not do again."""
+
+
+# ---- arguments
+def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
+    """Collect the tensors of nested arguments, and what else a call is told apart by."""
+    if isinstance(value, Tensor):
+        key.append((value.array.dtype, value.array.ndim, value.node is not None))
+        tensors.append(value)
+    elif type(value) in PLAIN:
+        key.append((type(value), value))
+    elif isinstance(value, (tuple, list)):
+        key.append((type(value), len(value)))
+        for v in value:
+            leaves_of(v, tensors, key)
+    elif isinstance(value, dict):
+        key.append((dict, tuple(value)))
+        for v in value.values():
+            leaves_of(v, tensors, key)
+    elif isinstance(value, (np.ndarray, np.generic)):
+        raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
+                          f"become part of the trace. Write from_numpy(x).{at_line(learner_line())}")
+    else:
+        key.append(id(value))
+
+
+def replaced(value: Any, twins: dict[int, Any]) -> Any:
+    """The same nested structure with other things in the place of its tensors, by id."""
+    if isinstance(value, Tensor):
+        return twins.get(id(value), value)
+    if isinstance(value, (tuple, list)):
+        made = [replaced(v, twins) for v in value]
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
+    if isinstance(value, dict):
+        return {k: replaced(v, twins) for k, v in value.items()}
+    return value
+
+
+class Entry:
+    """One trace of a function, ready to run for arguments of these shapes."""
+
+    def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str):
+        self.traced, self.shapes, self.backend = traced, shapes, backend
+        self.guards = traced.guards
+        self.argument_tensors: list[Symbol] = []
+        self.outputs: list[Symbol] = []
+        self._number_outputs()
+        self.plans: dict[Any, Any] = {}
+        self.differentiable = self._needs_backward()
+
+    def _number_outputs(self) -> None:
+        found: list[Tensor] = []
+        leaves_of(self.traced.result, found, [])
+        graph = self.traced.graph
+        self.result_tensors = found
+        self.outputs = [graph.tensor_of(t).array for t in found]
+
+    def _needs_backward(self) -> bool:
+        """Whether a caller can call backward on a result; not where the function did so itself and freed the graph."""
+        roots = [t.node for t in self.result_tensors if t.node is not None and not isinstance(t.node, Leaf)]
+        return bool(roots) and all([node.saved is not FREED for node in history(roots)])
+
+    # ---- whether it holds
+    def failing(self) -> Guard | None:
+        """The first guard that does not hold, or None."""
+        for guard in self.guards:
+            if not guard.holds():
+                return guard
+        return None
+
+    def fits(self, shapes: tuple[Any, ...]) -> bool:
+        """Whether arguments of these shapes can be run by this trace."""
+        return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
+            [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)]))
+
+    # ---- running
+    def run(self, tensors: list[Tensor]) -> Any:
+        """The function's result for these arguments, and its effects on tensors outside."""
+        if self.differentiable and mode.grad:
+            return self._run_with_backward(tensors)
+        arrays = [t.array for t in tensors]
+        key = tuple([a.shape for a in arrays]) if arrays else ()
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = self._planned(key)
+        values = plan.run(arrays)
+        return self._finish(values, tensors)
+
+    def _planned(self, shapes: tuple[Any, ...]) -> Plan:
+        """The plan for arguments of exactly these shapes."""
+        traced, graph = self.traced, self.traced.graph
+        outputs = [*self.outputs, *[g for _, g in traced.grads if g is not None], *[s for _, s in traced.argument_writes]]
+        draws = [o.results[0] for o in graph.operations if o.op is not None and o.op.name == "draw"]
+        given = dict(zip(traced.placeholders, shapes, strict=True))
+        program = specialise([*outputs, *draws], given, list(graph.updates.items()))
+        return Plan(program, self.backend, len(given))
+
+    def _finish(self, values: list[Any], tensors: list[Tensor]) -> Any:
+        """Put the values where the function would have put them."""
+        made = {id(t): wrap(v) for t, v in zip(self.result_tensors, values)}
+        at = len(self.result_tensors)
+        for leaf, symbol in self.traced.grads:
+            leaf.grad = None if symbol is None else wrap(values[at])
+            at += symbol is not None
+        for (k, _), value in zip(self.traced.argument_writes, values[at:]):
+            _write_argument(tensors[k], value)
+        for act in self.traced.graph.after:
+            act()
+        if len(self.result_tensors) == 1 and self.traced.result is self.result_tensors[0]:
+            return made[id(self.traced.result)]
+        return replaced(self.traced.result, made)
+
+    # ---- a result that can be differentiated outside
+    def _run_with_backward(self, tensors: list[Tensor]) -> Any:
+        joint = self.plans.get("joint")
+        if joint is None:
+            joint = self.plans["joint"] = Joint(self)
+        values = _Compiled.apply(joint, *tensors, *joint.captured)
+        return self._finish([t.array for t in values], tensors) if not any([t.node for t in values]) \
+            else replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
+
+
+def _write_argument(t: Tensor, value: Any) -> None:
+    if isinstance(t.array, np.ndarray):
+        t.array[...] = value
+    else:
+        t.array = value
+
+
+class Joint:
+    """A traced function with the backward pass that its results will want: two plans, and what goes from one to the other."""
+
+    def __init__(self, entry: Entry):
+        self.entry = entry
+        traced, graph = entry.traced, entry.traced.graph
+        self.captured = [o.value for o in graph.operations
+                         if o.kind == "variable" and isinstance(o.value, Tensor) and isinstance(o.value.node, Leaf)]
+        self.inputs = [*traced.placeholders, *[graph._known[id(t.array)][1] for t in self.captured]]
+        self.wanted = [k for k, t in enumerate(entry.result_tensors) if t.node is not None]
+        forward_end = len(graph.operations)
+        with graph:
+            self.seeds = [graph.source("placeholder", x.shape, x.dtype, "gradient") for x in
+                          (entry.outputs[k] for k in self.wanted)]
+            sources = [_leaf_tensor(s, t) for s, t in zip(self.inputs, [*self._argument_leaves(), *self.captured])]
+            asked = [t for t in sources if t is not None and t.node is not None]
+            grads = differentiate([entry.result_tensors[k] for k in self.wanted], asked, [wrap(s) for s in self.seeds],
+                                  retain_graph=True, allow_unused=True)
+        found = iter(grads)
+        self.grads = [next(found) if t is not None and t.node is not None else None for t in sources]
+        made = set(ancestors([g.array for g in self.grads if g is not None]))
+        cut = {x for o in made if o.number >= forward_end for x in o.sources if x.operation.number < forward_end
+               and x.operation.kind != "constant"}
+        self.kept = sorted(cut - set(self.inputs), key=lambda x: (x.operation.number, x.index))
+        self.plans: dict[Any, tuple[Plan, Plan]] = {}
+
+    def _argument_leaves(self) -> list[Any]:
+        return [self.entry.argument_nodes[k] for k in range(len(self.entry.traced.placeholders))]
+
+    def planned(self, shapes: tuple[Any, ...]) -> tuple[Plan, Plan]:
+        """The forward and the backward plan for arguments of these shapes."""
+        found = self.plans.get(shapes)
+        if found is None:
+            entry, graph = self.entry, self.entry.traced.graph
+            given = dict(zip(entry.traced.placeholders, shapes, strict=True))
+            forward = specialise([*entry.outputs, *self.kept], given, list(graph.updates.items()))
+            known = {x: y.shape for x, y in zip([*entry.outputs, *self.kept], forward.outputs, strict=True)}
+            behind = {s: known[entry.outputs[k]] for s, k in zip(self.seeds, self.wanted, strict=True)}
+            behind.update({x: known[x] for x in self.kept})
+            behind.update({x: (given.get(x, x.shape)) for x in self.inputs})
+            backward = specialise([g.array for g in self.grads if g is not None], behind)
+            found = self.plans[shapes] = (Plan(forward, entry.backend, len(given)),
+                                          Plan(backward, entry.backend, len(behind)))
+        return found
+
+
+def _leaf_tensor(symbol: Symbol, like: Any) -> Tensor | None:
+    t = wrap(symbol)
+    t.node = like.node if isinstance(like, Tensor) else like
+    return t
+
+
+class _Compiled(Function):
+    """Runs a joint's plans as one differentiable operation."""
+
+    @staticmethod
+    def forward(ctx: Any, joint: Joint, *tensors: Tensor) -> Any:
+        count = len(joint.entry.traced.placeholders)
+        arrays = [t.array for t in tensors[:count]]
+        first, ctx.second = joint.planned(tuple([a.shape for a in arrays]))
+        values = first.run(arrays)
+        results = len(joint.entry.outputs)
+        ctx.joint, ctx.kept, ctx.arrays = joint, values[results:], [t.array for t in tensors]
+        return tuple([wrap(v) for v in values[:results]])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        joint = ctx.joint
+        if mode.grad:
+            raise StaticError("gradients of gradients do not pass through a compiled function: compute the first gradient "
+                              "inside it (autograd.grad(..., create_graph=True)), or leave the function uncompiled.")
+        seeds = [grads[k].array for k in joint.wanted]
+        found = iter(ctx.second.run([*seeds, *ctx.kept, *ctx.arrays]))
+        return (None, *[None if g is None else wrap(next(found)) for g in joint.grads])
+
+
+class Compiled:
+    """A function that runs as a plan. Made by `compile`."""
+
+    def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None, fullgraph: bool):
+        functools.update_wrapper(self, function)
+        self.function, self.backend, self.dynamic, self.fullgraph = function, choose(backend), dynamic, fullgraph
+        self.entries: dict[Any, list[Any]] = {}
+        self.history: list[str] = []
+        self.effects: list[str] = []
+
+    def __get__(self, owner: Any, _: Any = None) -> Any:
+        return self if owner is None else functools.partial(self, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if mode.graph is not None:              # inside another trace: part of that
+            return self.function(*args, **kwargs)
+        tensors: list[Tensor] = []
+        key: list[Any] = [mode.grad]
+        leaves_of(args, tensors, key)
+        if kwargs:
+            leaves_of(kwargs, tensors, key)
+        shapes = tuple([t.array.shape for t in tensors])
+        entries = self.entries.setdefault(tuple(key), [])
+        for entry in entries:
+            if entry.fits(shapes) and entry.failing() is None:
+                return entry.run(tensors)
+        return self._trace(args, kwargs, tensors, shapes, entries, tuple(key))
+
+    def _trace(self, args: Any, kwargs: Any, tensors: list[Tensor], shapes: tuple[Any, ...], entries: list[Any],
+               key: Any) -> Any:
+        self._explain_why(shapes, entries, key)
+        sizes = self._sizes(shapes, entries)
+        before = when_size_is_asked(_ask_for_sizes)
+        try:
+            traced = trace(self.function, args, kwargs, tensors, replaced, self.fullgraph, sizes)
+        except _SizeNeeded as needed:           # the trace holds for this size alone
+            self.history[-1] += f"; Python needs a size as a number at {needed.args[0]}, so it is not left unknown"
+            sizes, self.dynamic = list(shapes), False
+            traced = trace(self.function, args, kwargs, tensors, replaced, self.fullgraph, sizes)
+        finally:
+            when_size_is_asked(before)
+        self._warn(traced.effects)
+        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend) if not traced.graph.breaks else None
+        assert entry is not None
+        entry.argument_nodes = [t.node for t in tensors]
+        entries.append(entry)
+        return entry.run(tensors)
+
+    def _sizes(self, shapes: tuple[Any, ...], entries: list[Any]) -> list[tuple[Any, ...]]:
+        """The arguments' shapes with None for what shall stay unknown: all sizes, or those seen to differ."""
+        if self.dynamic is True:
+            return [tuple([None if n > 1 else n for n in shape]) for shape in shapes]
+        if self.dynamic is False or not entries:
+            return list(shapes)
+        last = entries[-1].shapes
+        return [tuple([n if n == m else None for n, m in zip(shape, old)]) if len(old) == len(shape) else shape
+                for shape, old in zip(shapes, last, strict=True)]
+
+    def _warn(self, effects: list[str]) -> None:
+        for words in effects:
+            if words not in self.effects:
+                self.effects.append(words)
+                warnings.warn(f"{self.__name__}: {words}.", TraceWarning, stacklevel=4)
+
+    def _explain_why(self, shapes: tuple[Any, ...], entries: list[Any], key: Any) -> None:
+        if not self.entries or not any(self.entries.values()):
+            self.history.append("traced at the first call")
+            return
+        reasons = []
+        for entry in entries:
+            if not entry.fits(shapes):
+                reasons.append(_shape_difference(entry.shapes, shapes))
+                continue
+            guard = entry.failing()
+            if guard is not None:
+                try:
+                    now = repr(guard.read())
+                except Exception as error:      # told, not hidden: it is the reason
+                    now = f"unreadable ({error})"
+                reasons.append(f"{guard.what} was {guard.expected!r} and is {now}"
+                               + (f" (read at {guard.line})" if guard.line else ""))
+        if not entries:
+            reasons.append(_key_difference(next(reversed([k for k in self.entries if self.entries[k]])), key))
+        self.history.append("traced again: " + "; ".join(dict.fromkeys(reasons)))
+
+    def explain(self) -> str:
+        """Why this function was traced each time, where it breaks into pieces, and what side effects it has."""
+        lines = [f"{self.__name__}: {sum(map(len, self.entries.values()))} traces, back end {self.backend}"]
+        lines += [f"  {n + 1}. {why}" for n, why in enumerate(self.history)]
+        lines += [f"  side effect: {words}" for words in self.effects]
+        return "\\n".join(lines)
+
+    @property
+    def graphs(self) -> list[Any]:
+        """The graphs that were traced, for reading: `print(f.graphs[0])`."""
+        return [e.traced.graph for entries in self.entries.values() for e in entries]
+
+    def source(self) -> str:
+        """The code that the back end generated for the latest trace."""
+        plans = [p for entries in self.entries.values() for e in entries for p in e.plans.values() if isinstance(p, Plan)]
+        return plans[-1].source() if plans else ""
+
+
+class _SizeNeeded(Exception):
+    """Python asked for the number of a size that should have stayed unknown."""
+
+
+def _ask_for_sizes(n: Dim) -> int:
+    raise _SizeNeeded(learner_line())
+
+
+def _shape_difference(old: tuple[Any, ...], new: tuple[Any, ...]) -> str:
+    k = next((k for k, (a, b) in enumerate(zip(old, new)) if a != b), 0)
+    return f"argument {k} had shape {old[k]} and has {new[k]}"
+
+
+def _key_difference(old: Any, new: Any) -> str:
+    for a, b in zip(old, new):
+        if a != b:
+            return f"an argument was {_told_key(a)} and is {_told_key(b)}"
+    return f"the call had {len(old) - 1} arguments and has {len(new) - 1}" if len(old) != len(new) else "no trace was kept"
+
+
+def _told_key(key: Any) -> str:
+    if isinstance(key, bool):
+        return "under enable_grad" if key else "under no_grad"
+    if isinstance(key, tuple) and len(key) == 3:
+        return f"a {key[0]} tensor with {key[1]} dims" + (" that requires gradients" if key[2] else "")
+    return repr(key[1]) if isinstance(key, tuple) else "another object"
+
+
+def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None = None, fullgraph: bool = False) -> Any:
+    """Trace a function of tensors, modules and Python values at its first call, and run the plan at later ones.
+
+    A whole training step can be compiled: forward, backward and the optimiser's update become one plan.
+
+    Args:
+        function: the function, or a module. `@compile` and `@compile(backend="numpy")` both work.
+        backend: "auto", "interpreter", "numpy", "c" or "cuda".
+        dynamic: True keeps every size of the arguments unknown, so that one trace serves all; False never does; by
+            default a size becomes unknown when a second one has been seen.
+        fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.
+
+    What the trace depends on is guarded: dtypes, shapes, Python numbers, modes of modules, globals and variables of
+    enclosing functions. `f.explain()` tells why it was traced each time. Python code does not run again at later calls:
+    printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser inside the
+    function has used is not kept: `.grad` is None after the call.
+    """
+    if function is None:
+        return lambda f: compile(f, backend=backend, dynamic=dynamic, fullgraph=fullgraph)
+    if not callable(function):
+        raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")
+    if isinstance(function, Module):
+        wrapper = Compiled(function.__call__, backend, dynamic, fullgraph)
+        wrapper.__name__ = type(function).__name__
+        return wrapper
+    return Compiled(function, backend, dynamic, fullgraph)
+
+
+__all__ = ["Compiled", "GraphBreakError", "TraceWarning", "compile"]

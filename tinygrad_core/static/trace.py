@@ -1,0 +1,259 @@
+"""Tracing: a function is called once with symbols, what it does is written down as a graph, and later calls run that."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..device import array_module
+from ..errors import Line, at_line, learner_line
+from ..node import Leaf
+from ..ops import OPS
+from ..symbol import StaticError, Symbol
+from ..tensor import Tensor, root_of, unboxed, wrap
+from .environment import Effects, Environment, Guard
+from .graph import Graph, Operation
+
+
+class GraphBreakError(StaticError):
+    """Python needed a number in a function that must be one graph (`fullgraph=True`)."""
+
+
+class Slot:
+    """Where a run reads an array that no tensor of the trace's own holds: a gradient, an optimiser's state."""
+
+    def __init__(self, read: Callable[[], Any], store: Callable[[Any], None] | None, name: str):
+        self.read, self._store, self.name = read, store, name
+
+    @property
+    def array(self) -> Any:
+        """The array, as it is now."""
+        return self.read()
+
+    @array.setter
+    def array(self, value: Any) -> None:
+        assert self._store is not None, "nothing is stored in a number that is computed anew"
+        self._store(value)
+
+
+class Break(NamedTuple):
+    """A place where Python needed a number: the operations before it are one piece of the function."""
+
+    symbol: Symbol
+    what: str
+    line: Line | None
+    before: int                     # how many operations had been written down
+    value: Any
+
+
+class TraceGraph(Graph):
+    """The graph that a call of a function leaves behind.
+
+    Every tensor from outside that it meets is a variable, which later runs read anew; what is written in place
+    becomes a new symbol for the same tensor, and an update when the call ends.
+    """
+
+    def __init__(self, name: str, environment: Environment, fullgraph: bool):
+        super().__init__(name)
+        self.environment, self.fullgraph = environment, fullgraph
+        self.now: dict[int, Symbol] = {}                # id of an array -> what its memory holds by now
+        self.updates: dict[Symbol, Symbol] = {}         # variable -> its new value
+        self.breaks: list[Break] = []
+        self.values: dict[Symbol, Any] = {}             # what was computed for the sake of a break
+        self.used_grads: set[int] = set()               # leaves whose gradient an optimiser has used up
+        self.arguments: dict[Symbol, Any] = {}          # placeholder -> its array in this first call
+        self.twins: list[tuple[Tensor, Symbol]] = []    # symbolic arguments and what they were at the start
+        self._module_names = dict(environment.modules.items())
+        self.slots: dict[int, Slot] = {}                # by the id of their array at the start
+        self.stepped: list[Any] = []                    # the optimisers that took a step, in order
+        self.after: list[Callable[[], None]] = []       # what Python has to do after every run
+        self._done = 0
+
+    # ---- what stands for what
+    def capture(self, array: Any, tensor: Tensor | None) -> Symbol:
+        """A symbol for an array from outside."""
+        known = next((t for t in self.environment.tensors.values() if t.array is array), tensor)
+        if known is None:
+            return super().capture(array, None)
+        name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
+                                   if p is known), "tensor")
+        return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
+
+    def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
+        """What an array's memory holds at this point of the function."""
+        return self.now.get(id(array)) or super().symbol_of(array, tensor)
+
+    def slot(self, read: Callable[[], Any], store: Callable[[Any], None] | None, name: str) -> Symbol:
+        """A variable of a place outside that is no tensor; the same array's place is the same variable."""
+        array = read()
+        known = self._known.get(id(array))
+        if known is not None:
+            return self.now.get(id(array)) or known[1]
+        slot = self.slots[id(array)] = Slot(read, store, name)
+        symbol = self.source("variable", np.shape(array), array.dtype, name, slot)
+        self._known[id(array)] = (array, symbol)
+        return symbol
+
+    def write(self, t: Tensor, result: Tensor) -> Tensor:
+        """A tensor written in place: from here on it stands for another symbol."""
+        new = self.tensor_of(result).array
+        if t.shape != result.shape:
+            raise StaticError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
+                              f"{result.shape}.{at_line(learner_line())}")
+        if new.dtype != t.dtype:
+            new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
+        if t._view is not None:
+            self._write_through(t, new)
+        self.become(t, new)
+        t.node = result.node if not isinstance(t.node, Leaf) else t.node
+        return t
+
+    def become(self, t: Any, new: Symbol) -> None:
+        """Let a tensor (or slot) stand for `new` from here on."""
+        if type(t.array) is Symbol:
+            t.array = new
+            return
+        variable = self.symbol_of(t.array, t)
+        while variable.operation.kind != "variable":            # written before: the variable it began as
+            variable = next(v for v, x in self.updates.items() if x is variable)
+        self.now[id(t.array)] = new
+        if variable.operation.value is not None:
+            self.updates[variable] = new
+
+    def _write_through(self, view: Tensor, new: Symbol) -> None:
+        """A write into a part `base[index]` gives the base new values."""
+        base, op, attrs = view._view
+        if op.name != "getitem" or base._view is not None:
+            raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
+                              f"itself, as in x[index] = value.{at_line(learner_line())}")
+        whole = self.tensor_of(root_of(view)).array
+        put, = self.add(OPS["setitem"], (whole, new), {"index": attrs["index"]})
+        self.become(base, put)
+
+    # ---- numbers that Python asks for
+    def asked_for_value(self, symbol: Symbol, what: str) -> Any:
+        """Compute what was written down so far, and note that the function breaks into pieces here."""
+        line = learner_line()
+        if self.fullgraph:
+            raise GraphBreakError(
+                f"{symbol.name!r} was {what}: Python needs the number, so the function cannot be one graph.\n  at {line}\n"
+                "  defined at "
+                f"{symbol.line}\nUse where() or cond() for the choice, return the tensor and take its number outside, or "
+                "leave fullgraph=True out.")
+        if symbol.operation.number < 0:
+            self._settle(symbol.operation)
+        value = self.computed(symbol)
+        self.breaks.append(Break(symbol, what, line, len(self.operations), value))
+        return value
+
+    def computed(self, symbol: Symbol) -> Any:
+        """The value of a symbol in this first call."""
+        with np.errstate(all="ignore"):
+            for o in self.operations[self._done:]:
+                self._compute(o)
+        self._done = len(self.operations)
+        return self.values[symbol]
+
+    def _compute(self, o: Operation) -> None:
+        if o.kind == "placeholder":
+            outs: tuple[Any, ...] = (self.arguments[o.results[0]],)
+        elif o.kind == "variable":
+            outs = (o.value.array,)
+        elif o.kind == "constant":
+            outs = (unboxed(o.value),)
+        else:
+            inputs = tuple([self.values[x] if isinstance(x, Symbol) else x for x in o.inputs])
+            outs = o.compute(array_module(*inputs), inputs, self._size)
+        for symbol, out in zip(o.results, outs, strict=True):
+            if symbol is not None:
+                self.values[symbol] = unboxed(out)
+
+    def _size(self, n: Any) -> int:
+        first, *rest = n.of
+        if isinstance(first, Symbol):
+            return self.values[first].shape[rest[0]]
+        return first(*[self._size(x) if hasattr(x, "of") else x for x in rest])
+
+
+class Traced(NamedTuple):
+    """What tracing a call found out.
+
+    Attributes:
+        graph: what was written down.
+        result: what the function returned, with symbolic tensors in it.
+        grads: for each leaf whose `.grad` the function changed, its symbol, or None where it is None afterwards.
+        argument_writes: (number of the argument's tensor, symbol) for arguments written in place.
+        effects: side effects, in words.
+    """
+
+    graph: TraceGraph
+    placeholders: list[Symbol]
+    result: Any
+    grads: list[tuple[Leaf, Symbol | None]]
+    argument_writes: list[tuple[int, Symbol]]
+    guards: list[Guard]
+    effects: list[str]
+
+
+def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor],
+          replace: Callable[[Any, dict[int, Tensor]], Any], fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
+    """Call the function with symbols in the place of its tensors, and return what it did.
+
+    Args:
+        tensors: the tensors among the arguments.
+        replace: builds the arguments anew with other tensors in the place of those, by id.
+        sizes: for each tensor its shape, with None for sizes that shall stay unknown.
+    """
+    environment = Environment(function, ())
+    graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
+    twins: dict[int, Tensor] = {}
+    placeholders = []
+    for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):
+        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
+        twin = wrap(symbol)
+        twin.node = t.node
+        twins[id(t)] = twin
+        placeholders.append(symbol)
+        graph.arguments[symbol] = t.array
+        if isinstance(t.node, Leaf):
+            environment.leaves[id(t.node)] = t.node
+    before = {key: leaf.grad for key, leaf in environment.leaves.items()}
+    for key, g in before.items():
+        if g is not None:
+            leaf = environment.leaves[key]
+            graph.slot(lambda leaf=leaf: leaf.grad.array, lambda v, leaf=leaf: setattr(leaf, "grad", wrap(v)), "grad")
+    try:
+        with graph, Effects(environment) as effects:
+            result = function(*replace(args, twins), **replace(kwargs, twins))
+            if isinstance(result, Tensor):
+                result = graph.tensor_of(result)
+        grads = _changed_grads(graph, before)
+    finally:
+        for key, g in before.items():
+            environment.leaves[key].grad = g
+    writes = [(k, twins[id(t)].array) for k, (t, s) in enumerate(zip(tensors, placeholders, strict=True))
+              if twins[id(t)].array is not s]
+    kept = [Guard(f"{'a' if g is None else 'no'} gradient waiting in .grad", _waits(environment.leaves[key]), g is None)
+            for key, g in before.items() if any(leaf is environment.leaves[key] for leaf, _ in grads)]
+    return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found)
+
+
+def _waits(leaf: Leaf) -> Callable[[], bool]:
+    return lambda: leaf.grad is None
+
+
+def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf, Symbol | None]]:
+    """The leaves whose `.grad` is another than it was; a gradient that an optimiser used up is not kept."""
+    changed: list[tuple[Leaf, Symbol | None]] = []
+    for key, old in before.items():
+        leaf = graph.environment.leaves[key]
+        if leaf.grad is old and (old is None or id(old.array) not in graph.now):
+            continue
+        g = leaf.grad
+        used = g is None or key in graph.used_grads
+        changed.append((leaf, None if used else graph.tensor_of(g).array))
+    return changed
+
+
+__all__ = ["Break", "GraphBreakError", "Slot", "TraceGraph", "Traced", "trace"]
