@@ -16,6 +16,7 @@ from ..optim.optimizer import Blockwise, Optimizer
 from ..optim.sgd import SGD
 from ..symbol import StaticError
 from ..tensor import Tensor, mode, wrap
+from .environment import Guard
 
 # An update as a formula: (parameter, gradient, state, numbers of this step, options) -> (new parameter, new state).
 Formula = Callable[[Tensor, Tensor, list[Tensor], tuple[Any, ...], dict[str, Any]], tuple[Tensor, list[Tensor]]]
@@ -44,6 +45,7 @@ def _update(xp: Any, p: Any, g: Any, *state: Any, optimizer: Any, group: Any, nu
     """A step of an optimiser whose formula is only known as array code, on copies."""
     state = tuple([xp.array(s).reshape(-1) for s in state])
     flat = xp.array(p).reshape(-1)
+    numbers = tuple([float(n) if isinstance(n, np.generic) else n for n in numbers])
     optimizer._run(xp, flat, xp.asarray(g).reshape(-1), list(state), optimizer.param_groups[group], numbers)
     return (flat.reshape(np.shape(p)), *[s.reshape(np.shape(p)) for s in state])
 
@@ -62,6 +64,7 @@ class Step:
         self.optimizer, self.graph = optimizer, mode.graph
         self.earlier = sum(o is optimizer for o in self.graph.stepped)
         self.graph.stepped.append(optimizer)
+        self.formula = next((f for kind, f in FORMULAS.items() if isinstance(optimizer, kind)), None)
 
     def run(self) -> list[Tensor]:
         """Write down the update of every parameter that has a gradient; returns the new values."""
@@ -76,15 +79,21 @@ class Step:
                 for p in learning:
                     count = self.optimizer.state[p]["step"]
                     if count not in shared:
-                        shared[count] = self.numbers(group, self.optimizer.state[p], p.dtype)
+                        dtype = p.dtype if self.formula is not None else np.dtype("float64")
+                        shared[count] = self.numbers(group, self.optimizer.state[p], dtype)
                     news.append(self.updated(p, group, shared[count]))
-                    self.graph.after.append(self._counted(self.optimizer.state[p]))
+                    self.graph.after.append(self._counted(group, self.optimizer.state[p]))
         return news
 
-    @staticmethod
-    def _counted(state: dict[str, Any]) -> Callable[[], None]:
+    def _counted(self, group: dict[str, Any], state: dict[str, Any]) -> Callable[[], None]:
+        tried = {**state, "step": state["step"] + 1}
+        self.optimizer.numbers(group, tried)
+        plain = len(tried) == 1 + len(self.optimizer.buffers(group))    # no number is carried from step to step
+
         def count() -> None:
             state["step"] += 1
+            if not plain:
+                self.optimizer.numbers(group, state)
         return count
 
     def numbers(self, group: dict[str, Any], state: dict[str, Any], dtype: Any) -> tuple[Any, ...]:
@@ -95,11 +104,16 @@ class Step:
             return optimizer.numbers(group, {**state, "step": state["step"] + ahead})
 
         def slot(k: int, value: Any) -> Any:
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if not isinstance(value, float):
                 return value
             return wrap(self.graph.slot(lambda: dtype.type(now()[k]), None, f"{type(optimizer).__name__}.number_{k}"))
 
-        return tuple([slot(k, v) for k, v in enumerate(now() or ())])
+        values = now() or ()
+        fixed = tuple([v if not isinstance(v, float) else None for v in values])
+        self.graph.environment.guards.append(Guard(
+            f"the phase of {type(optimizer).__name__}",
+            lambda: tuple([v if not isinstance(v, float) else None for v in now() or ()]), fixed))
+        return tuple([slot(k, v) for k, v in enumerate(values)])
 
     def updated(self, p: Tensor, group: dict[str, Any], numbers: tuple[Any, ...]) -> Tensor:
         """Write down one parameter's update."""
@@ -107,10 +121,9 @@ class Step:
         names = self.optimizer.buffers(group)
         old = [wrap(graph.slot(_reader(state, n), _writer(state, n), n)) for n in names]
         value, g = wrap(graph.symbol_of(p.array, p)), wrap(graph.tensor_of(p.node.grad).array)
-        formula = next((f for kind, f in FORMULAS.items() if isinstance(self.optimizer, kind)), None)
-        if formula is not None:
+        if self.formula is not None:
             value, g = _decayed(value, g, numbers, group)
-            new, states = formula(value, g, old, numbers, group)
+            new, states = self.formula(value, g, old, numbers, group)
         else:
             new, *states = apply(OPS["optimizer_step"], value, g, *old, optimizer=self.optimizer, numbers=numbers,
                                  group=next(k for k, one in enumerate(self.optimizer.param_groups) if one is group))
