@@ -170,6 +170,8 @@ class Symbol:
         return _array_call(name, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _ASKED:                  # about the shape, which is known
+            return _ASKED[function](args[0])
         return _array_call(function.__name__, args, kwargs)
 
     def __array__(self, *_: Any, **__: Any) -> Any:
@@ -210,6 +212,9 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.dtype} {shape_text(self.shape)}>"
+
+
+_ASKED: dict[Any, Callable[[Symbol], Any]] = {np.shape: lambda x: x.shape, np.ndim: lambda x: x.ndim, np.size: lambda x: x.size}
 
 
 def _array_operator(name: str, function: str) -> None:

@@ -77,3 +77,55 @@ class TinygradCore(Engine):
             layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0 = Wx, Wh, b
             layer.bias_hh_l0 = self.t.nn.Parameter(self.t.zeros_like(b), requires_grad=False)
         return self.lstm_layer(x, (h.unsqueeze(0), c.unsqueeze(0)))[0]
+
+
+class TinygradCompiled(TinygradCore):
+    """The same training step under `@compile`."""
+
+    name, backend = "compiled", "auto"
+
+    def make_step(self, w):
+        from tinygrad_core.static import compile
+        params = {k: self.param(k, a) for k, a in w.params.items()}
+        batches = [tuple(self.const(a) for a in b) for b in w.batches]
+        if w.kind == "hvp":
+            vecs = {k: self.vec(k, a) for k, a in w.vecs.items()}
+
+            @compile(backend=self.backend)
+            def product(*batch):
+                found = self.hvp(lambda p: w.loss(self, p, *batch), params, vecs)
+                return sum((found[k] * vecs[k]).sum() for k in vecs)
+            return lambda: product(*batches[0]).item()
+        update = self.optimizer(w.opt, params)
+
+        @compile(backend=self.backend)
+        def train(*batch):
+            loss = w.loss(self, params, *batch)
+            loss.backward()
+            update(None)
+            return loss
+
+        def step():
+            for b in batches:
+                loss = train(*b)
+            return loss.item()
+        self.train = train
+        return step
+
+
+class TinygradNumpy(TinygradCompiled):
+    """Compiled for NumPy with preallocated outputs."""
+
+    name, backend = "numpy", "numpy"
+
+
+class TinygradC(TinygradCompiled):
+    """Compiled to one C function."""
+
+    name, backend = "c", "c"
+
+
+class TinygradInterpreter(TinygradCompiled):
+    """Traced and interpreted."""
+
+    name, backend = "interpreter", "interpreter"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
-from ..errors import at_line, learner_line
+from ..errors import EngineError, at_line, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
@@ -266,8 +266,11 @@ class Compiled:
         before = when_size_is_asked(_ask_for_sizes)
         try:
             traced = trace(self.function, args, kwargs, tensors, replaced, self.fullgraph, sizes)
-        except _SizeNeeded as needed:           # the trace holds for this size alone
-            self.history[-1] += f"; Python needs a size as a number at {needed.args[0]}, so it is not left unknown"
+        except (_SizeNeeded, EngineError) as needed:
+            if self.dynamic or sizes == list(shapes):
+                raise
+            why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
+            self.history[-1] += f"; sizes cannot be left unknown: {why}"
             sizes, self.dynamic = list(shapes), False
             traced = trace(self.function, args, kwargs, tensors, replaced, self.fullgraph, sizes)
         finally:
@@ -321,7 +324,7 @@ class Compiled:
         lines = [f"{self.__name__}: {sum(map(len, self.entries.values()))} traces, back end {self.backend}"]
         lines += [f"  {n + 1}. {why}" for n, why in enumerate(self.history)]
         lines += [f"  side effect: {words}" for words in self.effects]
-        return "\\n".join(lines)
+        return "\n".join(lines)
 
     @property
     def graphs(self) -> list[Any]:
@@ -334,7 +337,7 @@ class Compiled:
         return plans[-1].source() if plans else ""
 
 
-class _SizeNeeded(Exception):
+class _SizeNeeded(EngineError):
     """Python asked for the number of a size that should have stayed unknown."""
 
 
