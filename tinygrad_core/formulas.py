@@ -54,11 +54,12 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, scale: fl
 @equals("lstm")
 def lstm(x: Tensor, h: Tensor, c: Tensor, weight_ih: Tensor, weight_hh: Tensor,
          bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """One LSTM layer over a sequence, step by step: the textbook equations in PyTorch's gate order i, f, g, o."""
+    """One LSTM layer over a sequence, step by step, in PyTorch's gate order i, f, g, o; the inputs' product is one."""
     H = h.shape[1]
     outs = []
+    inputs = recorded.linear(x, weight_ih, bias)
     for t in range(x.shape[0]):
-        gates = recorded.linear(recorded.getitem(x, index=t), weight_ih, bias) + recorded.linear(h, weight_hh, None)
+        gates = recorded.getitem(inputs, index=t) + recorded.linear(h, weight_hh, None)
         i, f, g, o = (recorded.getitem(gates, index=(slice(None), slice(k * H, (k + 1) * H))) for k in range(4))
         c = _sigmoid(f) * c + _sigmoid(i) * recorded.tanh(g)
         h = _sigmoid(o) * recorded.tanh(c)

@@ -7,6 +7,7 @@ from typing import Any
 from ...symbol import StaticError
 from ..program import Program
 from .interpreter import interpreter
+from .numpy import numpy
 
 # run(arrays of the inputs) -> (arrays of the outputs, for each update the new value, or None where the
 # variable's own memory holds it already)
@@ -27,4 +28,9 @@ def compiled(program: Program, backend: str) -> Run:
     return BACKENDS[backend](program)
 
 
-BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter}
+def _c(program: Program) -> Run:
+    from .c import c
+    return c(program)
+
+
+BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter, "numpy": numpy, "c": _c}

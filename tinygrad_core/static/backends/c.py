@@ -1,0 +1,543 @@
+"""The C back end: a whole program as one C function, compiled by the system's compiler."""
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import Line, ShapeError
+from ...symbol import Symbol
+from ...tensor import unboxed
+from ..graph import Operation, Ref
+from ..lower import lower
+from ..memory import Life, plan_memory
+from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, through
+from ..program import Program, Rewriter, rewritten
+from ..toolchain import blas, compiler, load
+
+TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t", "uint8": "uint8_t"}
+KEPT = frozenset({"lstm", "conv_plain", "max_tiles"})
+_PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh",
+                    "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
+# Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
+EXPRESSIONS = {
+    "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}", "abs": "fabs{f}({0})",
+    "round": "rint{f}({0})", "sign": "({t})(({0} > 0) - ({0} < 0))", "relu": "({0} < 0 ? 0 : {0})",
+    "maximum": "({0} > {1} || {0} != {0} ? {0} : {1})", "minimum": "({0} < {1} || {0} != {0} ? {0} : {1})",
+    "where": "({0} ? {1} : {2})", "eq": "{0} == {1}", "ne": "{0} != {1}", "lt": "{0} < {1}", "le": "{0} <= {1}",
+    "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
+    "isnan": "{0} != {0}", "isinf": "isinf({0})", "isfinite": "isfinite({0})", "pow": "pow{f}({0}, {1})",
+    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in _PLAIN_FUNCTIONS}}
+_INTEGERS_TOO = {"add", "sub", "mul", "neg", "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
+                 "logical_not", "cast", "identity"}
+
+RUNTIME = r"""
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+typedef int64_t I;
+/* Declared for the compiler to call their vector versions, which the math library has. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
+#define SIMD __attribute__((simd("notinbranch")))
+SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
+SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
+#endif
+typedef void (*sgemm_t)(char*, char*, int*, int*, int*, float*, const float*, int*, const float*, int*, float*, float*, int*);
+typedef void (*dgemm_t)(char*, char*, int*, int*, int*, double*, const double*, int*, const double*, int*, double*, double*, int*);
+static sgemm_t SG; static dgemm_t DG; I wrong = -1;
+void use(void *s, void *d) { SG = (sgemm_t)s; DG = (dgemm_t)d; }
+/* C (M, N) = A (M, K) B (K, N) + beta C, by rows; Fortran's matrices are columns first, so the factors change places. */
+static void sgemm(int ta, int tb, int M, int N, int K, const float *A, int lda, const float *B, int ldb, float beta, float *C, int ldc) {
+  float one = 1; SG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
+static void dgemm(int ta, int tb, int M, int N, int K, const double *A, int lda, const double *B, int ldb, double beta, double *C, int ldc) {
+  double one = 1; DG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
+/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
+static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
+"""
+
+
+def c(program: Program) -> Any:
+    """The program as a function that makes one C call; operations without a kernel run through NumPy in between."""
+    if compiler() is None:
+        from .numpy import numpy
+        return numpy(program)
+    return _Generated(_prepared(program)).run
+
+
+def _prepared(program: Program) -> Program:
+    """Written out, simplified, and with copies where a view would not be one."""
+    from ..passes import optimised
+    return _with_copies(optimised(lower(optimised(program), KEPT)))
+
+
+def _with_copies(program: Program) -> Program:
+    """A reshape that must move numbers is a copy first, which is then reshaped for nothing."""
+    strides: dict[Symbol, Any] = {}
+
+    def shell(x: Symbol) -> Any:
+        """An array without memory of its own that has the strides `x` will have."""
+        found = strides.get(x)
+        if found is None:
+            one = np.zeros(1, x.dtype)
+            steps = [x.itemsize * math.prod(x.shape[k + 1:]) for k in range(x.ndim)]
+            found = strides[x] = np.lib.stride_tricks.as_strided(one, x.shape, steps)
+        return found
+
+    def change(r: Rewriter, o: Operation) -> Any:
+        if not is_view(o):
+            return None
+        x = r.map(o.sources[0])
+        try:
+            view = o.op.forward(np, shell(x), **o.attrs) if o.op.name not in ("reshape", "stretch") else \
+                np.broadcast_to(shell(x), o.results[0].shape) if o.op.name == "stretch" else \
+                _reshaped(shell(x), o.results[0].shape)
+        except ValueError:
+            x, = r.graph.add(COPY, (x,), {})
+            x.operation.where, x.operation.module = o.where, o.module
+            view = _reshaped(shell(x), o.results[0].shape)
+        made = r.keep(o)
+        if x is not made.inputs[0]:
+            made.inputs = (x, *made.inputs[1:])
+        strides[made.results[0]] = view
+        return made.results
+
+    return rewritten(program, change)
+
+
+def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
+    return array.reshape(shape, copy=False)
+
+
+from ...ops import OPS  # noqa: E402
+
+COPY = OPS["clone"]
+
+
+def supported(o: Operation) -> bool:
+    """Whether a loop can hold the operation: its name, and the types that it works on."""
+    assert o.op is not None
+    name = o.op.name
+    if reduction(o):
+        return o.results[0].dtype.name in ("float32", "float64")
+    if name not in EXPRESSIONS and name != "clamp":
+        return False
+    types = {x.dtype.name for x in (*o.sources, o.results[0])}
+    if not types <= set(TYPES):
+        return False
+    if name == "cast":
+        return True
+    floats = types & {"float32", "float64"}
+    return len(floats) == 1 if name not in _INTEGERS_TOO else len(floats) <= 1
+
+
+class _Layout:
+    """Which values need memory, and where it is: views of one block, of the inputs, or of constants."""
+
+    def __init__(self, program: Program, schedule: Schedule):
+        self.program, self.schedule = program, schedule
+        self.outputs = {owner(x) for x in program.results}
+        self.in_place = self._updated_in_place()
+        self.stored = {r for o in schedule.place for r in o.results if r is not None and self._needs_memory(o, r)}
+        lives: dict[Any, Life] = {}
+        for x in self.stored:
+            if x not in self.in_place:
+                step = schedule.place[x.operation]
+                readers = [schedule.place[u] for u in schedule.users(x)]
+                last = len(schedule.steps) if x in self.outputs else max([step, *readers])
+                lives[x] = Life(math.prod(x.shape) * x.itemsize, step, last)
+        self.plan = plan_memory(lives)
+        raw = np.empty(self.plan.total + 64, np.uint8)
+        start = -raw.ctypes.data % 64
+        self.block = raw[start:start + self.plan.total]
+        self.small = {x: np.zeros(x.shape, x.dtype) for x in program.inputs}    # only their layout, and 0-d values
+        self.constants = {o.results[0]: np.ascontiguousarray(o.value) for o in program.constants}
+        self.arrays: dict[Symbol, np.ndarray] = {}
+
+    def _needs_memory(self, o: Operation, x: Symbol) -> bool:
+        """Whether a value is read outside the loop that computes it."""
+        place = self.schedule.place
+        if self.schedule.steps[place[o]].kind != "fused" or x in self.outputs or reduction(o) in ("column", "all"):
+            return True
+        return self._read_elsewhere(x, x, place[o])
+
+    def _read_elsewhere(self, x: Symbol, source: Symbol, step: int) -> bool:
+        for u in self.schedule.readers.get(x, ()):
+            if is_view(u):
+                if self._read_elsewhere(u.results[0], source, step):
+                    return True
+            elif self.schedule.place[u] != step or through(x) is not source:
+                return True
+        return False
+
+    def _updated_in_place(self) -> dict[Symbol, Symbol]:
+        """New values that can be written straight into their variable: every reader of the old one has read it by then."""
+        place, found, outputs = self.schedule.place, {}, set(self.program.outputs)
+        counts: dict[Symbol, int] = {}
+        for _, new in self.program.updates:
+            counts[new] = counts.get(new, 0) + 1
+        for variable, new in self.program.updates:
+            o = new.operation
+            step = place.get(o)
+            if step is None or not variable.shape or counts[new] > 1 or new in outputs or new.dtype != variable.dtype:
+                continue
+            fused = self.schedule.steps[step]
+            if fused.kind != "fused" or reduction(o) or domain(new.shape) != fused.domain or variable in outputs:
+                continue
+            after = fused.operations.index(o)
+            if all([self._read_before(variable, u, step, fused, after) for u in self.schedule.users(variable)]) \
+                    and not any([owner(x) is variable for _, x in self.program.updates if x is not new]):
+                found[new] = variable
+        return found
+
+    def _read_before(self, variable: Symbol, user: Operation, step: int, fused: Step, after: int) -> bool:
+        at = self.schedule.place[user]
+        if at != step:
+            return at < step
+        same = variable in set(user.sources) and (reduction(user) is not None or user.results[0].shape == variable.shape)
+        return same and fused.operations.index(user) <= after and all([owner(x) is not variable or x is variable
+                                                                      for x in user.sources])
+
+    def array(self, x: Symbol) -> np.ndarray:
+        """The array that holds a symbol, or is laid out like the one that will."""
+        found = self.arrays.get(x)
+        if found is None:
+            found = self.arrays[x] = self._array(x)
+        return found
+
+    def _array(self, x: Symbol) -> np.ndarray:
+        o = x.operation
+        if x in self.small:
+            return self.small[x]
+        if x in self.constants:
+            return self.constants[x]
+        if x in self.in_place:
+            return self.array(self.in_place[x])
+        if is_view(o):
+            base = self.array(o.sources[0])
+            if o.op.name == "reshape":          # type: ignore[union-attr]
+                return _reshaped(base, x.shape)
+            if o.op.name == "stretch":          # type: ignore[union-attr]
+                return np.broadcast_to(base, x.shape)
+            return o.op.forward(np, base, **o.attrs)[...]   # type: ignore[union-attr]
+        offset = self.plan.offsets[x]
+        size = math.prod(x.shape) * x.itemsize
+        return self.block[offset:offset + size].view(x.dtype).reshape(x.shape)
+
+
+class _Generated:
+    """The generated code of one program, compiled, with what a run needs."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.schedule = Schedule(program, supported)
+        self.layout = _Layout(program, self.schedule)
+        self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
+        self.bases: list[np.ndarray] = []
+        self.functions: dict[str, tuple[str, str, list[str]]] = {}
+        self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
+        for x in program.inputs:
+            self.base(self.layout.array(x))
+        for number, step in enumerate(self.schedule.steps):
+            self.emit(number, step)
+        self._copy_updates()
+        self._compile()
+
+    # ---- where things are, in C
+    def base(self, array: np.ndarray) -> int:
+        """The number of an array's memory in the table of pointers."""
+        address = array.__array_interface__["data"][0]
+        if address not in self.pointers:
+            self.pointers[address] = len(self.bases)
+            self.bases.append(array)
+        return self.pointers[address]
+
+    def pointer(self, x: Symbol) -> str:
+        """The address of a symbol's first element, as C."""
+        array = self.layout.array(x)
+        address = array.__array_interface__["data"][0]
+        block = self.layout.block.__array_interface__["data"][0]
+        if block <= address < block + self.layout.block.nbytes:
+            return f"({TYPES[array.dtype.name]}*)(A + {address - block})"
+        root = self.layout.array(owner(x) if owner(x) not in self.layout.in_place else self.layout.in_place[owner(x)])
+        offset = address - root.__array_interface__["data"][0]
+        return f"({TYPES[array.dtype.name]}*)((char*)P[{self.base(root)}] + {offset})"
+
+    def say(self, statement: str) -> None:
+        """Append a C statement to the running segment."""
+        self.segments[-1].append(statement)
+
+    # ---- steps
+    def emit(self, number: int, step: Step) -> None:
+        """Generate one step."""
+        lines = dict.fromkeys(str(Line.at(o.where)) for o in step.operations if o.where is not None)
+        self.say("".join(f"/* {re.sub(r'[*][/]|[^ -~]', '?', line)} */\n  " for line in list(lines)[:6]))
+        o = step.operations[0]
+        if step.kind == "fused":
+            self.fused(step)
+        elif step.kind == "matmul" and self.product(o):
+            pass
+        elif step.kind == "clone":
+            self.say(self.copied(self.layout.array(o.results[0]), self.layout.array(o.sources[0]),
+                                 self.pointer(o.results[0]), self.pointer(o.sources[0])))
+        elif step.kind == "cat":
+            self.joined(o)
+        elif step.kind == "sum" and o.results[0].dtype.kind == "f":
+            self.summed(o)
+        elif step.kind in ("getitem", "scatter_into") and self.indexed(o, number):
+            pass
+        elif step.kind == "scatter_into" and self.placed(o):
+            pass
+        else:
+            self.segments += [o, []]
+
+    def fused(self, step: Step) -> None:
+        """A loop over rows and columns, as a function that equal loops share."""
+        from .c_loops import Loop
+        loop = Loop(self.layout, step)
+        name = self.function(loop.signature, loop.body)
+        self.say(f"{name}({', '.join(self.pointer(x) for x in loop.operands)});")
+
+    def function(self, signature: str, body: str) -> str:
+        """The name of a C function with this text."""
+        known = self.functions.get(signature + body)
+        if known is None:
+            known = self.functions[signature + body] = (f"k{len(self.functions)}", signature, [body])
+        return known[0]
+
+    def product(self, o: Operation) -> bool:
+        """A product of matrices, or of stacks of them, by BLAS; False where the memory's layout does not allow it."""
+        x, y = o.sources[0], o.sources[-1]
+        out = o.results[0]
+        if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
+            return False
+        a, b, c_ = (self.layout.array(s) for s in (x, y, out))
+        (lda, ta), (ldb, tb) = _matrix(a), _matrix(b)
+        if not lda or not ldb:
+            return False
+        (rows, inner), columns = a.shape[-2:], b.shape[-1]
+        batch = c_.shape[:-2]
+        a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+        loops, offsets = "", ["", "", ""]
+        for k, n in enumerate(batch):
+            if n > 1:
+                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                for j, array in enumerate((a, b, c_)):
+                    offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
+        letter = "s" if out.dtype.name == "float32" else "d"
+        self.say(f"{loops}{letter}gemm({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
+                 f"{self.pointer(y)}{offsets[1]}, {ldb}, 0, {self.pointer(out)}{offsets[2]}, {columns});")
+        return True
+
+    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: str, source_pointer: str) -> str:
+        """A copy between layouts, as loops whose innermost runs along what is written."""
+        loops, left, right = "", f"*({to_pointer}", f"*({source_pointer}"
+        for k, (n, a, b) in enumerate(zip(to.shape, to.strides, source.strides, strict=True)):
+            if n != 1:
+                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                left += f" + i{k} * {a // to.itemsize}"
+                right += f" + i{k} * {b // source.itemsize}"
+        return f"{loops}{left}) = {right});"
+
+    def joined(self, o: Operation) -> None:
+        """Parts laid side by side along a dim."""
+        out, start = self.layout.array(o.results[0]), 0
+        dim = o.attrs["dim"] % out.ndim
+        for x in o.inputs:
+            part = self.layout.array(x)
+            to = out[(slice(None),) * dim + (slice(start, start + part.shape[dim]),)]
+            offset = start * out.strides[dim] // out.itemsize
+            start += part.shape[dim]
+            if part.size:
+                self.say(self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(x)))
+
+    def summed(self, o: Operation) -> None:
+        """A sum over dims that no loop over rows and columns fits."""
+        x, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
+        loops, left, right = "", f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
+        for k, n in enumerate(x.shape):
+            if n != 1:
+                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                right += f" + i{k} * {x.strides[k] // x.itemsize}"
+                if k not in o.attrs["dim"]:
+                    left += f" + i{k} * {out.strides[k] // out.itemsize}"
+        self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {loops}{left}) += {right});")
+
+    def indexed(self, o: Operation, number: int) -> bool:
+        """Rows picked by arrays of integers, and the reverse: rows added where they were picked."""
+        index = o.attrs["index"]
+        parts = index if isinstance(index, tuple) else (index,)
+        if not all([isinstance(p, Ref) for p in parts]):
+            return False
+        places = [o.inputs[p.input] for p in parts]
+        arrays = [self.layout.array(p) for p in places]
+        whole, rows = (o.sources[0], o.results[0]) if o.op.name == "getitem" else (o.results[0], o.sources[0])  # type: ignore[union-attr]
+        table, picked = self.layout.array(whole), self.layout.array(rows)
+        if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
+                for a in arrays]) or not picked.flags.c_contiguous or table.dtype.name not in TYPES:
+            return False
+        inner = math.prod(table.shape[len(parts):])
+        if not table[(0,) * len(parts)].flags.c_contiguous if table.size else True:
+            return False
+        place = " + ".join(f"at(x{k}[i], {table.shape[k]}, {number}) * {table.strides[k] // table.itemsize}"
+                           for k in range(len(parts)))
+        t = TYPES[table.dtype.name]
+        signature = ", ".join([f"{t} *restrict w", f"{t} *restrict r"]
+                              + [f"const {TYPES[a.dtype.name]} *restrict x{k}" for k, a in enumerate(arrays)])
+        if o.op.name == "getitem":              # type: ignore[union-attr]
+            inside = f"memcpy(r + i * {inner}, w + {place}, {inner * table.itemsize});" if inner > 1 else f"r[i] = w[{place}];"
+            before = ""
+        else:
+            inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {inner} + j]; }}"
+            before = f"memset(w, 0, {table.nbytes}); "
+        body = f"{{ {before}for (I i = 0; i < {arrays[0].size}; i++) {inside} }}"
+        name = self.function(f"({signature})", body)
+        self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
+        return True
+
+    def placed(self, o: Operation) -> bool:
+        """Values put into a slice of zeros."""
+        index = o.attrs["index"]
+        if o.operands != len(o.inputs):
+            return False
+        out, part = self.layout.array(o.results[0]), self.layout.array(o.sources[0])
+        try:
+            to = out[index]
+        except (IndexError, TypeError):
+            return False
+        if not np.may_share_memory(to, out) or to.shape != part.shape:
+            return False
+        offset = (to.__array_interface__["data"][0] - out.__array_interface__["data"][0]) // out.itemsize
+        zeros = f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); " if part.size < out.size else ""
+        self.say(zeros + self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(o.sources[0])))
+        return True
+
+    def _copy_updates(self) -> None:
+        """New values that could not be written in place are copied into their variables at the end."""
+        self.returned: list[Symbol | None] = []
+        for variable, new in self.program.updates:
+            inside = new in self.layout.in_place or not variable.shape
+            chained = not inside and owner(new) in {v for v, _ in self.program.updates}
+            self.returned.append(new if not variable.shape or chained else None)
+            if not inside and not chained:
+                to, source = self.layout.array(variable), self.layout.array(new)
+                self.say(self.copied(to, source, self.pointer(variable), self.pointer(new)))
+
+    # ---- the whole
+    def _compile(self) -> None:
+        self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
+        parts = [RUNTIME]
+        parts += [f"static __attribute__((noinline)) void {name}{signature} {body[0]}" for name, signature, body
+                  in self.functions.values()]
+        runs = []
+        for k, segment in enumerate(self.segments):
+            if isinstance(segment, list):
+                pieces = [segment[i:i + 200] for i in range(0, len(segment), 200)]
+                for j, piece in enumerate(pieces):
+                    parts.append(f"static void s{k}_{j}(char *A, void **P) {{\n  " + "\n  ".join(piece) + "\n}")
+                calls = " ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
+                parts.append(f"void step{k}(char *A, void **P) {{ {calls} }}")
+                runs.append(k)
+        self.code = "\n".join(parts) + "\n"
+        library = load(self.code)
+        addresses = blas()
+        library.use(ctypes.c_void_p(addresses["sgemm"]), ctypes.c_void_p(addresses["dgemm"]))
+        self.wrong = ctypes.c_int64.in_dll(library, "wrong")
+        self.table = (ctypes.c_void_p * max(1, len(self.bases)))(*[a.ctypes.data for a in self.bases])
+        block, table = self.layout.block.ctypes.data, ctypes.addressof(self.table)
+        self.calls: list[Any] = []
+        for k, segment in enumerate(self.segments):
+            if isinstance(segment, list):
+                function = getattr(library, f"step{k}")
+                function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], None
+                self.calls.append(lambda f=function: f(block, table))
+            else:
+                self.calls.append(lambda o=segment: self.by_numpy(o))
+        self.run = _Run(self)
+
+    def by_numpy(self, o: Operation) -> None:
+        """Run an operation without a kernel of its own on the plan's arrays."""
+        inputs = tuple([self.current(x) if isinstance(x, Symbol) else x for x in o.inputs])
+        for symbol, out in zip(o.results, o.compute(np, inputs), strict=True):
+            if symbol is not None and symbol in self.layout.stored:
+                self.layout.array(symbol)[...] = out
+
+    def current(self, x: Symbol) -> Any:
+        """The array of a symbol in this run; a view into an input is taken anew, because inputs change their place."""
+        root = owner(x)
+        root = self.layout.in_place.get(root, root)
+        if root not in self.layout.small or not root.shape:
+            return self.layout.array(x)[()]
+        return self.given[root] if x is root else _viewed(x, root, self.given[root])
+
+
+def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:
+    if x is root:
+        return array
+    o = x.operation
+    base = _viewed(o.sources[0], root, array)
+    return base.reshape(x.shape) if o.op.name == "reshape" else o.op.forward(np, base, **o.attrs)   # type: ignore[union-attr]
+
+
+class _Run:
+    """Calls the compiled program: `run(arrays)`, and `run.source()` for reading."""
+
+    def __init__(self, made: _Generated):
+        self.made = made
+        program, layout = made.program, made.layout
+        self.scalars = [(k, layout.small[x]) for k, x in enumerate(program.inputs) if not x.shape]
+        self.arrays = [(k, made.base(layout.small[x]), x.dtype) for k, x in enumerate(program.inputs) if x.shape]
+        self.last: list[Any] = [None] * len(program.inputs)
+        self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
+        made.given = {}
+        self.bytes = layout.block.nbytes
+
+    def source(self) -> str:
+        """The generated C."""
+        return self.made.code
+
+    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        made, last, table = self.made, self.last, self.made.table
+        copies: dict[int, Any] = {}
+        for k, slot in self.scalars:
+            slot[...] = arrays[k]
+        for k, place, dtype in self.arrays:
+            array = arrays[k]
+            if array is not last[k]:
+                last[k] = array
+                if not array.flags.c_contiguous or array.dtype != dtype:
+                    array = copies[k] = np.ascontiguousarray(array, dtype)
+                    last[k] = None
+                table[place] = array.ctypes.data
+                made.given[made.program.inputs[k]] = array
+        for call in made.calls:
+            call()
+        if made.wrong.value >= 0:
+            self._complain()
+        outputs = [unboxed(made.current(x).copy()) if x.shape else made.current(x) for x in made.program.outputs]
+        news = [None if x is None else np.array(made.current(x))[()] for x in made.returned]
+        for k, copy in copies.items():          # what was written into a copy must still reach the variable
+            update = self.returned.get(made.program.inputs[k])
+            if update is not None and news[update] is None:
+                news[update] = copy
+        return outputs, news
+
+    def _complain(self) -> None:
+        step, self.made.wrong.value = self.made.wrong.value, -1
+        o = self.made.schedule.steps[step].operations[0]
+        where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
+        raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+
+
+def _matrix(array: np.ndarray) -> tuple[int, int]:
+    """The leading dimension for BLAS of a matrix (or stack), and whether it lies transposed; 0 where it cannot be used."""
+    rows, columns = (s // array.itemsize for s in array.strides[-2:])
+    m, k = array.shape[-2:]
+    if (columns == 1 or k == 1) and (rows >= max(k, 1) or m == 1):
+        return (rows if m > 1 else k), 0
+    if (rows == 1 or m == 1) and (columns >= max(m, 1) or k == 1):
+        return (columns if k > 1 else m), 1
+    return 0, 0

@@ -1,0 +1,214 @@
+"""One fused loop as C: rows outside, columns inside, split where a row's sum or maximum must be known first."""
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from ...symbol import Symbol
+from ..graph import Operation
+from ..passes.fuse import Step, domain, reduction, through
+
+
+class Loop:
+    """The C text of a step.
+
+    Attributes:
+        signature: the parameters, one pointer for each operand.
+        body: the function's body; equal bodies are one function.
+        operands: the symbols whose addresses are passed.
+    """
+
+    def __init__(self, layout: Any, step: Step):
+        from .c import EXPRESSIONS, TYPES
+        self.expressions, self.types = EXPRESSIONS, TYPES
+        self.layout, self.step = layout, step
+        self.rows, self.columns = step.domain
+        self.inside = {o.results[0] for o in step.operations}
+        self.operands: list[Symbol] = []
+        self.parameters: list[str] = []
+        self.names: dict[Any, str] = {}
+        self.level: dict[Symbol, int] = {}
+        self.temporary: list[str] = []
+        self.before: list[str] = []
+        self.behind: list[str] = []
+        self._find_levels()
+        self.body = self._renamed(self._text())
+        self.signature = "(" + ", ".join(self.parameters) + ")"
+
+    # ---- which loop over the columns computes what
+    def _find_levels(self) -> None:
+        """A value that needs a row's sum belongs to the next loop over that row."""
+        for o in self.step.operations:
+            level = 0
+            for x in o.sources:
+                s = through(x)
+                if s in self.inside:
+                    level = max(level, self.level[s] + (reduction(s.operation) is not None))
+            self.level[o.results[0]] = level
+
+    def _is_row_number(self, o: Operation) -> bool:
+        """Whether an elementwise operation computes one number for a row, not one for each column."""
+        return not reduction(o) and self.columns > 1 and domain(o.results[0].shape)[1] == 1 \
+            and domain(o.results[0].shape)[0] == self.rows
+
+    def _text(self) -> str:
+        levels = max(self.level.values()) + 1
+        code = []
+        for level in range(levels + 1):
+            mine = [o for o in self.step.operations if self.level[o.results[0]] == level]
+            code += [self._row_number(o) for o in mine if self._is_row_number(o)]
+            loop = [o for o in mine if not self._is_row_number(o)]
+            if loop:
+                code.append(self._loop(loop, level))
+        rows = f"for (I r = 0; r < {self.rows}; r++) " if self.rows > 1 else "const I r = 0; "
+        return ("{\n" + "".join(f"  {t}\n" for t in (*self.temporary, *self.before)) + f"  {rows}{{\n"
+                + "".join(f"    {c}\n" for c in code) + "  }\n" + "".join(f"  {t}\n" for t in self.behind) + "}")
+
+    def _row_number(self, o: Operation) -> str:
+        out = o.results[0]
+        text = f"{self._type(out)} w{id(out)} = {self._expression(o, self.level[out])};"
+        if out in self.layout.stored:
+            text += f" {self._element(out, out.shape, True)} = w{id(out)};"
+        return text
+
+    def _loop(self, operations: list[Operation], level: int) -> str:
+        """One pass over a row's columns."""
+        starts, inner, stores, ends = [], [], [], []
+        for o in operations:
+            out, kind = o.results[0], reduction(o)
+            t, name = self._type(out), f"{id(out)}"
+            if kind is None:
+                inner.append(f"{t} v{name} = {self._expression(o, level)};")
+                if out in self.layout.stored:
+                    stores.append(f"{self._element(out, out.shape, True)} = v{name};")
+                elif any([self.level[u.results[0]] > level for u in self.step.operations
+                          if any([through(x) is out for x in u.sources])]):
+                    self.temporary.append(f"{t} t{name}[{self.columns}];")
+                    stores.append(f"t{name}[j] = v{name};")
+                continue
+            value = self._value(o.sources[0], o.sources[0].shape, level)
+            if kind == "row":
+                if o.op is not None and o.op.name == "amax":
+                    starts.append(f"{t} w{name} = -INFINITY;")
+                    inner.append(f"w{name} = {value} > w{name} || {value} != {value} ? {value} : w{name};")
+                else:
+                    starts.append(f"{t} w{name} = 0;")
+                    inner.append(f"w{name} += {value};")
+                if out in self.layout.stored:
+                    ends.append(f"{self._element(out, out.shape, True)} = w{name};")
+            elif kind == "all":
+                self.before.append(f"{t} q{name} = 0;")
+                inner.append(f"q{name} += {value};")
+                self.behind.append(f"{self._pointer(out, True)}[0] = q{name};")
+            else:
+                pointer = self._pointer(out, True)
+                kept = math.prod(out.shape[:-1])
+                row = f"(r % {kept}) * {self.columns} + " if kept > 1 else ""
+                self.before.append(f"memset({pointer}, 0, {math.prod(out.shape) * out.itemsize});")
+                inner.append(f"{pointer}[{row}j] += {value};")
+        body = "\n      ".join([*inner, *stores])
+        if self.columns == 1:
+            return "\n    ".join([*starts, "{ const I j = 0; (void)j;", body, "}", *ends]) if level == 0 and not self._flows(
+                operations) else "\n    ".join([*starts, "const I j = 0; (void)j;" if level == 0 else "", body, *ends])
+        return "\n    ".join([*starts, '_Pragma("GCC ivdep")', f"for (I j = 0; j < {self.columns}; j++) {{\n      {body}\n    }}",
+                              *ends])
+
+    def _flows(self, operations: list[Operation]) -> bool:
+        """With one column there is no loop, and later passes read the values as they are."""
+        return True
+
+    # ---- values
+    def _type(self, x: Symbol) -> str:
+        return "int" if x.dtype.name == "bool" else self.types[x.dtype.name]
+
+    def _expression(self, o: Operation, level: int) -> str:
+        out = o.results[0]
+        working = next((x.dtype for x in (out, *o.sources) if x.dtype.kind == "f"), out.dtype)
+        values = [self._value(x, out.shape, level, working) for x in o.inputs[:o.operands]]
+        f, t = "f" if working.name == "float32" else "", self.types[working.name]
+        assert o.op is not None
+        if o.op.name == "clamp":
+            text = values[0]
+            for key, sign in (("low", "<"), ("high", ">")):
+                if o.attrs[key] is not None:
+                    bound = self._literal(o.attrs[key], working)
+                    text = f"({text} {sign} {bound} ? {bound} : {text})"
+            return text
+        if o.op.name == "cast":
+            return f"({self._type(out)})({values[0]}{' != 0' if out.dtype.name == 'bool' else ''})"
+        return self.expressions[o.op.name].format(*[f"({v})" for v in values], f=f, t=t)
+
+    def _value(self, x: Any, shape: tuple[int, ...], level: int, working: Any = None) -> str:
+        """An input as C, where the loop stands: a literal, a value of this row or column, or an element of memory."""
+        if not isinstance(x, Symbol):
+            return self._literal(x, working or np.dtype("float64"))
+        s = through(x)
+        if s in self.inside:
+            o = s.operation
+            if reduction(o) or self._is_row_number(o):
+                return f"w{id(s)}"
+            if self.level[s] == level or self.columns == 1:
+                return f"v{id(s)}"
+            return self._element(s, s.shape, True) if s in self.layout.stored else f"t{id(s)}[j]"
+        if x.operation.kind == "constant" and np.size(x.operation.value) == 1:
+            return self._literal(np.asarray(x.operation.value).item(), x.dtype)
+        return self._element(x, shape, False)
+
+    @staticmethod
+    def _literal(value: Any, dtype: Any) -> str:
+        if dtype.kind != "f":
+            return str(int(value))
+        number = float(np.dtype(dtype).type(value))
+        if math.isnan(number):
+            return "NAN"
+        if math.isinf(number):
+            return "INFINITY" if number > 0 else "(-INFINITY)"
+        text = repr(float(f"{number:.9g}")) if dtype.name == "float32" else repr(number)
+        return (text if "." in text or "e" in text else text + ".0") + ("f" if dtype.name == "float32" else "")
+
+    def _pointer(self, x: Symbol, written: bool) -> str:
+        """The parameter that holds a symbol's address."""
+        name = self.names.get(x)
+        if name is None:
+            name = self.names[x] = f"{'o' if written else 'x'}{len(self.operands)}"
+            self.operands.append(x)
+            t = self.types[x.dtype.name]
+            shared = any([x is new or x is old for new, old in self.layout.in_place.items()])
+            self.parameters.append(f"{'' if written else 'const '}{t} *{'' if shared else 'restrict '}{name}")
+        return name
+
+    def _element(self, x: Symbol, shape: tuple[int, ...], written: bool) -> str:
+        """The element of memory that belongs to row r and column j of a value of this shape."""
+        array = self.layout.array(x)
+        array = array if array.shape == shape else np.broadcast_to(array, shape)
+        steps = [s // array.itemsize for s in array.strides]
+        column = "" if not shape or shape[-1] == 1 or not steps[-1] else f" + j * {steps[-1]}" if steps[-1] > 1 else " + j"
+        return f"{self._pointer(x, written)}[0{self._row_offset(shape[:-1], steps[:-1])}{column}]"
+
+    @staticmethod
+    def _row_offset(sizes: tuple[int, ...], steps: list[int]) -> str:
+        """Where row r lies: dims that follow one another in memory count as one."""
+        merged: list[tuple[int, int]] = []
+        for n, s in zip(sizes, steps, strict=True):
+            if n == 1:
+                continue
+            if merged and merged[-1][1] == n * s:
+                merged[-1] = (merged[-1][0] * n, s)
+            else:
+                merged.append((n, s))
+        text, below = "", 1
+        for k, (n, s) in enumerate(reversed(merged)):
+            if s:
+                part = "r" if below == 1 else f"(r / {below})"
+                part = f"({part} % {n})" if k < len(merged) - 1 else part
+                text += f" + {part} * {s}" if s != 1 else f" + {part}"
+            below *= n
+        return text
+
+    def _renamed(self, text: str) -> str:
+        """Numbers in the order of appearance in place of identities, so that equal loops have equal text."""
+        names: dict[str, str] = {}
+        return re.sub(r"\b([vwtq])(\d{4,})\b", lambda m: m[1] + names.setdefault(m[2], str(len(names))), text)

@@ -1,0 +1,146 @@
+"""Fusion: which operations run together in one loop over rows and columns, and in which order the loops run."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ...symbol import Symbol
+from ..graph import Operation
+from ..program import Program
+
+# Elementwise operations that a loop's body can hold.
+ELEMENTWISE = frozenset({
+    "add", "sub", "mul", "div", "neg", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan",
+    "tanh", "sinh", "cosh", "asin", "acos", "atan", "abs", "sign", "relu", "maximum", "minimum", "clamp", "inside", "ceil",
+    "floor", "trunc", "round", "where", "cast", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
+    "logical_not", "isnan", "isinf", "isfinite", "pow", "erf", "identity", "assign"})
+VIEWS = frozenset({"reshape", "permute", "expand", "stretch"})
+LONGEST = 400                   # operations in one loop; a longer body only costs the compiler time
+
+
+def domain(shape: tuple[int, ...]) -> tuple[int, int]:
+    """A shape as (rows, columns): the last dim, and all others together."""
+    return (math.prod(shape[:-1]), shape[-1]) if shape else (1, 1)
+
+
+def is_view(o: Operation) -> bool:
+    """Whether the result is the input's memory, looked at differently."""
+    return o.op is not None and (o.op.name in VIEWS or (o.op.name == "getitem" and o.operands == len(o.inputs)
+                                                       and _basic(o.attrs["index"])))
+
+
+def _basic(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all([isinstance(p, (int, type(None), type(Ellipsis))) or (isinstance(p, slice)) for p in parts]) \
+        and not any([isinstance(p, bool) for p in parts])
+
+
+def reduction(o: Operation) -> str | None:
+    """How a loop can compute a sum or maximum: along a "row", down a "column", over "all", or not (None)."""
+    if o.op is None or o.op.name not in ("sum", "amax") or not o.attrs["keepdim"]:
+        return None
+    axes, ndim = o.attrs["dim"], o.sources[0].ndim
+    if axes == (ndim - 1,):
+        return "row"
+    if o.op.name == "amax":
+        return None
+    if len(axes) == ndim:
+        return "all"
+    return "column" if axes == tuple(range(len(axes))) else None
+
+
+class Step:
+    """Operations that run together: `kind` is "fused", or the name of the one operation's own kernel."""
+
+    def __init__(self, kind: str, operations: list[Operation], over: tuple[int, int] = (1, 1)):
+        self.kind, self.operations, self.domain = kind, operations, over
+
+
+def through(x: Symbol) -> Symbol:
+    """The symbol behind reshapes that leave rows and columns where they are."""
+    while x.operation.op is not None and x.operation.op.name == "reshape":
+        source = x.operation.sources[0]
+        if domain(source.shape) != domain(x.shape):
+            break
+        x = source
+    return x
+
+
+def owner(x: Symbol) -> Symbol:
+    """The symbol whose memory `x` is or looks into."""
+    while is_view(x.operation):
+        x = x.operation.sources[0]
+    return x
+
+
+class Schedule:
+    """The steps of a program, in order.
+
+    Attributes:
+        steps: what runs, one after the other.
+        place: the number of the step in which an operation runs.
+    """
+
+    def __init__(self, program: Program, supported: Any):
+        self.program = program
+        self.steps: list[Step] = []
+        self.place: dict[Operation, int] = {}
+        self.readers: dict[Symbol, list[Operation]] = {}
+        self._open: dict[tuple[int, int], list[int]] = {}
+        for o in program.operations:
+            for x in dict.fromkeys(o.sources):
+                self.readers.setdefault(x, []).append(o)
+        for o in program.operations:
+            if is_view(o):
+                continue
+            if supported(o) and (o.op.name in ELEMENTWISE or reduction(o)):     # type: ignore[union-attr]
+                self._fuse(o)
+            else:
+                self.place[o] = len(self.steps)
+                self.steps.append(Step(o.op.name, [o]))                         # type: ignore[union-attr]
+
+    def _fuse(self, o: Operation) -> None:
+        """Put an operation into the latest loop that can hold it, or begin a new one."""
+        own = domain(o.sources[0].shape if reduction(o) else o.results[0].shape)
+        overs = [own]
+        if own[1] == 1 and own[0] > 1 and not reduction(o):     # a number for each row fits any loop over those rows
+            overs = [d for d in self._open if d[0] == own[0] and d != own] + [own]
+        best = -1
+        for over in overs:
+            for k in reversed(self._open.get(over, [])):
+                if k <= best or len(self.steps[k].operations) >= LONGEST:
+                    continue
+                if not self._ready(o, k, over):
+                    break
+                best = k
+        if best < 0:
+            best = len(self.steps)
+            self.steps.append(Step("fused", [], own))
+            self._open.setdefault(own, []).append(best)
+        self.steps[best].operations.append(o)
+        self.place[o] = best
+
+    def _ready(self, o: Operation, k: int, over: tuple[int, int]) -> bool:
+        """Whether all inputs exist when loop `k` runs, or are computed in it row by row."""
+        for x in o.sources:
+            at = self.place.get(owner(x).operation, -1)
+            if at < k:
+                continue
+            inner = through(x)
+            if at > k or is_view(inner.operation) or self.place.get(inner.operation) != k:
+                return False
+            if reduction(inner.operation) in ("column", "all") or domain(inner.shape) not in (over, (over[0], 1)):
+                return False
+            stretched = o.results[0].shape if not reduction(o) else x.shape
+            if domain(x.shape) != domain(stretched) and (domain(x.shape) != (over[0], 1) or x.shape[:-1] != stretched[:-1]):
+                return False
+        return True
+
+    def users(self, x: Symbol) -> Iterator[Operation]:
+        """The operations that read a symbol's memory, through views too."""
+        for o in self.readers.get(x, ()):
+            if is_view(o):
+                yield from self.users(o.results[0])
+            else:
+                yield o
