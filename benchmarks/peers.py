@@ -17,6 +17,8 @@ import argparse, importlib.util, json, os, random, statistics as st, subprocess,
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADAPTERS = {                       # name -> "file:Class", relative to this folder
     "ours": "adapters/ours.py:TinygradCore",
+    "numpy": "adapters/ours.py:TinygradNumpy",
+    "c": "adapters/ours.py:TinygradC",
     "torch": "adapters/torch_.py:Torch",
     "torch-best": "adapters/torch_.py:TorchNN",
     "torch.compile": "adapters/torch_.py:TorchCompile",

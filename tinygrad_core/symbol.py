@@ -214,7 +214,8 @@ class Symbol:
         return f"<{self.name}: {self.dtype} {shape_text(self.shape)}>"
 
 
-_ASKED: dict[Any, Callable[[Symbol], Any]] = {np.shape: lambda x: x.shape, np.ndim: lambda x: x.ndim, np.size: lambda x: x.size}
+_ASKED: dict[Any, Callable[[Symbol], Any]] = {
+    np.shape: lambda x: x.shape, np.ndim: lambda x: x.ndim, np.size: lambda x: x.size}
 
 
 def _array_operator(name: str, function: str) -> None:

@@ -17,7 +17,7 @@ from ..node import ancestors as history
 from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
 from ..tensor import Tensor, mode, wrap
 from .backends import choose
-from .environment import PLAIN, Guard
+from .environment import PLAIN, Guard, all_hold
 from .program import ancestors, specialise
 from .session import Plan
 from .trace import GraphBreakError, Traced, trace
@@ -255,7 +255,7 @@ class Compiled:
         shapes = tuple([t.array.shape for t in tensors])
         entries = self.entries.setdefault(tuple(key), [])
         for entry in entries:
-            if entry.fits(shapes) and entry.failing() is None:
+            if entry.fits(shapes) and all_hold(entry.guards):
                 return entry.run(tensors)
         return self._trace(args, kwargs, tensors, shapes, entries, tuple(key))
 

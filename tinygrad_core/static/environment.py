@@ -24,10 +24,15 @@ _DEEPEST, _LONGEST = 6, 4096
 class Guard(NamedTuple):
     """Something that was read while tracing and must be the same for the trace to hold."""
 
-    what: str                       # "global k", "self.training of Net.drop"
-    read: Callable[[], Any]
+    what: str                       # "global k", "net.drop.training"
+    owner: Any                      # what it is read from: a dictionary or list, or anything that can be subscripted
+    key: Any
     expected: Any
     line: Line | None = None
+
+    def read(self) -> Any:
+        """What it is now."""
+        return self.owner[self.key]
 
     def holds(self) -> bool:
         """Whether it is as it was."""
@@ -35,6 +40,30 @@ class Guard(NamedTuple):
             return _equal(self.read(), self.expected)
         except Exception:           # what cannot be read any more is not as it was
             return False
+
+
+class Asked:
+    """Something that a guard reads by calling, as if it were an item."""
+
+    __slots__ = ("ask",)
+
+    def __init__(self, ask: Callable[[], Any]):
+        self.ask = ask
+
+    def __getitem__(self, _: Any) -> Any:
+        return self.ask()
+
+
+def all_hold(guards: list[Guard]) -> bool:
+    """Whether everything is as it was; the quick way, because every call asks."""
+    try:
+        for _, owner, key, expected, _ in guards:
+            value = owner[key]
+            if value is not expected and (type(value) is not type(expected) or value != expected):
+                return False
+    except Exception:               # what cannot be read any more is not as it was
+        return False
+    return True
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -61,11 +90,11 @@ class Environment:
         self._walk("argument", args, 0, None)
 
     # ---- walking
-    def _walk(self, what: str, value: Any, depth: int, read: Callable[[], Any] | None) -> None:
-        """Look at one value; `read` gets it again later, where it can change."""
+    def _walk(self, what: str, value: Any, depth: int, place: tuple[Any, Any] | None) -> None:
+        """Look at one value; `place` is where it can be read again: what holds it, and the key."""
         if isinstance(value, PLAIN):
-            if read is not None:
-                self.guards.append(Guard(what, read, value, self._line))
+            if place is not None:
+                self.guards.append(Guard(what, *place, value, self._line))
             return
         if id(value) in self._seen or depth > _DEEPEST:
             return
@@ -77,20 +106,20 @@ class Environment:
         elif isinstance(value, Optimizer):
             self._optimizer(what, value, depth)
         elif isinstance(value, (types.FunctionType, types.MethodType)):
-            self._identity(what, value, read)
+            self._identity(what, value, place)
             self._walk_function(value, depth)
         elif isinstance(value, (list, tuple, dict, set)):
             self._container(what, value, depth)
         elif isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType)):
-            self._identity(what, value, read)
+            self._identity(what, value, place)
         elif hasattr(value, "__dict__") and not isinstance(value, np.ndarray):
             self._object(what, value, depth)
 
     _line: Line | None = None
 
-    def _identity(self, what: str, value: Any, read: Callable[[], Any] | None) -> None:
-        if read is not None and not isinstance(value, types.MethodType):
-            self.guards.append(Guard(what, read, value, self._line))
+    def _identity(self, what: str, value: Any, place: tuple[Any, Any] | None) -> None:
+        if place is not None and not isinstance(value, types.MethodType):
+            self.guards.append(Guard(what, *place, value, self._line))
 
     def _tensor(self, t: Tensor) -> None:
         self.tensors[id(t)] = t
@@ -104,7 +133,7 @@ class Environment:
             self.modules[path] = part
             for key, value in vars(part).items():
                 if key not in ("_parameters", "_buffers", "_modules", "_hooks"):
-                    self._walk(f"{path}.{key}", value, depth + 1, _attribute(part, key))
+                    self._walk(f"{path}.{key}", value, depth + 1, (vars(part), key))
         for t in (*module.parameters(), *module.buffers()):
             self._seen[id(t)] = t
             self._tensor(t)
@@ -116,7 +145,7 @@ class Environment:
                 self._walk(f"{what}.param_groups[{k}]", t, depth + 1, None)
             for key, value in options.items():
                 if key not in ("params", "lr"):
-                    self._walk(f"{what}.param_groups[{k}][{key!r}]", value, depth + 1, _item(options, key))
+                    self._walk(f"{what}.param_groups[{k}][{key!r}]", value, depth + 1, (options, key))
 
     def _container(self, what: str, value: Any, depth: int) -> None:
         if len(value) > _LONGEST:
@@ -127,11 +156,11 @@ class Environment:
             return
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(key, PLAIN):
-                self._walk(f"{what}[{key!r}]", item, depth + 1, _item(value, key))
+                self._walk(f"{what}[{key!r}]", item, depth + 1, (value, key))
 
     def _object(self, what: str, value: Any, depth: int) -> None:
         for key, item in list(vars(value).items())[:_LONGEST]:
-            self._walk(f"{what}.{key}", item, depth + 1, _attribute(value, key))
+            self._walk(f"{what}.{key}", item, depth + 1, (vars(value), key))
 
     def _walk_function(self, function: Any, depth: int) -> None:
         if isinstance(function, types.MethodType):
@@ -147,11 +176,11 @@ class Environment:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (value := _cell(cell)) is not _EMPTY:
                 self._line = _first_use(code, name)
-                self._walk(f"{name} (of the enclosing function)", value, depth + 1, lambda cell=cell: cell.cell_contents)
+                self._walk(f"{name} (of the enclosing function)", value, depth + 1, (Asked(lambda cell=cell: cell.cell_contents), None))
         for name in _globals_read(code):
             if name in function.__globals__:
                 self._line = _first_use(code, name)
-                self._walk(f"global {name}", function.__globals__[name], depth + 1, _item(function.__globals__, name))
+                self._walk(f"global {name}", function.__globals__[name], depth + 1, (function.__globals__, name))
         self._line = None
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             self._walk("default argument", default, depth + 1, None)
@@ -165,14 +194,6 @@ def _cell(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:
         return _EMPTY
-
-
-def _attribute(owner: Any, name: str) -> Callable[[], Any]:
-    return lambda: vars(owner)[name]
-
-
-def _item(owner: Any, key: Any) -> Callable[[], Any]:
-    return lambda: owner[key]
 
 
 def _contents(value: Any) -> tuple[int, ...]:

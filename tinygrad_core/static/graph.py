@@ -223,6 +223,8 @@ class Graph:
         def place(value: Any) -> Any:
             if isinstance(value, Tensor):
                 value = value.array
+            if isinstance(value, np.ndarray):
+                value = self.symbol_of(value)
             if isinstance(value, Symbol):
                 more.append(value)
                 return Ref(len(more) - 1)

@@ -16,7 +16,7 @@ from ..optim.optimizer import Blockwise, Optimizer
 from ..optim.sgd import SGD
 from ..symbol import StaticError
 from ..tensor import Tensor, mode, wrap
-from .environment import Guard
+from .environment import Asked, Guard
 
 # An update as a formula: (parameter, gradient, state, numbers of this step, options) -> (new parameter, new state).
 Formula = Callable[[Tensor, Tensor, list[Tensor], tuple[Any, ...], dict[str, Any]], tuple[Tensor, list[Tensor]]]
@@ -82,18 +82,23 @@ class Step:
                         dtype = p.dtype if self.formula is not None else np.dtype("float64")
                         shared[count] = self.numbers(group, self.optimizer.state[p], dtype)
                     news.append(self.updated(p, group, shared[count]))
-                    self.graph.after.append(self._counted(group, self.optimizer.state[p]))
+                self.graph.after.append(self._counted(group, [self.optimizer.state[p] for p in learning]))
         return news
 
-    def _counted(self, group: dict[str, Any], state: dict[str, Any]) -> Callable[[], None]:
-        tried = {**state, "step": state["step"] + 1}
-        self.optimizer.numbers(group, tried)
-        plain = len(tried) == 1 + len(self.optimizer.buffers(group))    # no number is carried from step to step
+    def _counted(self, group: dict[str, Any], states: list[dict[str, Any]]) -> Callable[[], None]:
+        """What Python does after a run: counts the step, in the state of every parameter."""
+        numbers, carried = self.optimizer.numbers, []
+        for state in states:
+            tried = {**state, "step": state["step"] + 1}
+            numbers(group, tried)
+            if len(tried) > 1 + len(self.optimizer.buffers(group)):     # some number is carried from step to step
+                carried.append(state)
 
         def count() -> None:
-            state["step"] += 1
-            if not plain:
-                self.optimizer.numbers(group, state)
+            for state in states:
+                state["step"] += 1
+            for state in carried:
+                numbers(group, state)
         return count
 
     def numbers(self, group: dict[str, Any], state: dict[str, Any], dtype: Any) -> tuple[Any, ...]:
@@ -110,9 +115,10 @@ class Step:
 
         values = now() or ()
         fixed = tuple([v if not isinstance(v, float) else None for v in values])
-        self.graph.environment.guards.append(Guard(
-            f"the phase of {type(optimizer).__name__}",
-            lambda: tuple([v if not isinstance(v, float) else None for v in now() or ()]), fixed))
+        if any([v is not None and v not in group.values() for v in fixed]):
+            self.graph.environment.guards.append(Guard(
+                f"the phase of {type(optimizer).__name__}",
+                Asked(lambda: tuple([v if not isinstance(v, float) else None for v in now() or ()])), None, fixed))
         return tuple([slot(k, v) for k, v in enumerate(values)])
 
     def updated(self, p: Tensor, group: dict[str, Any], numbers: tuple[Any, ...]) -> Tensor:

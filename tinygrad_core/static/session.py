@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,8 @@ class Plan:
         self.program = program if watch is not None else optimised(program, backend)
         self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
         self._changed = [v.operation.value for v, _ in self.program.updates]
+        self._noted: list[Any] = []             # the arrays that are written at every run, and their records
+        self._writes: list[Any] = []
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
@@ -124,8 +127,19 @@ class Plan:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
         outputs, news = self._run([*arrays, *[t.array for t in self.variables]])
         for t, new in zip(self._changed, news, strict=True):
-            _store(t, new)
+            if new is not None:
+                _store(t, new)
+        self._note_writes()
         return outputs
+
+    def _note_writes(self) -> None:
+        """Let backward passes notice that variables were changed in place."""
+        arrays = [t.array for t in self._changed]
+        if len(arrays) != len(self._noted) or not all(map(is_, arrays, self._noted)):
+            self._noted = arrays
+            self._writes = [w for w in (versions.wrote(a) for a in arrays) if w is not None]
+        elif arrays:
+            versions.wrote_again(self._writes)
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""
@@ -135,9 +149,6 @@ class Plan:
 
 def _store(t: Tensor, new: Any) -> None:
     """Give a variable its new value, in its own memory."""
-    versions.wrote(t.array)
-    if new is None:
-        return
     if isinstance(t.array, np.generic):
         t.array = unboxed(new)
     else:

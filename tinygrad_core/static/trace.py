@@ -12,7 +12,7 @@ from ..node import Leaf
 from ..ops import OPS
 from ..symbol import StaticError, Symbol
 from ..tensor import Tensor, root_of, unboxed, wrap
-from .environment import Effects, Environment, Guard
+from .environment import Asked, Effects, Environment, Guard
 from .graph import Graph, Operation
 
 
@@ -234,7 +234,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             environment.leaves[key].grad = g
     writes = [(k, twins[id(t)].array) for k, (t, s) in enumerate(zip(tensors, placeholders, strict=True))
               if twins[id(t)].array is not s]
-    kept = [Guard(f"{'a' if g is None else 'no'} gradient waiting in .grad", _waits(environment.leaves[key]), g is None)
+    kept = [Guard("whether .grad is None", Asked(_waits(environment.leaves[key])), None, g is None)
             for key, g in before.items() if any(leaf is environment.leaves[key] for leaf, _ in grads)]
     return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found)
 

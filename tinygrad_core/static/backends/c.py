@@ -11,7 +11,6 @@ import numpy as np
 
 from ...errors import Line, ShapeError
 from ...symbol import Symbol
-from ...tensor import unboxed
 from ..graph import Operation, Ref
 from ..lower import lower
 from ..memory import Life, plan_memory
@@ -287,9 +286,7 @@ class _Generated:
             self.joined(o)
         elif step.kind == "sum" and o.results[0].dtype.kind == "f":
             self.summed(o)
-        elif step.kind in ("getitem", "scatter_into") and self.indexed(o, number):
-            pass
-        elif step.kind == "scatter_into" and self.placed(o):
+        elif (step.kind in ("getitem", "scatter_into") and self.indexed(o, number)) or (step.kind == "scatter_into" and self.placed(o)):
             pass
         else:
             self.segments += [o, []]
@@ -377,9 +374,14 @@ class _Generated:
         whole, rows = (o.sources[0], o.results[0]) if o.op.name == "getitem" else (o.results[0], o.sources[0])  # type: ignore[union-attr]
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
-                for a in arrays]) or not picked.flags.c_contiguous or table.dtype.name not in TYPES:
+                for a in arrays]) or table.dtype.name not in TYPES:
             return False
         inner = math.prod(table.shape[len(parts):])
+        step = inner                            # from one picked row to the next
+        if not picked.flags.c_contiguous:
+            if inner != 1 or picked.ndim != 1:
+                return False
+            step = picked.strides[0] // picked.itemsize
         if not table[(0,) * len(parts)].flags.c_contiguous if table.size else True:
             return False
         place = " + ".join(f"at(x{k}[i], {table.shape[k]}, {number}) * {table.strides[k] // table.itemsize}"
@@ -388,10 +390,11 @@ class _Generated:
         signature = ", ".join([f"{t} *restrict w", f"{t} *restrict r"]
                               + [f"const {TYPES[a.dtype.name]} *restrict x{k}" for k, a in enumerate(arrays)])
         if o.op.name == "getitem":              # type: ignore[union-attr]
-            inside = f"memcpy(r + i * {inner}, w + {place}, {inner * table.itemsize});" if inner > 1 else f"r[i] = w[{place}];"
+            inside = (f"memcpy(r + i * {step}, w + {place}, {inner * table.itemsize});" if inner > 1
+                      else f"r[i * {step}] = w[{place}];")
             before = ""
         else:
-            inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {inner} + j]; }}"
+            inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
             before = f"memset(w, 0, {table.nbytes}); "
         body = f"{{ {before}for (I i = 0; i < {arrays[0].size}; i++) {inside} }}"
         name = self.function(f"({signature})", body)
@@ -494,6 +497,17 @@ class _Run:
         self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
         made.given = {}
         self.bytes = layout.block.nbytes
+        self.outputs = [self._reader(x) for x in program.outputs]
+        self.news = [None if x is None else self._reader(x) for x in made.returned]
+
+    def _reader(self, x: Symbol) -> Any:
+        """What gives a copy of a symbol's value after a run."""
+        made = self.made
+        root = owner(x)
+        if root in made.layout.small or root in made.layout.in_place:
+            return lambda: np.array(made.current(x))[()]
+        array = made.layout.array(x)
+        return array.copy if x.shape else lambda: array[()]
 
     def source(self) -> str:
         """The generated C."""
@@ -517,8 +531,8 @@ class _Run:
             call()
         if made.wrong.value >= 0:
             self._complain()
-        outputs = [unboxed(made.current(x).copy()) if x.shape else made.current(x) for x in made.program.outputs]
-        news = [None if x is None else np.array(made.current(x))[()] for x in made.returned]
+        outputs = [read() for read in self.outputs]
+        news = [None if read is None else read() for read in self.news]
         for k, copy in copies.items():          # what was written into a copy must still reach the variable
             update = self.returned.get(made.program.inputs[k])
             if update is not None and news[update] is None:

@@ -32,8 +32,7 @@ def is_view(o: Operation) -> bool:
 
 def _basic(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
-    return all([isinstance(p, (int, type(None), type(Ellipsis))) or (isinstance(p, slice)) for p in parts]) \
-        and not any([isinstance(p, bool) for p in parts])
+    return all([isinstance(p, (int, type(None), type(Ellipsis), slice)) and not isinstance(p, bool) for p in parts])
 
 
 def reduction(o: Operation) -> str | None:
