@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from .. import functions
 from ..errors import ShapeError, at_line, learner_line
 from ..tensor import Tensor, describe
+from ..writes import write
 from . import functional as F
 from . import init
 from .layers import parameter
@@ -128,9 +129,9 @@ class BatchNorm1d(_Norm):
                              f"second, got {describe(input)}.{at_line(learner_line())}")
         momentum = self.momentum or 0.0
         if self.training and self.track_running_stats:
-            self.num_batches_tracked.array = self.num_batches_tracked.array + 1
+            write(self.num_batches_tracked, self.num_batches_tracked + 1)
             if self.momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked.array)
+                momentum = 1.0 / float(self.num_batches_tracked)
         by_batch = self.training or self.running_mean is None
         return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, by_batch, momentum,
                             self.eps)

@@ -18,11 +18,10 @@ from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
 from ..tensor import Tensor, mode, wrap
 from .backends import choose
 from .environment import PLAIN, Guard, all_hold
+from .pieces import BRANCHES, NewBranch, Piece, Pieces, ends, finish_first_call
 from .program import ancestors, specialise
 from .session import Plan
 from .trace import GraphBreakError, Traced, trace
-
-BRANCHES = 8        # of one graph break; a number that takes more values than this cannot choose among pieces
 
 
 class TraceWarning(UserWarning):
@@ -64,24 +63,23 @@ def replaced(value: Any, twins: dict[int, Any]) -> Any:
     return value
 
 
+_MISS = object()
+
+
 class Entry:
     """One trace of a function, ready to run for arguments of these shapes."""
 
     def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str):
         self.traced, self.shapes, self.backend = traced, shapes, backend
         self.guards = traced.guards
-        self.argument_tensors: list[Symbol] = []
-        self.outputs: list[Symbol] = []
-        self._number_outputs()
+        self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
+        self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
         self.plans: dict[Any, Any] = {}
         self.differentiable = self._needs_backward()
-
-    def _number_outputs(self) -> None:
-        found: list[Tensor] = []
-        leaves_of(self.traced.result, found, [])
-        graph = self.traced.graph
-        self.result_tensors = found
-        self.outputs = [graph.tensor_of(t).array for t in found]
+        self.quick: tuple[Any, Plan] | None = None      # what the latest call's tensors were like, and its plan
+        self.cleared = [leaf for leaf, g in traced.grads if g is None]
+        self.simple = (traced.result is (self.result_tensors or [None])[0] and len(self.outputs) == 1
+                       and len(self.cleared) == len(traced.grads) and not traced.argument_writes)
 
     def _needs_backward(self) -> bool:
         """Whether a caller can call backward on a result; not where the function did so itself and freed the graph."""
@@ -102,8 +100,35 @@ class Entry:
             [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)]))
 
     # ---- running
+    def run_quickly(self, args: tuple[Any, ...]) -> Any:
+        """The result for tensors like those of the latest call, or `_MISS`: the shortest way through a call."""
+        if self.quick is None:
+            return _MISS
+        like, plan = self.quick
+        if len(like) != len(args):
+            return _MISS
+        arrays = []
+        for t, (dtype, shape, learns) in zip(args, like):
+            if not isinstance(t, Tensor):
+                return _MISS
+            array = t.array
+            if array.dtype is not dtype or array.shape != shape or (t.node is not None) is not learns:
+                return _MISS
+            arrays.append(array)
+        if not all_hold(self.guards):
+            return _MISS
+        values = plan.run(arrays)
+        for leaf in self.cleared:
+            leaf.grad = None
+        for act in self.traced.graph.after:
+            act()
+        return wrap(values[0])
+
     def run(self, tensors: list[Tensor]) -> Any:
         """The function's result for these arguments, and its effects on tensors outside."""
+        if self.pieces is not None:
+            traced, values = self.pieces.run(tensors)
+            return finished(traced, values, tensors)
         if self.differentiable and mode.grad:
             return self._run_with_backward(tensors)
         arrays = [t.array for t in tensors]
@@ -111,32 +136,16 @@ class Entry:
         plan = self.plans.get(key)
         if plan is None:
             plan = self.plans[key] = self._planned(key)
-        values = plan.run(arrays)
-        return self._finish(values, tensors)
+        if self.simple:
+            self.quick = [(t.array.dtype, t.array.shape, t.node is not None) for t in tensors], plan
+        return finished(self.traced, plan.run(arrays), tensors)
 
     def _planned(self, shapes: tuple[Any, ...]) -> Plan:
         """The plan for arguments of exactly these shapes."""
-        traced, graph = self.traced, self.traced.graph
-        outputs = [*self.outputs, *[g for _, g in traced.grads if g is not None], *[s for _, s in traced.argument_writes]]
-        draws = [o.results[0] for o in graph.operations if o.op is not None and o.op.name == "draw"]
+        traced = self.traced
         given = dict(zip(traced.placeholders, shapes, strict=True))
-        program = specialise([*outputs, *draws], given, list(graph.updates.items()))
+        program = specialise(ends(traced), given, list(traced.graph.updates.items()))
         return Plan(program, self.backend, len(given))
-
-    def _finish(self, values: list[Any], tensors: list[Tensor]) -> Any:
-        """Put the values where the function would have put them."""
-        made = {id(t): wrap(v) for t, v in zip(self.result_tensors, values)}
-        at = len(self.result_tensors)
-        for leaf, symbol in self.traced.grads:
-            leaf.grad = None if symbol is None else wrap(values[at])
-            at += symbol is not None
-        for (k, _), value in zip(self.traced.argument_writes, values[at:]):
-            _write_argument(tensors[k], value)
-        for act in self.traced.graph.after:
-            act()
-        if len(self.result_tensors) == 1 and self.traced.result is self.result_tensors[0]:
-            return made[id(self.traced.result)]
-        return replaced(self.traced.result, made)
 
     # ---- a result that can be differentiated outside
     def _run_with_backward(self, tensors: list[Tensor]) -> Any:
@@ -144,8 +153,21 @@ class Entry:
         if joint is None:
             joint = self.plans["joint"] = Joint(self)
         values = _Compiled.apply(joint, *tensors, *joint.captured)
-        return self._finish([t.array for t in values], tensors) if not any([t.node for t in values]) \
-            else replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
+        return replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
+
+
+def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
+    """The function's result, with the values where the function would have put them."""
+    made = {id(t): wrap(v) for t, v in zip(traced.result_tensors, values)}
+    at = len(traced.result_tensors)
+    for leaf, symbol in traced.grads:
+        leaf.grad = None if symbol is None else wrap(values[at])
+        at += symbol is not None
+    for (k, _), value in zip(traced.argument_writes, values[at:]):
+        _write_argument(tensors[k], value)
+    for act in traced.graph.after:
+        act()
+    return replaced(traced.result, made)
 
 
 def _write_argument(t: Tensor, value: Any) -> None:
@@ -238,6 +260,9 @@ class Compiled:
         functools.update_wrapper(self, function)
         self.function, self.backend, self.dynamic, self.fullgraph = function, choose(backend), dynamic, fullgraph
         self.entries: dict[Any, list[Any]] = {}
+        self.breaks: list[str] = []
+        self.eager = ""                         # why it runs uncompiled, if it does
+        self.latest: tuple[Entry, bool] | None = None
         self.history: list[str] = []
         self.effects: list[str] = []
 
@@ -245,8 +270,13 @@ class Compiled:
         return self if owner is None else functools.partial(self, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if mode.graph is not None:              # inside another trace: part of that
+        if mode.graph is not None or self.eager:    # inside another trace: part of that
             return self.function(*args, **kwargs)
+        latest = self.latest
+        if latest is not None and latest[1] is mode.grad and not kwargs:
+            found = latest[0].run_quickly(args)
+            if found is not _MISS:
+                return found
         tensors: list[Tensor] = []
         key: list[Any] = [mode.grad]
         leaves_of(args, tensors, key)
@@ -256,7 +286,12 @@ class Compiled:
         entries = self.entries.setdefault(tuple(key), [])
         for entry in entries:
             if entry.fits(shapes) and all_hold(entry.guards):
-                return entry.run(tensors)
+                try:
+                    return self._run(entry, tensors, args)
+                except NewBranch as new:
+                    if len(new.args[0].children) >= BRANCHES:
+                        return self._give_up(new.args[0], args, kwargs)
+                    break
         return self._trace(args, kwargs, tensors, shapes, entries, tuple(key))
 
     def _trace(self, args: Any, kwargs: Any, tensors: list[Tensor], shapes: tuple[Any, ...], entries: list[Any],
@@ -265,21 +300,51 @@ class Compiled:
         sizes = self._sizes(shapes, entries)
         before = when_size_is_asked(_ask_for_sizes)
         try:
-            traced = trace(self.function, args, kwargs, tensors, replaced, self.fullgraph, sizes)
+            traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
         except (_SizeNeeded, EngineError) as needed:
             if self.dynamic or sizes == list(shapes):
                 raise
             why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
             self.history[-1] += f"; sizes cannot be left unknown: {why}"
             sizes, self.dynamic = list(shapes), False
-            traced = trace(self.function, args, kwargs, tensors, replaced, self.fullgraph, sizes)
+            traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
         finally:
             when_size_is_asked(before)
         self._warn(traced.effects)
-        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend) if not traced.graph.breaks else None
-        assert entry is not None
+        if traced.graph.breaks:
+            return self._in_pieces(traced, tensors, entries, sizes)
+        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend)
         entry.argument_nodes = [t.node for t in tensors]
         entries.append(entry)
+        return self._run(entry, tensors, args)
+
+    def _give_up(self, piece: Piece, args: Any, kwargs: Any) -> Any:
+        """Run the function as it is, from now on: Python is given another number at every call."""
+        assert piece.ask is not None
+        self.eager = (f"runs uncompiled, because {piece.ask.symbol.name!r} was {piece.ask.what} at {piece.ask.line} and had "
+                      f"more than {BRANCHES} different values: return the tensor, and take its number outside")
+        self.history.append(self.eager)
+        warnings.warn(f"{self.__name__} {self.eager}.", TraceWarning, stacklevel=4)
+        return self.function(*args, **kwargs)
+
+    def _in_pieces(self, traced: Traced, tensors: list[Tensor], entries: list[Any], sizes: Any) -> Any:
+        """The result of a traced call that broke into pieces; the pieces are kept for the calls to come."""
+        for found in traced.graph.breaks:
+            words = f"breaks into pieces at {found.line}: {found.symbol.name!r} was {found.what}"
+            if words not in self.breaks:
+                self.breaks.append(words)
+        known = next((e for e in entries if e.pieces is not None and e.fits(tuple([t.array.shape for t in tensors]))
+                      and all_hold(e.guards)), None)
+        if known is None:
+            entries.append(Entry(traced, tuple(map(tuple, sizes)), self.backend))
+        else:
+            known.pieces.add(traced)
+        return finished(traced, finish_first_call(traced), tensors)
+
+    def _run(self, entry: Entry, tensors: list[Tensor], args: tuple[Any, ...]) -> Any:
+        """Run a trace, and remember it for calls alike where the arguments are tensors and nothing else."""
+        plain = len(tensors) == len(args) and all([isinstance(a, Tensor) for a in args])
+        self.latest = (entry, mode.grad) if plain and entry.simple and not entry.differentiable else None
         return entry.run(tensors)
 
     def _sizes(self, shapes: tuple[Any, ...], entries: list[Any]) -> list[tuple[Any, ...]]:
@@ -303,7 +368,7 @@ class Compiled:
             self.history.append("traced at the first call")
             return
         reasons = []
-        for entry in entries:
+        for entry in entries[-1:]:
             if not entry.fits(shapes):
                 reasons.append(_shape_difference(entry.shapes, shapes))
                 continue
@@ -317,12 +382,14 @@ class Compiled:
                                + (f" (read at {guard.line})" if guard.line else ""))
         if not entries:
             reasons.append(_key_difference(next(reversed([k for k in self.entries if self.entries[k]])), key))
-        self.history.append("traced again: " + "; ".join(dict.fromkeys(reasons)))
+        reasons = reasons or ["Python was given a number that it had not been given before"]
+        self.history.append("traced again: " + "; ".join(reasons))
 
     def explain(self) -> str:
         """Why this function was traced each time, where it breaks into pieces, and what side effects it has."""
         lines = [f"{self.__name__}: {sum(map(len, self.entries.values()))} traces, back end {self.backend}"]
         lines += [f"  {n + 1}. {why}" for n, why in enumerate(self.history)]
+        lines += [f"  {words}" for words in self.breaks]
         lines += [f"  side effect: {words}" for words in self.effects]
         return "\n".join(lines)
 

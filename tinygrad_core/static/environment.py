@@ -176,7 +176,8 @@ class Environment:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (value := _cell(cell)) is not _EMPTY:
                 self._line = _first_use(code, name)
-                self._walk(f"{name} (of the enclosing function)", value, depth + 1, (Asked(lambda cell=cell: cell.cell_contents), None))
+                place = Asked(lambda cell=cell: cell.cell_contents), None
+                self._walk(f"{name} (of the enclosing function)", value, depth + 1, place)
         for name in _globals_read(code):
             if name in function.__globals__:
                 self._line = _first_use(code, name)

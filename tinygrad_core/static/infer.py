@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..device import Generator
 from ..symbol import PROBES, Dim, Symbol, hint
 
 if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
+_SPARE = Generator()
 _zeros: dict[np.dtype[Any], Any] = {}
 
 
@@ -50,7 +52,11 @@ def _tried(operation: Operation, k: int) -> list[Any]:
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
-        outs = operation.compute(np, values, k)
+        if op.name == "draw":                   # not from the stream itself, which would go on
+            attrs = {**concrete(operation.attrs, k), "generator": _SPARE}
+            outs: tuple[Any, ...] = (op.forward(np, **attrs),)
+        else:
+            outs = operation.compute(np, values, k)
     return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
 
 

@@ -194,15 +194,19 @@ class Traced(NamedTuple):
     argument_writes: list[tuple[int, Symbol]]
     guards: list[Guard]
     effects: list[str]
+    result_tensors: list[Tensor]    # the tensors in the result, and their symbols
+    outputs: list[Symbol]
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor],
-          replace: Callable[[Any, dict[int, Tensor]], Any], fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
+          replace: Callable[[Any, dict[int, Tensor]], Any], collect: Callable[[Any, list[Tensor], list[Any]], None],
+          fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
     """Call the function with symbols in the place of its tensors, and return what it did.
 
     Args:
         tensors: the tensors among the arguments.
         replace: builds the arguments anew with other tensors in the place of those, by id.
+        collect: collects the tensors of a nested structure.
         sizes: for each tensor its shape, with None for sizes that shall stay unknown.
     """
     environment = Environment(function, ())
@@ -226,8 +230,9 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     try:
         with graph, Effects(environment) as effects:
             result = function(*replace(args, twins), **replace(kwargs, twins))
-            if isinstance(result, Tensor):
-                result = graph.tensor_of(result)
+            found: list[Tensor] = []
+            collect(result, found, [])
+            outputs = [graph.tensor_of(t).array for t in found]
         grads = _changed_grads(graph, before)
     finally:
         for key, g in before.items():
@@ -236,7 +241,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
               if twins[id(t)].array is not s]
     kept = [Guard("whether .grad is None", Asked(_waits(environment.leaves[key])), None, g is None)
             for key, g in before.items() if any(leaf is environment.leaves[key] for leaf, _ in grads)]
-    return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found)
+    return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found, found, outputs)
 
 
 def _waits(leaf: Leaf) -> Callable[[], bool]:

@@ -18,10 +18,11 @@ from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, thr
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import blas, compiler, load
 
-TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t", "uint8": "uint8_t"}
+TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
+         "uint8": "uint8_t"}
 KEPT = frozenset({"lstm", "conv_plain", "max_tiles"})
-_PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh",
-                    "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
+_PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
+                    "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
 EXPRESSIONS = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}", "abs": "fabs{f}({0})",
@@ -46,13 +47,16 @@ SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD fl
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
 typedef void (*sgemm_t)(char*, char*, int*, int*, int*, float*, const float*, int*, const float*, int*, float*, float*, int*);
-typedef void (*dgemm_t)(char*, char*, int*, int*, int*, double*, const double*, int*, const double*, int*, double*, double*, int*);
+typedef void (*dgemm_t)(char*, char*, int*, int*, int*, double*, const double*, int*, const double*, int*, double*, double*,
+                        int*);
 static sgemm_t SG; static dgemm_t DG; I wrong = -1;
 void use(void *s, void *d) { SG = (sgemm_t)s; DG = (dgemm_t)d; }
 /* C (M, N) = A (M, K) B (K, N) + beta C, by rows; Fortran's matrices are columns first, so the factors change places. */
-static void sgemm(int ta, int tb, int M, int N, int K, const float *A, int lda, const float *B, int ldb, float beta, float *C, int ldc) {
+static void sgemm(int ta, int tb, int M, int N, int K, const float *A, int lda, const float *B, int ldb, float beta, float *C,
+                  int ldc) {
   float one = 1; SG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
-static void dgemm(int ta, int tb, int M, int N, int K, const double *A, int lda, const double *B, int ldb, double beta, double *C, int ldc) {
+static void dgemm(int ta, int tb, int M, int N, int K, const double *A, int lda, const double *B, int ldb, double beta,
+                  double *C, int ldc) {
   double one = 1; DG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
 static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
@@ -277,19 +281,19 @@ class _Generated:
         o = step.operations[0]
         if step.kind == "fused":
             self.fused(step)
-        elif step.kind == "matmul" and self.product(o):
-            pass
-        elif step.kind == "clone":
-            self.say(self.copied(self.layout.array(o.results[0]), self.layout.array(o.sources[0]),
-                                 self.pointer(o.results[0]), self.pointer(o.sources[0])))
-        elif step.kind == "cat":
-            self.joined(o)
-        elif step.kind == "sum" and o.results[0].dtype.kind == "f":
-            self.summed(o)
-        elif (step.kind in ("getitem", "scatter_into") and self.indexed(o, number)) or (step.kind == "scatter_into" and self.placed(o)):
-            pass
-        else:
-            self.segments += [o, []]
+        elif not (self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(step.kind, ())])):
+            self.segments += [o, []]            # no kernel fits: NumPy computes it, between two pieces of C
+
+    @property
+    def kernels(self) -> dict[str, tuple[Any, ...]]:
+        """For operations that are not fused the kernels to try; one that does not fit says so by returning False."""
+        return {"matmul": (self.product,), "clone": (self.cloned,), "cat": (self.joined,), "sum": (self.summed,),
+                "getitem": (self.indexed,), "scatter_into": (self.indexed, self.placed)}
+
+    @staticmethod
+    def has_types(o: Operation) -> bool:
+        """Whether C has the types of everything in the operation."""
+        return all([x.dtype.name in TYPES for x in (*o.sources, *o.results) if x is not None])
 
     def fused(self, step: Step) -> None:
         """A loop over rows and columns, as a function that equal loops share."""
@@ -305,7 +309,7 @@ class _Generated:
             known = self.functions[signature + body] = (f"k{len(self.functions)}", signature, [body])
         return known[0]
 
-    def product(self, o: Operation) -> bool:
+    def product(self, o: Operation, number: int) -> bool:
         """A product of matrices, or of stacks of them, by BLAS; False where the memory's layout does not allow it."""
         x, y = o.sources[0], o.sources[-1]
         out = o.results[0]
@@ -329,6 +333,12 @@ class _Generated:
                  f"{self.pointer(y)}{offsets[1]}, {ldb}, 0, {self.pointer(out)}{offsets[2]}, {columns});")
         return True
 
+    def cloned(self, o: Operation, number: int) -> bool:
+        """A copy without gaps."""
+        out, x = o.results[0], o.sources[0]
+        self.say(self.copied(self.layout.array(out), self.layout.array(x), self.pointer(out), self.pointer(x)))
+        return True
+
     def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: str, source_pointer: str) -> str:
         """A copy between layouts, as loops whose innermost runs along what is written."""
         loops, left, right = "", f"*({to_pointer}", f"*({source_pointer}"
@@ -339,7 +349,7 @@ class _Generated:
                 right += f" + i{k} * {b // source.itemsize}"
         return f"{loops}{left}) = {right});"
 
-    def joined(self, o: Operation) -> None:
+    def joined(self, o: Operation, number: int) -> bool:
         """Parts laid side by side along a dim."""
         out, start = self.layout.array(o.results[0]), 0
         dim = o.attrs["dim"] % out.ndim
@@ -350,9 +360,12 @@ class _Generated:
             start += part.shape[dim]
             if part.size:
                 self.say(self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(x)))
+        return True
 
-    def summed(self, o: Operation) -> None:
+    def summed(self, o: Operation, number: int) -> bool:
         """A sum over dims that no loop over rows and columns fits."""
+        if o.results[0].dtype.kind != "f":
+            return False
         x, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
         loops, left, right = "", f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
         for k, n in enumerate(x.shape):
@@ -362,6 +375,7 @@ class _Generated:
                 if k not in o.attrs["dim"]:
                     left += f" + i{k} * {out.strides[k] // out.itemsize}"
         self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {loops}{left}) += {right});")
+        return True
 
     def indexed(self, o: Operation, number: int) -> bool:
         """Rows picked by arrays of integers, and the reverse: rows added where they were picked."""
@@ -371,7 +385,8 @@ class _Generated:
             return False
         places = [o.inputs[p.input] for p in parts]
         arrays = [self.layout.array(p) for p in places]
-        whole, rows = (o.sources[0], o.results[0]) if o.op.name == "getitem" else (o.results[0], o.sources[0])  # type: ignore[union-attr]
+        taken = o.op is not None and o.op.name == "getitem"
+        whole, rows = (o.sources[0], o.results[0]) if taken else (o.results[0], o.sources[0])
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
                 for a in arrays]) or table.dtype.name not in TYPES:
@@ -389,7 +404,7 @@ class _Generated:
         t = TYPES[table.dtype.name]
         signature = ", ".join([f"{t} *restrict w", f"{t} *restrict r"]
                               + [f"const {TYPES[a.dtype.name]} *restrict x{k}" for k, a in enumerate(arrays)])
-        if o.op.name == "getitem":              # type: ignore[union-attr]
+        if taken:
             inside = (f"memcpy(r + i * {step}, w + {place}, {inner * table.itemsize});" if inner > 1
                       else f"r[i * {step}] = w[{place}];")
             before = ""
@@ -401,7 +416,7 @@ class _Generated:
         self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
         return True
 
-    def placed(self, o: Operation) -> bool:
+    def placed(self, o: Operation, number: int) -> bool:
         """Values put into a slice of zeros."""
         index = o.attrs["index"]
         if o.operands != len(o.inputs):

@@ -110,15 +110,10 @@ class Loop:
                 self.before.append(f"memset({pointer}, 0, {math.prod(out.shape) * out.itemsize});")
                 inner.append(f"{pointer}[{row}j] += {value};")
         body = "\n      ".join([*inner, *stores])
-        if self.columns == 1:
-            return "\n    ".join([*starts, "{ const I j = 0; (void)j;", body, "}", *ends]) if level == 0 and not self._flows(
-                operations) else "\n    ".join([*starts, "const I j = 0; (void)j;" if level == 0 else "", body, *ends])
-        return "\n    ".join([*starts, '_Pragma("GCC ivdep")', f"for (I j = 0; j < {self.columns}; j++) {{\n      {body}\n    }}",
-                              *ends])
-
-    def _flows(self, operations: list[Operation]) -> bool:
-        """With one column there is no loop, and later passes read the values as they are."""
-        return True
+        if self.columns == 1:                   # no loop, and later passes read the values as they are
+            return "\n    ".join([*starts, "const I j = 0; (void)j;" if level == 0 else "", body, *ends])
+        loop = f"for (I j = 0; j < {self.columns}; j++) {{\n      {body}\n    }}"
+        return "\n    ".join([*starts, '_Pragma("GCC ivdep")', loop, *ends])
 
     # ---- values
     def _type(self, x: Symbol) -> str:
