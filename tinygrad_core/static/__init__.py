@@ -2,6 +2,7 @@
 from ..symbol import Dim, NoValueError, StaticError, Symbol
 from . import operations
 from .compile import Compiled, TraceWarning, compile
+from .control import cond, scan, while_loop
 from .define import (
     Group,
     Variable,

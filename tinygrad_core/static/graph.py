@@ -74,7 +74,8 @@ class Operation:
     @property
     def stateful(self) -> bool:
         """Whether two runs may differ, or change something: random numbers, and assignments."""
-        return self.op is not None and self.op.name in STATEFUL
+        return self.op is not None and (self.op.name in STATEFUL or any([getattr(v, "stateful", False)
+                                                                         for v in self.attrs.values()]))
 
     def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None) -> tuple[Any, ...]:
         """The results for arrays (and numbers) in the place of the inputs."""
@@ -133,7 +134,7 @@ class Graph:
         self.operations: list[Operation] = []
         self.finalized = False
         self.module = ""
-        self.before: Any = None                     # who watched when this graph was entered
+        self._before: list[Any] = []                # who watched when this graph was entered
         self._names: dict[str, int] = {}
         self._scopes: list[str] = []
         self._modules: list[str] = []
@@ -143,14 +144,15 @@ class Graph:
 
     # ---- where operations are written down
     def __enter__(self) -> Graph:
-        if mode.graph is not None and mode.graph is not self:
-            raise StaticError("one graph is being built already: graphs cannot be nested")
-        self._outside = mode.watch
+        self._before.append(mode.watch)
+        self._outside = mode.watch if mode.graph is None else mode.graph._outside
         mode.watch = self
         return self
 
     def __exit__(self, *_: Any) -> None:
-        mode.watch = self._outside
+        mode.watch = self._before.pop()
+        if not self._before:
+            self._outside = None
 
     as_default = __enter__
 
