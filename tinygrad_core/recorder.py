@@ -65,6 +65,29 @@ class Recorder:
         self.files: dict[str, str] = {}
         self.modules: list[tuple[Any, str]] = []
         self.next_id = self.next_edge = 0
+        self._graphs: Any = None
+
+    # ---- graphs that run later
+    @property
+    def graphs(self) -> Any:
+        """Turns what happens to graphs into events."""
+        if self._graphs is None:
+            from .static.recorded import GraphEvents
+            self._graphs = GraphEvents(self)
+        return self._graphs
+
+    def defined(self, operation: Any) -> None:
+        """An operation was written down, to run later."""
+        self.graphs.defined(operation)
+
+    def rewrote(self, name: str, operation: Any, why: str) -> None:
+        """A pass changed a program."""
+        self.graphs.rewrote(name, operation, why)
+
+    def running(self, program: Any, origins: Any) -> Any:
+        """A program is about to run; returns what is to be told of every operation in it."""
+        from .static.recorded import RunEvents
+        return RunEvents(self.graphs, program, origins)
 
     # ---- events
     def emit(self, event_type: str, node: int | None, **fields: Any) -> dict[str, Any]:

@@ -5,9 +5,13 @@ from typing import Any
 
 from .core import primitive
 
+_CALLS = frozenset({"random", "standard_normal", "integers", "permutation"})
+
 
 def _draw(xp: Any, *, call: str, args: tuple[Any, ...], generator: Any, device: Any) -> Any:
     """What the generator's stream on the device gives for a call such as `random(shape)`."""
+    if call not in _CALLS:                      # it may have come from a file
+        raise ValueError(f"draw cannot call {call!r}; there are {', '.join(sorted(_CALLS))}")
     return getattr(generator.on(device), call)(*args)
 
 

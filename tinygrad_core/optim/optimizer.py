@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd import enable_grad
 from ..device import array_module
 from ..errors import EngineError, at_line, learner_line
+from ..symbol import Symbol
 from ..tensor import Tensor, describe, mode, unboxed, wrap
 from ..versions import wrote
 from ..writes import store
@@ -133,6 +134,15 @@ class Optimizer:
                 if mode.watched:
                     mode.watch.updated(p, before, leaf.grad.array, type(self).__name__)
         return loss
+
+    def minimize(self, loss: Any) -> Any:
+        """Gradients and update in one: with numbers at once; of a symbolic loss, as a group of operations to be run."""
+        if type(loss.array) is Symbol:
+            from ..static.optimise import minimize
+            return minimize(self, loss)
+        self.zero_grad()
+        loss.backward()
+        return self.step()
 
     def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
         """Change one parameter, in its own memory, given the array of its gradient."""

@@ -19,5 +19,6 @@ from .define import (
     reset_default_graph,
 )
 from .graph import Graph, Operation
+from .save import load_graph, save_graph
 from .session import FeedError, Plan, Session
 from .trace import GraphBreakError

@@ -66,6 +66,11 @@ def replaced(value: Any, twins: dict[int, Any]) -> Any:
 _MISS = object()
 
 
+def watcher() -> Any:
+    """The recorder that is told of runs, if one is."""
+    return mode.watch if mode.watched and hasattr(mode.watch, "running") else None
+
+
 class Entry:
     """One trace of a function, ready to run for arguments of these shapes."""
 
@@ -133,6 +138,8 @@ class Entry:
             return self._run_with_backward(tensors)
         arrays = [t.array for t in tensors]
         key = tuple([a.shape for a in arrays]) if arrays else ()
+        if watcher() is not None:               # somebody records: operation by operation, as it was written
+            return finished(self.traced, self._planned(key, watcher()).run(arrays), tensors)
         plan = self.plans.get(key)
         if plan is None:
             plan = self.plans[key] = self._planned(key)
@@ -140,12 +147,12 @@ class Entry:
             self.quick = [(t.array.dtype, t.array.shape, t.node is not None) for t in tensors], plan
         return finished(self.traced, plan.run(arrays), tensors)
 
-    def _planned(self, shapes: tuple[Any, ...]) -> Plan:
+    def _planned(self, shapes: tuple[Any, ...], watch: Any = None) -> Plan:
         """The plan for arguments of exactly these shapes."""
         traced = self.traced
         given = dict(zip(traced.placeholders, shapes, strict=True))
         program = specialise(ends(traced), given, list(traced.graph.updates.items()))
-        return Plan(program, self.backend, len(given))
+        return Plan(program, self.backend, len(given), watch, traced.graph.operations)
 
     # ---- a result that can be differentiated outside
     def _run_with_backward(self, tensors: list[Tensor]) -> Any:
@@ -273,7 +280,7 @@ class Compiled:
         if mode.graph is not None or self.eager:    # inside another trace: part of that
             return self.function(*args, **kwargs)
         latest = self.latest
-        if latest is not None and latest[1] is mode.grad and not kwargs:
+        if latest is not None and latest[1] is mode.grad and not kwargs and not mode.watched:
             found = latest[0].run_quickly(args)
             if found is not _MISS:
                 return found
@@ -311,6 +318,8 @@ class Compiled:
         finally:
             when_size_is_asked(before)
         self._warn(traced.effects)
+        if watcher() is not None:
+            watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
         if traced.graph.breaks:
             return self._in_pieces(traced, tensors, entries, sizes)
         entry = Entry(traced, tuple(map(tuple, sizes)), self.backend)
@@ -384,6 +393,8 @@ class Compiled:
             reasons.append(_key_difference(next(reversed([k for k in self.entries if self.entries[k]])), key))
         reasons = reasons or ["Python was given a number that it had not been given before"]
         self.history.append("traced again: " + "; ".join(reasons))
+        if watcher() is not None:
+            watcher().graphs.guarded(self.__name__, "; ".join(reasons))
 
     def explain(self) -> str:
         """Why this function was traced each time, where it breaks into pieces, and what side effects it has."""

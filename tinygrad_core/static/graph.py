@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,23 @@ def fill(value: Any, inputs: tuple[Any, ...]) -> Any:
     return value
 
 
+class Slot:
+    """Where a run reads an array that no tensor holds: a gradient, an optimiser's state, a number computed anew."""
+
+    def __init__(self, read: Callable[[], Any], store: Callable[[Any], None] | None, name: str):
+        self.read, self._store, self.name = read, store, name
+
+    @property
+    def array(self) -> Any:
+        """The array, as it is now."""
+        return self.read()
+
+    @array.setter
+    def array(self, value: Any) -> None:
+        assert self._store is not None, "nothing is stored in a number that is computed anew"
+        self._store(value)
+
+
 class Graph:
     """Operations that were defined and have not run.
 
@@ -140,7 +157,7 @@ class Graph:
         self._modules: list[str] = []
         self._known: dict[int, tuple[Any, Symbol]] = {}     # id of an array -> (what keeps it alive, its symbol)
         self._controls: list[tuple[Operation, ...]] = []
-        self._sessions: dict[Any, Any] = {}
+        self.slots: dict[int, Slot] = {}            # by the id of their array at the start
 
     # ---- where operations are written down
     def __enter__(self) -> Graph:
@@ -299,6 +316,17 @@ class Graph:
         count = self._names.get(name, 0)
         self._names[name] = count + 1
         return f"{name}_{count}" if count else name
+
+    def slot(self, read: Any, store: Any, name: str) -> Symbol:
+        """A variable of a place outside that is no tensor, such as an optimiser's state; the same array is the same one."""
+        array = read()
+        known = self._known.get(id(array))
+        if known is not None:
+            return known[1]
+        slot = self.slots[id(array)] = Slot(read, store, name)
+        symbol = self.source("variable", np.shape(array), array.dtype, name, slot)
+        self._known[id(array)] = (array, symbol)
+        return symbol
 
     # ---- order among operations that change something
     def _after_assignments(self, x: Any) -> Any:

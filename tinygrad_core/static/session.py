@@ -99,7 +99,7 @@ class Session:
                                 f"session.run(..., feed_dict={{{o.name}: value}})\n  defined at {x.line}")
         updates = [(o.inputs[0], o.results[0]) for o in needed if o.op is not None and o.op.name == "assign"]
         program = specialise(fetched, {s: a.shape for s, a in zip(feeds, arrays, strict=True)}, updates, needed)
-        return Plan(program, self.backend, len(feeds), watch, needed)
+        return Plan(program, self.backend, len(feeds), watch, self.graph.operations)
 
 
 class Plan:

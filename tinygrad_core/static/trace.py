@@ -20,23 +20,6 @@ class GraphBreakError(StaticError):
     """Python needed a number in a function that must be one graph (`fullgraph=True`)."""
 
 
-class Slot:
-    """Where a run reads an array that no tensor of the trace's own holds: a gradient, an optimiser's state."""
-
-    def __init__(self, read: Callable[[], Any], store: Callable[[Any], None] | None, name: str):
-        self.read, self._store, self.name = read, store, name
-
-    @property
-    def array(self) -> Any:
-        """The array, as it is now."""
-        return self.read()
-
-    @array.setter
-    def array(self, value: Any) -> None:
-        assert self._store is not None, "nothing is stored in a number that is computed anew"
-        self._store(value)
-
-
 class Break(NamedTuple):
     """A place where Python needed a number: the operations before it are one piece of the function."""
 
@@ -65,7 +48,6 @@ class TraceGraph(Graph):
         self.arguments: dict[Symbol, Any] = {}          # placeholder -> its array in this first call
         self.twins: list[tuple[Tensor, Symbol]] = []    # symbolic arguments and what they were at the start
         self._module_names = dict(environment.modules.items())
-        self.slots: dict[int, Slot] = {}                # by the id of their array at the start
         self.stepped: list[Any] = []                    # the optimisers that took a step, in order
         self.after: list[Callable[[], None]] = []       # what Python has to do after every run
         self._done = 0
@@ -85,15 +67,9 @@ class TraceGraph(Graph):
         return self.now.get(id(array)) or super().symbol_of(array, tensor)
 
     def slot(self, read: Callable[[], Any], store: Callable[[Any], None] | None, name: str) -> Symbol:
-        """A variable of a place outside that is no tensor; the same array's place is the same variable."""
-        array = read()
-        known = self._known.get(id(array))
-        if known is not None:
-            return self.now.get(id(array)) or known[1]
-        slot = self.slots[id(array)] = Slot(read, store, name)
-        symbol = self.source("variable", np.shape(array), array.dtype, name, slot)
-        self._known[id(array)] = (array, symbol)
-        return symbol
+        """What a place outside holds at this point of the function."""
+        symbol = super().slot(read, store, name)
+        return next((new for key, new in self.now.items() if self._known[key][1] is symbol), symbol)
 
     def write(self, t: Tensor, result: Tensor) -> Tensor:
         """A tensor written in place: from here on it stands for another symbol."""
@@ -261,4 +237,4 @@ def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf
     return changed
 
 
-__all__ = ["Break", "GraphBreakError", "Slot", "TraceGraph", "Traced", "trace"]
+__all__ = ["Break", "GraphBreakError", "TraceGraph", "Traced", "trace"]

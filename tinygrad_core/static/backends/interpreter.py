@@ -32,7 +32,8 @@ def interpreter(program: Program, watch: Any = None) -> Any:
     """The program as a function that runs one operation after the other.
 
     Args:
-        watch: told of every operation as it runs, `ran(operation, values)`, and of what is let go, `freed(symbol)`.
+        watch: told of what is there at the start, `began(program, values)`, of every operation as it runs,
+            `ran(operation, values)`, and of what is let go, `freed(symbol)`.
     """
     constants = {o.results[0]: unboxed(o.value) for o in program.constants}
     operations, ends = program.operations, last_readers(program)
@@ -40,6 +41,8 @@ def interpreter(program: Program, watch: Any = None) -> Any:
     def run(arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         values: dict[Symbol, Any] = dict(zip(program.inputs, arrays, strict=True))
         values.update(constants)
+        if watch is not None:
+            watch.began(program, values)
         for o in operations:
             inputs = tuple([values[x] if isinstance(x, Symbol) else x for x in o.inputs])
             outs = o.compute(array_module(*inputs), inputs)

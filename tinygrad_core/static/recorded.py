@@ -1,0 +1,107 @@
+"""What happens to graphs, as events of a recording: definitions, rewrites, traces, and runs with their feeds and frees."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import Line
+from ..ops.notation import forward_notation, rule_notation
+from ..recording import value_of
+from ..symbol import Dim, Symbol
+from .graph import Operation
+from .program import Program
+
+_KINDS = {"variable": "parameter", "placeholder": "placeholder", "constant": "constant", "operation": "operation"}
+
+
+class GraphEvents:
+    """Tells a recorder what graphs do; node ids are the recorder's own."""
+
+    def __init__(self, recorder: Any):
+        self.recorder = recorder
+        self.nodes: dict[Operation, int] = {}
+
+    def defined(self, o: Operation) -> int:
+        """An operation was written down: a `define` event, without a value."""
+        recorder = self.recorder
+        links = []
+        op = o.op
+        if op is not None:
+            own = o.inputs[:o.operands]
+            names = [f"{op.inputs[0]}{k}" for k in range(len(own))] if op.variadic and op.inputs else list(op.inputs)
+            names += [f"index{k}" for k in range(len(o.inputs) - len(names))]
+            for name, x in zip(names, o.inputs, strict=False):
+                if isinstance(x, Symbol):
+                    links.append({"edge": recorder.next_edge, "node": self.node(x.operation), "arg": name})
+                    recorder.next_edge += 1
+        first = next((r for r in o.results if r is not None), None)
+        node = self.nodes[o] = recorder.new_id(o, None)
+        simple = op is not None and not op.variadic
+        recorder.defines[node] = recorder.emit(
+            "define", node, op=op.name if op is not None else o.kind, kind=_KINDS[o.kind], name=o.name,
+            label=op.label if op is not None else o.name, inputs=links, requires_grad=o.kind == "variable",
+            shape=[0 if isinstance(n, Dim) else n for n in first.shape] if first is not None else [],
+            unknown=[k for k, n in enumerate(first.shape) if isinstance(n, Dim)] if first is not None else [],
+            dtype=str(first.dtype) if first is not None else "",
+            forward=forward_notation(op) if simple and op is not None else "",
+            rules=rule_notation(op) if simple and op is not None else {}, listing=str(o))
+        if o.where is not None:
+            self._at(recorder.defines[node], Line.at(o.where))
+        return node
+
+    def _at(self, event: dict[str, Any], line: Line) -> None:
+        """Point an event to the line that defined its operation, where that source was met."""
+        key = self.recorder.files.get(line.file)
+        if key is not None:
+            event["source"] = {"file": key, "line": line.number}
+
+    def node(self, o: Operation) -> int:
+        """The id of an operation; one that was defined before the recording began is defined now."""
+        return self.nodes[o] if o in self.nodes else self.defined(o)
+
+    def rewrote(self, name: str, o: Operation, why: str) -> None:
+        """A pass changed something."""
+        self.recorder.emit("rewrite", None, name=name, about=o.name, why=why)
+
+    def traced(self, name: str, why: str, count: int) -> None:
+        """A function was traced."""
+        self.recorder.emit("trace", None, name=name, why=why, operations=count)
+
+    def guarded(self, name: str, what: str) -> None:
+        """A guard did not hold."""
+        self.recorder.emit("guard", None, name=name, what=what)
+
+
+class RunEvents:
+    """Tells a recorder of one run of a program, operation by operation."""
+
+    def __init__(self, events: GraphEvents, program: Program, origins: Sequence[Operation]):
+        self.events = events
+        named = {o.name: o for o in origins}
+        self.origin = {o: named[o.name] for o in program.graph.operations if o.name in named}
+        self.lengths: dict[Symbol, int] = {}
+
+    def began(self, program: Program, values: dict[Symbol, Any]) -> None:
+        """What was fed, and the values of variables and constants, are there."""
+        for x in program.inputs:
+            node = self.events.node(self.origin.get(x.operation, x.operation))
+            kind = "feed" if x.operation.kind == "placeholder" else "execute"
+            self._tell(kind, node, values[x])
+        for o in program.constants:
+            self._tell("execute", self.events.node(self.origin.get(o, o)), values[o.results[0]])
+
+    def _tell(self, kind: str, node: int, array: Any) -> None:
+        self.events.recorder.emit(kind, node, value=value_of(array), bytes=int(array.nbytes))
+
+    def ran(self, o: Operation, values: dict[Symbol, Any]) -> None:
+        """An operation has its value."""
+        first = next((r for r in o.results if r is not None), None)
+        if first is not None:
+            self._tell("execute", self.events.node(self.origin.get(o, o)), values[first])
+            self.lengths[first] = int(values[first].nbytes)
+
+    def freed(self, x: Symbol) -> None:
+        """A value was let go."""
+        if x.index == 0:
+            node = self.events.node(self.origin.get(x.operation, x.operation))
+            self.events.recorder.emit("free", node, bytes=self.lengths.get(x, 0))
