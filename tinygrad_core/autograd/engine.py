@@ -353,7 +353,7 @@ def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any
     return _differentiated(op, inputs, attrs, g, needs)
 
 
-def _differentiated(op: Op, inputs: list[Any], attrs: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
+def _differentiated(op: Any, inputs: list[Any], attrs: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of `op`'s formula with respect to the inputs that need one, as graph."""
     # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
     inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]

@@ -25,7 +25,7 @@ def tensor_or_number(x: Any) -> Any:
     return Tensor(x) if isinstance(x, (np.ndarray, np.generic, bool)) else x
 
 
-def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+def size_of(size: tuple[Any, ...]) -> tuple[Any, ...]:
     """A shape given as numbers or as one sequence."""
     if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor, UnknownSize)):
         size = tuple(size[0])

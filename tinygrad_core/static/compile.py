@@ -74,7 +74,8 @@ def watcher() -> Any:
 class Entry:
     """One trace of a function, ready to run for arguments of these shapes."""
 
-    def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str):
+    def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str, argument_nodes: list[Any]):
+        self.argument_nodes = argument_nodes
         self.traced, self.shapes, self.backend = traced, shapes, backend
         self.guards = traced.guards
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
@@ -83,7 +84,7 @@ class Entry:
         self.differentiable = self._needs_backward()
         self.quick: tuple[Any, Plan] | None = None      # what the latest call's tensors were like, and its plan
         self.cleared = [leaf for leaf, g in traced.grads if g is None]
-        self.simple = (traced.result is (self.result_tensors or [None])[0] and len(self.outputs) == 1
+        self.simple = (len(self.outputs) == 1 and traced.result is self.result_tensors[0]
                        and len(self.cleared) == len(traced.grads) and not traced.argument_writes)
 
     def _needs_backward(self) -> bool:
@@ -264,6 +265,7 @@ class Compiled:
     """A function that runs as a plan. Made by `compile`."""
 
     def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None, fullgraph: bool):
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function)
         self.function, self.backend, self.dynamic, self.fullgraph = function, choose(backend), dynamic, fullgraph
         self.entries: dict[Any, list[Any]] = {}
@@ -322,8 +324,7 @@ class Compiled:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
         if traced.graph.breaks:
             return self._in_pieces(traced, tensors, entries, sizes)
-        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend)
-        entry.argument_nodes = [t.node for t in tensors]
+        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend, [t.node for t in tensors])
         entries.append(entry)
         return self._run(entry, tensors, args)
 
@@ -345,7 +346,7 @@ class Compiled:
         known = next((e for e in entries if e.pieces is not None and e.fits(tuple([t.array.shape for t in tensors]))
                       and all_hold(e.guards)), None)
         if known is None:
-            entries.append(Entry(traced, tuple(map(tuple, sizes)), self.backend))
+            entries.append(Entry(traced, tuple(map(tuple, sizes)), self.backend, []))
         else:
             known.pieces.add(traced)
         return finished(traced, finish_first_call(traced), tensors)

@@ -7,6 +7,7 @@ import random
 import sys
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,7 +177,7 @@ class Environment:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (value := _cell(cell)) is not _EMPTY:
                 self._line = _first_use(code, name)
-                place = Asked(lambda cell=cell: cell.cell_contents), None
+                place = Asked(partial(getattr, cell, "cell_contents")), None
                 self._walk(f"{name} (of the enclosing function)", value, depth + 1, place)
         for name in _globals_read(code):
             if name in function.__globals__:

@@ -214,7 +214,7 @@ class Graph:
             raise
         except Exception as error:
             raise self._explain(operation, error) from None
-        operation.results = tuple([None if d is None else _symbol(*d, operation, k) for k, d in enumerate(described)])
+        operation.results = tuple([None if d is None else _symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
         self._append(operation)
         return operation.results
 
@@ -269,7 +269,7 @@ class Graph:
             raise
         except Exception as error:
             raise self._explain(operation, error) from None
-        operation.results = tuple([_symbol(*d, operation, k) for k, d in enumerate(described)])
+        operation.results = tuple([_symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
         return operation.results[0] if len(operation.results) == 1 else operation.results
 
     # ---- symbols for what is not computed here

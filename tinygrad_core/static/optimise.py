@@ -119,7 +119,9 @@ class Step:
                 for p, numbers in learning:
                     old = self.state_of(p, group)
                     value = graph.tensor_of(p)
-                    new, states = self.updated(p, wrap(value.array), found[id(p)], group, numbers, [wrap(x) for x in old])
+                    g = found[id(p)]
+                    assert g is not None
+                    new, states = self.updated(p, wrap(value.array), g, group, numbers, [wrap(x) for x in old])
                     members.append(assign(value, new))
                     members += [assign(wrap(x), s) for x, s in zip(old, states, strict=True)]
                 members.append(self._count_assigned(group, [self.optimizer.state[p] for p, _ in learning]))

@@ -112,7 +112,7 @@ class Rewriter:
         twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), attrs, o.name, o.value)
         twin.where, twin.module, twin.operands = o.where, o.module, o.operands
         described = infer(twin)
-        twin.results = tuple([d if d is None else Symbol(*d, twin, k) for k, d in enumerate(described)])
+        twin.results = tuple([d if d is None else Symbol(d[0], d[1], twin, k) for k, d in enumerate(described)])
         self._append(o, twin)
         return twin
 

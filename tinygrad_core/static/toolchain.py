@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import importlib
 import os
 import platform
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 FAST = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fno-math-errno", "-fPIC", "-std=gnu11")
 
@@ -71,7 +73,7 @@ def load(code: str) -> ctypes.CDLL:
 @functools.cache
 def blas() -> dict[str, int]:
     """The addresses of `sgemm` and `dgemm` (the Fortran interface), by way of SciPy's documented C API."""
-    from scipy.linalg import cython_blas
+    cython_blas: Any = importlib.import_module("scipy.linalg.cython_blas")
 
     name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]

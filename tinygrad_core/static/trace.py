@@ -202,7 +202,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     for key, g in before.items():
         if g is not None:
             leaf = environment.leaves[key]
-            graph.slot(lambda leaf=leaf: leaf.grad.array, lambda v, leaf=leaf: setattr(leaf, "grad", wrap(v)), "grad")
+            graph.slot(*_gradient_of(leaf), "grad")
     try:
         with graph, Effects(environment) as effects:
             result = function(*replace(args, twins), **replace(kwargs, twins))
@@ -218,6 +218,13 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     kept = [Guard("whether .grad is None", Asked(_waits(environment.leaves[key])), None, g is None)
             for key, g in before.items() if any(leaf is environment.leaves[key] for leaf, _ in grads)]
     return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found, found, outputs)
+
+
+def _gradient_of(leaf: Leaf) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """How the gradient that waits at a leaf is read, and how another is left there."""
+    def store(value: Any) -> None:
+        leaf.grad = wrap(value)
+    return (lambda: leaf.grad.array), store
 
 
 def _waits(leaf: Leaf) -> Callable[[], bool]:

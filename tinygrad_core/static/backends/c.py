@@ -95,9 +95,7 @@ def _with_copies(program: Program) -> Program:
             return None
         x = r.map(o.sources[0])
         try:
-            view = o.op.forward(np, shell(x), **o.attrs) if o.op.name not in ("reshape", "stretch") else \
-                np.broadcast_to(shell(x), o.results[0].shape) if o.op.name == "stretch" else \
-                _reshaped(shell(x), o.results[0].shape)
+            view = viewed(o, shell(x))
         except ValueError:
             x, = r.graph.add(COPY, (x,), {})
             x.operation.where, x.operation.module = o.where, o.module
@@ -109,6 +107,14 @@ def _with_copies(program: Program) -> Program:
         return made.results
 
     return rewritten(program, change)
+
+
+def viewed(o: Operation, array: Any) -> Any:
+    """The array that a view operation gives of another, in the same memory; a ValueError where that cannot be."""
+    assert o.op is not None
+    if o.op.name == "reshape":
+        return _reshaped(array, o.results[0].shape)
+    return np.broadcast_to(array, o.results[0].shape) if o.op.name == "stretch" else o.op.forward(np, array, **o.attrs)
 
 
 def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
@@ -220,12 +226,7 @@ class _Layout:
         if x in self.in_place:
             return self.array(self.in_place[x])
         if is_view(o):
-            base = self.array(o.sources[0])
-            if o.op.name == "reshape":          # type: ignore[union-attr]
-                return _reshaped(base, x.shape)
-            if o.op.name == "stretch":          # type: ignore[union-attr]
-                return np.broadcast_to(base, x.shape)
-            return o.op.forward(np, base, **o.attrs)[...]   # type: ignore[union-attr]
+            return viewed(o, self.array(o.sources[0]))[...]
         offset = self.plan.offsets[x]
         size = math.prod(x.shape) * x.itemsize
         return self.block[offset:offset + size].view(x.dtype).reshape(x.shape)
@@ -241,6 +242,7 @@ class _Generated:
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
+        self.given: dict[Symbol, Any] = {}      # the inputs' arrays in this run
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
         for x in program.inputs:
             self.base(self.layout.array(x))
@@ -493,11 +495,8 @@ class _Generated:
 
 
 def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:
-    if x is root:
-        return array
-    o = x.operation
-    base = _viewed(o.sources[0], root, array)
-    return base.reshape(x.shape) if o.op.name == "reshape" else o.op.forward(np, base, **o.attrs)   # type: ignore[union-attr]
+    """The part of an input that a symbol shows."""
+    return array if x is root else viewed(x.operation, _viewed(x.operation.sources[0], root, array))
 
 
 class _Run:
@@ -510,7 +509,6 @@ class _Run:
         self.arrays = [(k, made.base(layout.small[x]), x.dtype) for k, x in enumerate(program.inputs) if x.shape]
         self.last: list[Any] = [None] * len(program.inputs)
         self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
-        made.given = {}
         self.bytes = layout.block.nbytes
         self.outputs = [self._reader(x) for x in program.outputs]
         self.news = [None if x is None else self._reader(x) for x in made.returned]
