@@ -12,6 +12,7 @@ from .dispatch import apply
 from .errors import DTypeError, ShapeError, at_line, learner_line
 from .node import Leaf
 from .ops import OPS
+from .symbol import Dim
 from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
 from .writes import write
 
@@ -55,20 +56,23 @@ def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
     return method
 
 
+_OPERANDS = (Tensor, int, float, ndarray, np.generic, Dim)      # what an operator takes on its right side
+
+
 def _operator(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Tensor:
-        if not isinstance(other, (Tensor, int, float, ndarray, np.generic)):
+        if not isinstance(other, _OPERANDS):
             return NotImplemented
         return function(self, other)
     return method
 
 
 def _equal(self: Tensor, other: Any) -> Any:
-    return functions.eq(self, other) if isinstance(other, (Tensor, int, float, ndarray, np.generic)) else False
+    return functions.eq(self, other) if isinstance(other, _OPERANDS) else False
 
 
 def _unequal(self: Tensor, other: Any) -> Any:
-    return functions.ne(self, other) if isinstance(other, (Tensor, int, float, ndarray, np.generic)) else True
+    return functions.ne(self, other) if isinstance(other, _OPERANDS) else True
 
 
 # ---- indexing

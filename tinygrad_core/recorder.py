@@ -35,13 +35,21 @@ class record:
         self.recording = self.recorder.recording
 
     def __enter__(self) -> Recording:
-        if mode.watch is not None:
+        self.graph = mode.graph                 # a graph that is being built passes on what it is told
+        running = mode.watch if self.graph is None else self.graph.recorder
+        if running is not None:
             raise RuntimeError("a recording is running already: recordings cannot be nested")
-        mode.watch = self.recorder
+        if self.graph is None:
+            mode.watch = self.recorder
+        else:
+            self.graph.recorder = self.recorder
         return self.recording
 
     def __exit__(self, *_: Any) -> None:
-        mode.watch = None
+        if self.graph is None:
+            mode.watch = None
+        else:
+            self.graph.recorder = None
         self.recorder.finish(learner_frame())
 
 

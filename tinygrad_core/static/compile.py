@@ -20,7 +20,7 @@ from .backends import choose
 from .environment import PLAIN, Guard, all_hold
 from .pieces import BRANCHES, NewBranch, Piece, Pieces, ends, finish_first_call
 from .program import ancestors, specialise
-from .session import Plan
+from .session import Plan, watcher
 from .trace import GraphBreakError, Traced, trace
 
 
@@ -64,11 +64,6 @@ def replaced(value: Any, twins: dict[int, Any]) -> Any:
 
 
 _MISS = object()
-
-
-def watcher() -> Any:
-    """The recorder that is told of runs, if one is."""
-    return mode.watch if mode.watched and hasattr(mode.watch, "running") else None
 
 
 class Entry:

@@ -77,10 +77,13 @@ class Operation:
         return self.op is not None and (self.op.name in STATEFUL or any([getattr(v, "stateful", False)
                                                                          for v in self.attrs.values()]))
 
-    def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None) -> tuple[Any, ...]:
-        """The results for arrays (and numbers) in the place of the inputs."""
+    def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None,
+                other: dict[str, Any] | None = None) -> tuple[Any, ...]:
+        """The results for arrays (and numbers) in the place of the inputs; `other` attributes take the place of its own."""
         assert self.op is not None
         attrs = fill(concrete(self.attrs, sizes) if sizes is not None else self.attrs, values)
+        if other:
+            attrs = {**attrs, **other}
         return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))
 
     def __repr__(self) -> str:
@@ -151,6 +154,7 @@ class Graph:
         self.operations: list[Operation] = []
         self.finalized = False
         self.module = ""
+        self.recorder: Any = None                   # who is told of definitions
         self._before: list[Any] = []                # who watched when this graph was entered
         self._names: dict[str, int] = {}
         self._scopes: list[str] = []
@@ -162,14 +166,14 @@ class Graph:
     # ---- where operations are written down
     def __enter__(self) -> Graph:
         self._before.append(mode.watch)
-        self._outside = mode.watch if mode.graph is None else mode.graph._outside
+        self.recorder = mode.watch if mode.graph is None else mode.graph.recorder
         mode.watch = self
         return self
 
     def __exit__(self, *_: Any) -> None:
         mode.watch = self._before.pop()
         if not self._before:
-            self._outside = None
+            self.recorder = None
 
     as_default = __enter__
 
@@ -222,10 +226,9 @@ class Graph:
         operation.number = len(self.operations)
         operation.control = tuple([c for controls in self._controls for c in controls])
         self.operations.append(operation)
-        if self._outside is not None:
-            self._outside.defined(operation)
+        if self.recorder is not None:
+            self.recorder.defined(operation)
 
-    _outside: Any = None
 
     def _settle(self, operation: Operation) -> None:
         """Give array code its place in the list, now that an operation reads it."""
@@ -242,10 +245,8 @@ class Graph:
         def place(value: Any) -> Any:
             if isinstance(value, Tensor):
                 value = value.array
-            if isinstance(value, np.ndarray):
-                value = self.symbol_of(value)
-            if isinstance(value, Symbol):
-                more.append(value)
+            if isinstance(value, (np.ndarray, Symbol)):
+                more.append(self.symbol_of(value))
                 return Ref(len(more) - 1)
             if isinstance(value, tuple):
                 return tuple([place(v) for v in value])
@@ -365,14 +366,14 @@ class Graph:
         self._modules.append(self.module)
         name = next((n for n, m in getattr(self, "_module_names", {}).items() if m is module), type(module).__name__)
         self.module = f"{self.module}.{name}" if self.module else name
-        if self._outside is not None:
-            self._outside.entered(module)
+        if self.recorder is not None:
+            self.recorder.entered(module)
 
     def left(self, module: Any) -> None:
         """A module's forward ended."""
         self.module = self._modules.pop()
-        if self._outside is not None:
-            self._outside.left(module)
+        if self.recorder is not None:
+            self.recorder.left(module)
 
     def wrote(self, t: Tensor, result: Tensor) -> None:
         """Something was written in place; `writes.write` asks `assign_in_place` before."""

@@ -63,7 +63,7 @@ class Session:
         feeds = {self._symbol(key): value for key, value in (feed_dict or {}).items()}
         arrays = [_fitting(symbol, value) for symbol, value in feeds.items()]
         key = (tuple(flat), tuple(feeds), tuple([a.shape for a in arrays]))
-        watch = mode.watch if mode.watched and hasattr(mode.watch, "running") else None
+        watch = watcher()
         if watch is not None:
             return rebuild(iter(self._plan(flat, feeds, arrays, watch).run(arrays)))
         plan = self._plans.get(key)
@@ -102,6 +102,13 @@ class Session:
         return Plan(program, self.backend, len(feeds), watch, self.graph.operations)
 
 
+def watcher() -> Any:
+    """The recorder that is told of runs, if one is."""
+    if not mode.watched:
+        return None
+    return mode.watch if mode.graph is None else mode.graph.recorder
+
+
 class Plan:
     """A program with the back end that runs it.
 
@@ -126,11 +133,21 @@ class Plan:
     def run(self, arrays: list[Any]) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
         outputs, news = self._run([*arrays, *[t.array for t in self.variables]])
+        if self.variables:                      # nothing that is handed out may lie in memory that a run writes into
+            outputs = [self._apart(v) for v in outputs]
+            news = [self._apart(v) for v in news]
         for t, new in zip(self._changed, news, strict=True):
             if new is not None:
                 _store(t, new)
         self._note_writes()
         return outputs
+
+    def _apart(self, value: Any) -> Any:
+        """A value, copied where it is or looks into a variable."""
+        if not isinstance(value, np.ndarray):
+            return value
+        memory = versions.owner(value)
+        return value.copy() if any([versions.owner(t.array) is memory for t in self.variables]) else value
 
     def _note_writes(self) -> None:
         """Let backward passes notice that variables were changed in place."""

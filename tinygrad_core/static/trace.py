@@ -64,7 +64,8 @@ class TraceGraph(Graph):
 
     def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
         """What an array's memory holds at this point of the function."""
-        return self.now.get(id(array)) or super().symbol_of(array, tensor)
+        now = self.now.get(id(array))
+        return super().symbol_of(array, tensor) if now is None else now
 
     def slot(self, read: Callable[[], Any], store: Callable[[Any], None] | None, name: str) -> Symbol:
         """What a place outside holds at this point of the function."""

@@ -1,0 +1,271 @@
+"""Graphs that are defined and run later: sessions, gradients as nodes, assignments, errors that name the line."""
+
+import numpy as np
+import pytest
+
+import tinygrad_core as tg
+from tinygrad_core import nn, optim
+from tinygrad_core.errors import ShapeError
+from tinygrad_core.static import (
+    FeedError,
+    Graph,
+    NoValueError,
+    Session,
+    StaticError,
+    Variable,
+    assign,
+    assign_add,
+    assign_sub,
+    constant,
+    control_dependencies,
+    get_default_graph,
+    gradients,
+    group,
+    name_scope,
+    placeholder,
+    reset_default_graph,
+)
+
+BACKENDS = ["interpreter", "numpy", "c"]
+
+
+@pytest.fixture
+def graph():
+    with Graph() as g:
+        yield g
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+def test_nothing_runs_before_the_session_does(graph):
+    x = placeholder((None, 3), name="x")
+    y = tg.relu(x * 2 - 1).sum()
+    assert len(graph) == 5 and repr(y) == "tensor('sum', shape=[], dtype=float32, no value yet)"
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert Session(graph).run(y, {x: values}) == np.maximum(values * 2 - 1, 0).sum()
+
+
+def test_shapes_are_known_as_far_as_they_can_be(graph):
+    x = placeholder((None, 4), name="x")
+    assert str(x.shape[1]) == "4" and str((x @ tg.ones(4, 2)).shape) == "(x.0, 2)"
+    flat = x.reshape(-1)
+    assert not isinstance(flat.shape[0], int)
+    again = x.reshape(x.shape[0] * 2, -1)
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert Session(graph).run([flat, again], {x: values})[1].shape == (6, 2)
+
+
+def test_the_mean_over_an_unknown_size(graph, backend):
+    x = placeholder((None,), name="x")
+    mean, session = x.mean(), Session(graph, backend)
+    for n in (1, 2, 5):
+        values = np.linspace(0, 1, n, dtype=np.float32)
+        assert session.run(mean, {x: values}) == pytest.approx(values.mean(), rel=1e-6)
+
+
+def test_only_the_ancestors_run_and_each_once(graph):
+    from tinygrad_core.recording import record
+    with record() as rec:
+        x = placeholder((2,), name="x")
+        shared = tg.exp(x)
+        wanted = shared * shared + shared
+        tg.log(x)
+        Session(graph).run(wanted, {x: np.ones(2, np.float32)})
+    ran = [e["node"] for e in rec.events if e["type"] == "execute"]
+    names = {e["node"]: e["op"] for e in rec.events if e["type"] == "define"}
+    assert sorted(names[n] for n in ran) == ["add", "exp", "mul"]
+
+
+def test_any_tensor_can_be_fed(graph):
+    x = placeholder((2,), name="x")
+    middle = tg.exp(x)
+    out = middle * 3
+    assert Session(graph).run(out, {middle: np.array([1, 2], np.float32)}).tolist() == [3, 6]
+
+
+def test_fetches_keep_their_structure(graph):
+    x = placeholder((), name="x")
+    y = x * 2
+    found = Session(graph).run({"a": y, "b": [x, (y,)], "n": "mul"}, {"x": 4})
+    assert found == {"a": 8, "b": [4, (8,)], "n": 8}
+
+
+def test_random_numbers_are_drawn_at_every_run_as_eager_mode_draws_them(graph):
+    r = tg.rand(4)
+    dropped = nn.functional.dropout(constant(np.ones(6, np.float32)), 0.5)
+    session = Session(graph)
+    tg.manual_seed(7)
+    first, second = session.run(r), session.run(r)
+    assert not np.array_equal(first, second)
+    tg.manual_seed(7)
+    with_numbers = Graph.__exit__(graph)
+    assert with_numbers is None and np.array_equal(first, tg.rand(4).numpy())
+    graph.__enter__()
+    assert set(np.unique(session.run(dropped))) <= {0.0, 2.0}
+
+
+def test_gradients_add_nodes_and_can_be_differentiated_again(graph, backend):
+    x = placeholder((3,), name="x")
+    before = len(graph)
+    y = (x * x * x).sum()
+    dx, = gradients(y, [x])
+    ddx, = gradients(dx.sum(), [x])
+    assert len(graph) > before + 3
+    values = np.array([1.0, 2.0, -3.0], np.float32)
+    found = Session(graph, backend).run([dx, ddx], {x: values})
+    np.testing.assert_allclose(found[0], 3 * values ** 2, rtol=1e-6)
+    np.testing.assert_allclose(found[1], 6 * values, rtol=1e-6)
+
+
+def test_a_gradient_without_a_path_is_none(graph):
+    x, y = placeholder((2,), name="x"), placeholder((2,), name="y")
+    assert gradients(x.sum(), [y]) == [None]
+
+
+def test_assignments_run_when_they_are_asked_for(graph, backend):
+    v = Variable(1.0, name="v")
+    more = assign_add(v, 1.0)
+    session = Session(graph, backend)
+    assert session.run(v) == 1 and session.run(v) == 1
+    assert session.run(more) == 2 and session.run(v) == 2
+    with control_dependencies([more]):
+        after = v * 10
+    assert session.run(after) == 30 and session.run(v) == 3
+
+
+def test_variables_are_read_before_any_of_them_is_changed(graph, backend):
+    a, b = Variable([1.0, 2.0], name="a"), Variable([3.0, 4.0], name="b")
+    swap = group(assign(a, b), assign(b, a))
+    session = Session(graph, backend)
+    assert session.run(swap) is None
+    assert session.run([a, b])[0].tolist() == [3, 4] and session.run(b).tolist() == [1, 2]
+
+
+def test_a_fetched_variable_is_a_copy(graph, backend):
+    v = Variable([1.0, 2.0], name="v")
+    session = Session(graph, backend)
+    kept = session.run(v)
+    session.run(assign_sub(v, 1.0))
+    assert kept.tolist() == [1, 2] and session.run(v).tolist() == [0, 1]
+
+
+def test_names_and_scopes(graph):
+    with name_scope("encoder"):
+        a = constant(1.0, name="c")
+        b = constant(2.0, name="c")
+    assert a.array.name == "encoder/c" and b.array.name == "encoder/c_1"
+    with pytest.raises(StaticError, match="cannot name"):
+        constant(1.0, name="a b")
+
+
+def test_the_default_graph():
+    reset_default_graph()
+    x = placeholder((), name="x")
+    y = tg.exp(x) + 1
+    assert len(get_default_graph()) == 3
+    with Session() as session:
+        assert session.run(y, {x: 0.0}) == 2
+    reset_default_graph()
+    assert len(get_default_graph()) == 0
+
+
+def test_a_finalized_graph_takes_nothing_more(graph):
+    x = placeholder((), name="x")
+    graph.finalize()
+    with pytest.raises(StaticError, match="finalized"):
+        x + 1
+
+
+class TestErrors:
+    """Each names the node, and the line that defined it."""
+
+    def test_a_missing_feed(self, graph):
+        x = placeholder((None, 2), name="images")
+        with pytest.raises(FeedError, match=r"placeholder 'images' \(float32 \[\?, 2\]\) is needed for 'sum'") as caught:
+            Session(graph).run(x.sum())
+        assert "test_static_graph.py" in str(caught.value) and 'placeholder((None, 2), name="images")' in str(caught.value)
+
+    def test_a_feed_of_the_wrong_shape(self, graph):
+        x = placeholder((None, 2), name="x")
+        with pytest.raises(FeedError, match=r"'x' has shape \[\?, 2\] and was fed an array of shape \(3, 4\)"):
+            Session(graph).run(x, {x: np.zeros((3, 4))})
+
+    def test_a_feed_that_is_no_number(self, graph):
+        x = placeholder((2,), name="x")
+        with pytest.raises(FeedError, match="cannot be fed"):
+            Session(graph).run(x, {x: ["a", "b"]})
+
+    def test_a_tensor_of_another_graph(self, graph):
+        x = placeholder((2,), name="x")
+        with Graph("other"):
+            y = placeholder((2,), name="y")
+            with pytest.raises(StaticError, match="of another graph"):
+                x + y
+
+    def test_the_truth_of_a_symbolic_tensor(self, graph):
+        x = placeholder((), name="x")
+        with pytest.raises(NoValueError, match="'gt' was used as a truth value") as caught:
+            if x > 0:
+                pass
+        assert "if x > 0" in str(caught.value) and "cond()" in str(caught.value)
+
+    def test_its_number(self, graph):
+        with pytest.raises(NoValueError, match="no value while the graph is being built"):
+            float(placeholder((), name="x") * 2)
+
+    def test_an_unknown_size_as_a_number(self, graph):
+        x = placeholder((None,), name="x")
+        with pytest.raises(NoValueError, match="not known before the graph runs"):
+            range(x.shape[0])
+
+    def test_shapes_that_do_not_fit_are_told_at_definition(self, graph):
+        x = placeholder((None, 3), name="x")
+        with pytest.raises(ShapeError, match="must equal"):
+            x @ tg.ones(4, 2)
+
+    def test_fetching_what_is_not_there(self, graph):
+        with pytest.raises(StaticError, match="nothing is called 'loss'"):
+            Session(graph).run("loss")
+
+    def test_only_variables_can_be_assigned(self, graph):
+        with pytest.raises(StaticError, match="only a variable"):
+            assign(placeholder((), name="x"), 1.0)
+
+    def test_an_unknown_backend(self, graph):
+        with pytest.raises(StaticError, match="no back end 'fortran'"):
+            Session(graph, "fortran")
+
+
+@pytest.mark.parametrize("make", [
+    lambda p: optim.SGD(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    lambda p: optim.Adam(p, lr=0.01, weight_decay=0.1), lambda p: optim.AdamW(p, lr=0.01),
+    lambda p: optim.RMSprop(p, lr=0.01, centered=True), lambda p: optim.NAdam(p, lr=0.01),
+], ids=["sgd", "nesterov", "adam", "adamw", "rmsprop", "nadam"])
+def test_minimize_trains_as_eager_mode_does(make, backend):
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((8, 3)).astype(np.float32), rng.integers(0, 2, 8)
+    static, eager = nn.Linear(3, 2), nn.Linear(3, 2)
+    eager.load_state_dict(static.state_dict())
+    with Graph() as graph:
+        x, y = placeholder((None, 3), name="x"), placeholder((None,), tg.int64, name="y")
+        loss = nn.functional.cross_entropy(static(x), y)
+        train = make(static.parameters()).minimize(loss)
+    session, other = Session(graph, backend), make(eager.parameters())
+    for _ in range(5):
+        found, _ = session.run([loss, train], {x: images, y: labels})
+        wanted = nn.functional.cross_entropy(eager(tg.tensor(images)), tg.tensor(labels))
+        other.minimize(wanted)
+        assert found == pytest.approx(wanted.item(), rel=5e-5)
+    np.testing.assert_allclose(static.weight.detach().numpy(), eager.weight.detach().numpy(), rtol=5e-5, atol=1e-6)
+
+
+def test_the_listing_and_the_drawing(graph):
+    x = placeholder((None, 3), name="x")
+    tg.relu(x * x)
+    text = str(graph)
+    assert "mul: float32 [?, 3] = mul(x, x)" in text and "# test_static_graph.py" in text
+    assert graph.to_dot().count("n0 -> n1") == 2
+    assert "text/plain" in graph._repr_mimebundle_()

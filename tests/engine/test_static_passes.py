@@ -1,0 +1,160 @@
+"""Every pass, and every back end, gives what the unoptimised graph gives: on random graphs, values and gradients."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinygrad_core as tg
+from tinygrad_core.static import Graph, gradients, placeholder
+from tinygrad_core.static.backends import compiled
+from tinygrad_core.static.lower import lower
+from tinygrad_core.static.memory import Life, plan_memory
+from tinygrad_core.static.passes import PASSES, disable, enable, optimised
+from tinygrad_core.static.passes.rewrites import noting
+from tinygrad_core.static.program import specialise
+
+F = tg.nn.functional
+UNARY = [tg.tanh, tg.exp, tg.relu, tg.sigmoid, abs, lambda x: -x, lambda x: x * 1, lambda x: x - 0, lambda x: x ** 2,
+         lambda x: x / 2, lambda x: x.T, lambda x: x.reshape(-1).reshape(x.shape), lambda x: x[::2].sum(0, keepdim=True) + x,
+         lambda x: F.softmax(x, 1), lambda x: F.log_softmax(x, 0), lambda x: F.layer_norm(x, (x.shape[1],)),
+         lambda x: F.gelu(x, approximate="tanh"), lambda x: x.sum(1, keepdim=True) * x, lambda x: x.mean(0) + x,
+         lambda x: x.amax(1, keepdim=True) - x, lambda x: tg.cat([x, x * 2], 0)[:x.shape[0]], lambda x: tg.clamp(x, -1, 1),
+         lambda x: tg.where(x > 0, x, x * 0.1), lambda x: tg.maximum(x, 0.5), lambda x: x * 3 * 1.0]
+BINARY = [lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x - y, lambda x, y: x / (abs(y) + 1), tg.maximum,
+          lambda x, y: x @ y.T @ y * 0.1, lambda x, y: tg.where(x > y, x, y), lambda x, y: x + y[0], lambda x, y: x * y[:, :1]]
+
+
+@st.composite
+def programs(draw):
+    """A random graph over two square inputs, with the gradients of its sum, and values to feed it."""
+    n = draw(st.integers(1, 4))
+    steps = draw(st.lists(st.tuples(st.booleans(), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)),
+                          min_size=1, max_size=7))
+    with Graph() as graph:
+        x, y = placeholder((n, n), name="x"), placeholder((n, n), name="y")
+        values = [x, y, x * 0.5]
+        for unary, k, i, j in steps:
+            a, b = values[i % len(values)], values[j % len(values)]
+            values.append(UNARY[k % len(UNARY)](a) if unary else BINARY[k % len(BINARY)](a, b))
+        out = values[-1]
+        outputs = [out, *[g for g in gradients((out * out).sum(), [x, y]) if g is not None]]
+    seed = draw(st.integers(0, 999))
+    rng = np.random.default_rng(seed)
+    feeds = [rng.standard_normal((n, n)).astype(np.float32) for _ in range(2)]
+    program = specialise([t.array for t in outputs], {x.array: (n, n), y.array: (n, n)})
+    assert graph is x.array.operation.graph
+    return program, feeds
+
+
+def values(program, feeds, backend="interpreter"):
+    return compiled(program, backend)(feeds)[0]
+
+
+def same(found, wanted, rtol=5e-5):
+    for a, b in zip(found, wanted, strict=True):
+        scale = max(1.0, float(np.max(np.abs(b), initial=0)))
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale)
+
+
+slow = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("name", PASSES)
+@slow
+@given(made=programs())
+def test_a_pass_changes_no_value(name, made):
+    program, feeds = made
+    with np.errstate(all="ignore"):
+        same(values(PASSES[name](program), feeds), values(program, feeds), rtol=1e-6)
+
+
+@slow
+@given(made=programs())
+def test_all_passes_and_lowering_change_no_value(made):
+    program, feeds = made
+    with np.errstate(all="ignore"):
+        wanted = values(program, feeds)
+        same(values(optimised(program), feeds), wanted, rtol=1e-6)
+        same(values(optimised(lower(program)), feeds), wanted)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=programs())
+def test_the_c_back_end_gives_the_interpreters_values(made):
+    program, feeds = made
+    with np.errstate(all="ignore"):
+        same(values(program, feeds, "c"), values(program, feeds), rtol=2e-4)
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 20), st.integers(0, 8)), max_size=40))
+def test_values_that_are_needed_at_once_lie_apart(lives):
+    plan = plan_memory({k: Life(size, first, first + more) for k, (size, first, more) in enumerate(lives)})
+    for a, (size_a, first_a, more_a) in enumerate(lives):
+        assert plan.offsets[a] % 64 == 0 and plan.offsets[a] + size_a <= plan.total <= plan.alone
+        for b, (size_b, first_b, more_b) in enumerate(lives[:a]):
+            if first_a <= first_b + more_b and first_b <= first_a + more_a:
+                assert plan.offsets[a] + size_a <= plan.offsets[b] or plan.offsets[b] + size_b <= plan.offsets[a]
+
+
+class TestWhatAPassDoes:
+    """Beside changing no value, it must change something."""
+
+    def program(self, function):
+        with Graph():
+            x = placeholder((3,), name="x")
+            out = function(x)
+            return specialise([out.array], {x.array: (3,)})
+
+    def names(self, program):
+        return [o.op.name for o in program.operations]
+
+    def test_folding(self):
+        program = self.program(lambda x: x + tg.exp(tg.ones(3) * 2))
+        assert (self.names(PASSES["fold"](program)) == ["add"] and len(program.operations) == 3) \
+            or self.names(PASSES["fold"](program)) == ["add"]
+
+    def test_random_numbers_are_never_folded_or_merged(self):
+        program = self.program(lambda x: x + tg.rand(3) + tg.rand(3))
+        assert self.names(optimised(program)).count("draw") == 2
+
+    def test_common_subexpressions(self):
+        program = self.program(lambda x: tg.exp(x) * tg.exp(x))
+        assert self.names(PASSES["cse"](program)) == ["exp", "mul"]
+
+    def test_operands_of_a_commutative_operation_may_be_in_any_order(self):
+        program = self.program(lambda x: (x + x.sum()) * (x.sum() + x))
+        assert self.names(PASSES["cse"](program)) == ["sum", "add", "mul"]
+
+    def test_dead_code(self):
+        with Graph() as graph:
+            x = placeholder((3,), name="x")
+            tg.exp(x)
+            out = x + 1
+        assert len(graph) == 3
+        assert self.names(PASSES["dce"](specialise([out.array], {x.array: (3,)}))) == ["add"]
+
+    @pytest.mark.parametrize("function, left", [
+        (lambda x: x * 1, []), (lambda x: x / 1, []), (lambda x: x - 0, []), (lambda x: x ** 1, []),
+        (lambda x: tg.neg(tg.neg(x)), []), (lambda x: x ** 2, ["mul"]), (lambda x: x.reshape(3, 1).reshape(3), []),
+        (lambda x: x.reshape(3, 1).reshape(1, 3), ["reshape"]), (lambda x: x.float(), []), (lambda x: x / 4, ["mul"]),
+        (lambda x: x + 0, ["add"]),             # -0 + 0 is 0: not the same bits
+    ])
+    def test_algebra(self, function, left):
+        assert self.names(PASSES["dce"](PASSES["simplify"](self.program(function)))) == left
+
+    def test_rewrites_are_noted_with_their_reason(self):
+        with noting() as found:
+            optimised(self.program(lambda x: tg.exp(x) * tg.exp(x) * 1))
+        assert {r.name for r in found} >= {"cse", "simplify"} and all(r.why for r in found)
+
+    def test_a_pass_can_be_switched_off(self):
+        program = self.program(lambda x: tg.exp(x) * tg.exp(x))
+        disable("cse")
+        try:
+            assert self.names(optimised(program)).count("exp") == 2
+        finally:
+            enable("cse")
+        assert self.names(optimised(program)).count("exp") == 1
+        with pytest.raises(ValueError, match="no pass 'magic'"):
+            disable("magic")
