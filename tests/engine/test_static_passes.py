@@ -22,7 +22,8 @@ UNARY = [tg.tanh, tg.exp, tg.relu, tg.sigmoid, abs, lambda x: -x, lambda x: x * 
          lambda x: x.amax(1, keepdim=True) - x, lambda x: tg.cat([x, x * 2], 0)[:x.shape[0]], lambda x: tg.clamp(x, -1, 1),
          lambda x: tg.where(x > 0, x, x * 0.1), lambda x: tg.maximum(x, 0.5), lambda x: x * 3 * 1.0]
 BINARY = [lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x - y, lambda x, y: x / (abs(y) + 1), tg.maximum,
-          lambda x, y: x @ y.T @ y * 0.1, lambda x, y: tg.where(x > y, x, y), lambda x, y: x + y[0], lambda x, y: x * y[:, :1]]
+          lambda x, y: x @ y.T @ y * 0.1, lambda x, y: tg.where(x > y, x, y), lambda x, y: x + y[0],
+          lambda x, y: x * y[:, :1]]
 
 
 @st.composite
@@ -111,8 +112,7 @@ class TestWhatAPassDoes:
 
     def test_folding(self):
         program = self.program(lambda x: x + tg.exp(tg.ones(3) * 2))
-        assert (self.names(PASSES["fold"](program)) == ["add"] and len(program.operations) == 3) \
-            or self.names(PASSES["fold"](program)) == ["add"]
+        assert self.names(program) == ["mul", "exp", "add"] and self.names(PASSES["fold"](program)) == ["add"]
 
     def test_random_numbers_are_never_folded_or_merged(self):
         program = self.program(lambda x: x + tg.rand(3) + tg.rand(3))

@@ -122,6 +122,9 @@ def _already_so(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
     if x is None and o.op is OPS["reshape"]:
         inner = _behind(inputs[0], "reshape")
         if inner is not None:
+            first = _same(o, inner.inputs[0])
+            if first is not None:
+                return first
             return _made(r, o, "reshape", (inner.inputs[0],), shape=o.results[0].shape)
     return x
 
