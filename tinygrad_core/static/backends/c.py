@@ -15,6 +15,7 @@ from ..graph import Operation, Ref
 from ..lower import lower
 from ..memory import Life, plan_memory
 from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, through
+from ..passes.recompute import recompute
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import blas, compiler, load
 
@@ -238,6 +239,7 @@ class _Generated:
     def __init__(self, program: Program):
         self.program = program
         self.schedule = Schedule(program, supported)
+        recompute(self.schedule)
         self.layout = _Layout(program, self.schedule)
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
@@ -247,7 +249,8 @@ class _Generated:
         for x in program.inputs:
             self.base(self.layout.array(x))
         for number, step in enumerate(self.schedule.steps):
-            self.emit(number, step)
+            if step.operations:
+                self.emit(number, step)
         self._copy_updates()
         self._compile()
 

@@ -57,10 +57,11 @@ class Step:
 
 
 def through(x: Symbol) -> Symbol:
-    """The symbol behind reshapes that leave rows and columns where they are."""
-    while x.operation.op is not None and x.operation.op.name == "reshape":
+    """The symbol behind views that leave rows and columns where they are, or stretch a row's number along the row."""
+    while x.operation.op is not None and x.operation.op.name in ("reshape", "stretch", "expand"):
         source = x.operation.sources[0]
-        if domain(source.shape) != domain(x.shape):
+        along = x.operation.op.name != "reshape" and source.shape == (*x.shape[:-1], 1)
+        if domain(source.shape) != domain(x.shape) and not along:
             break
         x = source
     return x
@@ -87,9 +88,8 @@ class Schedule:
         self.place: dict[Operation, int] = {}
         self.readers: dict[Symbol, list[Operation]] = {}
         self._open: dict[tuple[int, int], list[int]] = {}
-        for o in program.operations:
-            for x in dict.fromkeys(o.sources):
-                self.readers.setdefault(x, []).append(o)
+        self.views = [o for o in program.operations if is_view(o)]
+        self.index(program.operations)
         for o in program.operations:
             if is_view(o):
                 continue
@@ -98,6 +98,13 @@ class Schedule:
             else:
                 self.place[o] = len(self.steps)
                 self.steps.append(Step(o.op.name, [o]))                         # type: ignore[union-attr]
+
+    def index(self, operations: list[Operation]) -> None:
+        """Note who reads what."""
+        self.readers = {}
+        for o in operations:
+            for x in dict.fromkeys(o.sources):
+                self.readers.setdefault(x, []).append(o)
 
     def _fuse(self, o: Operation) -> None:
         """Put an operation into the latest loop that can hold it, or begin a new one."""
