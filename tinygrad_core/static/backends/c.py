@@ -197,6 +197,8 @@ class _Layout:
             fused = self.schedule.steps[step]
             if fused.kind != "fused" or reduction(o) or domain(new.shape) != fused.domain or variable in outputs:
                 continue
+            if any([reduction(x) == "row" for x in fused.operations]):      # several passes over a row: who reads when?
+                continue
             after = fused.operations.index(o)
             if all([self._read_before(variable, u, step, fused, after) for u in self.schedule.users(variable)]) \
                     and not any([owner(x) is variable for _, x in self.program.updates if x is not new]):

@@ -48,6 +48,19 @@ class Loop:
                 if s in self.inside:
                     level = max(level, self.level[s] + (reduction(s.operation) is not None))
             self.level[o.results[0]] = level
+        self._sink()
+
+    def _sink(self) -> None:
+        """Move values to the first pass that reads them, where that leaves no more of them waiting in between."""
+        readers: dict[Symbol, int] = {}
+        for o in reversed(self.step.operations):
+            out = o.results[0]
+            inner = [through(x) for x in o.sources if through(x) in self.inside]
+            waiting = [s for s in dict.fromkeys(inner) if not reduction(s.operation) and not self._is_row_number(s.operation)]
+            if out in readers and not reduction(o) and not self._is_row_number(o) and len(waiting) <= 1:
+                self.level[out] = max(self.level[out], readers[out])
+            for s in inner:
+                readers[s] = min(readers.get(s, self.level[out]), self.level[out])
 
     def _is_row_number(self, o: Operation) -> bool:
         """Whether an elementwise operation computes one number for a row, not one for each column."""

@@ -51,7 +51,8 @@ class _Again:
         o = x.operation
         place = self.schedule.place.get(o, -1)
         return (o.op is not None and o.op.name in CHEAP and 0 <= place < self.number and x not in self.kept
-                and self.schedule.steps[place].kind == "fused" and domain(x.shape) == self.step.domain and self.step.domain[1] > 1)
+                and self.schedule.steps[place].kind == "fused" and domain(x.shape) == self.step.domain
+                and self.step.domain[1] > 1)
 
     def _possible(self, x: Symbol, leaves: set[Symbol], depth: int) -> bool:
         """Whether `x` can be computed from what is in memory in any case; collects what would be read."""
