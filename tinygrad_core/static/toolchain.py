@@ -26,11 +26,21 @@ def cache_folder() -> Path:
 
 
 @functools.cache
-def compiler() -> str | None:
+def _found() -> str | None:
+    """The first of the usual C compilers that makes a library which loads."""
+    return next((name for name in (os.environ.get("CC"), "gcc", "clang", "cc")
+                 if name and shutil.which(name) and _works(name)), None)
+
+
+_said: list[str] = []
+
+
+def compiler(quiet: bool = False) -> str | None:
     """The command of a C compiler that works here, or None, which is said once."""
-    for name in (os.environ.get("CC"), "gcc", "clang", "cc"):
-        if name and shutil.which(name) and _works(name):
-            return name
+    name = _found()
+    if name is not None or quiet or _said:
+        return name
+    _said.append("no compiler")
     warnings.warn("there is no C compiler that works here (gcc or clang), so compiled graphs run through NumPy, more slowly: "
                   "on Debian, `apt install gcc` brings one", stacklevel=3)
     return None

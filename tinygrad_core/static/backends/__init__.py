@@ -6,6 +6,7 @@ from typing import Any
 
 from ...symbol import StaticError
 from ..program import Program
+from ..toolchain import compiler
 from .interpreter import interpreter
 from .numpy import numpy
 
@@ -17,7 +18,7 @@ Run = Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
 def choose(name: str) -> str:
     """The back end of this name; for "auto" the fastest that this machine has."""
     if name == "auto":
-        return "interpreter"
+        return "c" if compiler(quiet=True) else "numpy"
     if name not in BACKENDS:
         raise StaticError(f"there is no back end {name!r}; there are 'auto', {', '.join(map(repr, BACKENDS))}")
     return name

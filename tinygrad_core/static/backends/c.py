@@ -5,6 +5,7 @@ import ctypes
 import math
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,11 @@ from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, thr
 from ..passes.recompute import recompute
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import blas, compiler, load
+from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
          "uint8": "uint8_t"}
-KEPT = frozenset({"lstm", "conv_plain", "max_tiles"})
+KEPT: frozenset[str] = frozenset()
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
@@ -294,8 +296,14 @@ class _Generated:
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
         """For operations that are not fused the kernels to try; one that does not fit says so by returning False."""
-        return {"matmul": (self.product,), "clone": (self.cloned,), "cat": (self.joined,), "sum": (self.summed,),
-                "getitem": (self.indexed,), "scatter_into": (self.indexed, self.placed)}
+        return {"matmul": (self.product,), "clone": (self.cloned,), "cat": (self.joined,), "assemble": (self.assembled,),
+                "sum": (self.summed,), "getitem": (self.indexed,), "scatter_into": (self.indexed, self.placed),
+                **{name: (partial(kernel, self),) for name, kernel in WINDOWS.items()}}
+
+    @staticmethod
+    def type_of(x: Symbol) -> str:
+        """The C type of a symbol's elements."""
+        return TYPES[x.dtype.name]
 
     @staticmethod
     def has_types(o: Operation) -> bool:
@@ -346,15 +354,15 @@ class _Generated:
         self.say(self.copied(self.layout.array(out), self.layout.array(x), self.pointer(out), self.pointer(x)))
         return True
 
-    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: str, source_pointer: str) -> str:
-        """A copy between layouts, as loops whose innermost runs along what is written."""
+    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: str, source_pointer: str, how: str = "=") -> str:
+        """A copy between layouts (or a sum, by `how` "+="), as loops whose innermost runs along what is written."""
         loops, left, right = "", f"*({to_pointer}", f"*({source_pointer}"
         for k, (n, a, b) in enumerate(zip(to.shape, to.strides, source.strides, strict=True)):
             if n != 1:
                 loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
                 left += f" + i{k} * {a // to.itemsize}"
                 right += f" + i{k} * {b // source.itemsize}"
-        return f"{loops}{left}) = {right});"
+        return f"{loops}{left}) {how} {right});"
 
     def joined(self, o: Operation, number: int) -> bool:
         """Parts laid side by side along a dim."""
@@ -367,6 +375,18 @@ class _Generated:
             start += part.shape[dim]
             if part.size:
                 self.say(self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(x)))
+        return True
+
+    def assembled(self, o: Operation, number: int) -> bool:
+        """Parts put into slices, zeros elsewhere."""
+        out = self.layout.array(o.results[0])
+        parts = [self.layout.array(x) for x in o.inputs]
+        if sum(p.size for p in parts) < out.size:
+            self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes});")
+        for x, part, place in zip(o.inputs, parts, o.attrs["places"], strict=True):
+            to = out[place]
+            offset = (to.__array_interface__["data"][0] - out.__array_interface__["data"][0]) // out.itemsize
+            self.say(self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(x)))
         return True
 
     def summed(self, o: Operation, number: int) -> bool:

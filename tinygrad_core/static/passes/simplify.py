@@ -83,10 +83,57 @@ def _over_one(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
 
 @rule("add")
 def _plus_zero(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
-    """x + (-0) is x."""
+    """x + (-0) is x, and parts in slices of their own among zeros are put together, not added."""
     a, b = inputs
     n = number(b)
-    return _same(o, a) if n == 0 and np.signbit(n) else None
+    if n == 0 and np.signbit(n):
+        return _same(o, a)
+    left, right = _parts(a), _parts(b)
+    if left is None or right is None or a.shape != b.shape or not all(
+            [_apart(p, q) for p in left[1] for q in right[1]]):
+        return None
+    places = tuple([tuple([slice(i, j) for i, j in box]) for box in (*left[1], *right[1])])
+    parts = []
+    for part, place in zip((*left[0], *right[0]), places, strict=True):
+        size = tuple([s.stop - s.start for s in place])
+        parts.append(part if part.shape == size else _made(r, o, "reshape", (part,), shape=size))
+    return _made(r, o, "assemble", tuple(parts), shape=a.shape, places=places)
+
+
+Box = tuple[tuple[int, int], ...]               # of a slice: where it begins and ends along each dim
+
+
+def _parts(x: Any) -> tuple[tuple[Any, ...], tuple[Box, ...]] | None:
+    """The parts that `x` puts into slices of zeros, and the slices; None where it is something else."""
+    placed = _behind(x, "scatter_into")
+    if placed is not None and placed.operands == len(placed.inputs):
+        box = _box(placed.attrs["index"], x.shape)
+        return None if box is None else ((placed.inputs[0],), (box,))
+    assembled = _behind(x, "assemble")
+    if assembled is None:
+        return None
+    return assembled.inputs, tuple([tuple([(s.start, s.stop) for s in place]) for place in assembled.attrs["places"]])
+
+
+def _box(index: Any, shape: tuple[int, ...]) -> Box | None:
+    """A basic index as the range it covers along each dim; None where it is anything but ints and plain slices."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) > len(shape):
+        return None
+    box = []
+    for k, n in enumerate(shape):
+        part = parts[k] if k < len(parts) else slice(None)
+        if type(part) is int:
+            box.append((part % n, part % n + 1))
+        elif isinstance(part, slice) and part.step in (None, 1):
+            box.append(part.indices(n)[:2])
+        else:
+            return None
+    return tuple(box)
+
+
+def _apart(p: Box, q: Box) -> bool:
+    return any([a[1] <= b[0] or b[1] <= a[0] for a, b in zip(p, q, strict=True)])
 
 
 @rule("sub")

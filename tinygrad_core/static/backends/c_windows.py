@@ -1,0 +1,110 @@
+"""Windows that slide over images, as C: unfolding, folding, padding and pooling."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..graph import Operation
+
+
+def window_view(array: np.ndarray, kernel: tuple[int, ...], places: tuple[int, ...], stride: tuple[int, ...],
+                dilation: tuple[int, ...]) -> np.ndarray:
+    """Every window of (N, C, *size) as a view (N, C, *kernel, *places), without a copy."""
+    steps = array.strides[2:]
+    return np.lib.stride_tricks.as_strided(
+        array, (*array.shape[:2], *kernel, *places),
+        (*array.strides[:2], *[s * d for s, d in zip(steps, dilation, strict=True)],
+         *[s * t for s, t in zip(steps, stride, strict=True)]))
+
+
+def unfold(made: Any, o: Operation, number: int) -> bool:
+    """The windows, copied side by side."""
+    x, out = made.layout.array(o.sources[0]), made.layout.array(o.results[0])
+    n = x.ndim - 2
+    seen = window_view(x, out.shape[2:2 + n], out.shape[2 + n:], o.attrs["stride"], o.attrs["dilation"])
+    made.say(made.copied(out, seen, made.pointer(o.results[0]), made.pointer(o.sources[0])))
+    return True
+
+
+def fold(made: Any, o: Operation, number: int) -> bool:
+    """The reverse: what lies in each window is added where the window lay."""
+    y, out = made.layout.array(o.sources[0]), made.layout.array(o.results[0])
+    n = out.ndim - 2
+    seen = window_view(out, y.shape[2:2 + n], y.shape[2 + n:], o.attrs["stride"], o.attrs["dilation"])
+    pointer = made.pointer(o.results[0])
+    made.say(f"memset({pointer}, 0, {out.nbytes}); " + made.copied(seen, y, pointer, made.pointer(o.sources[0]), "+="))
+    return True
+
+
+def pad(made: Any, o: Operation, number: int) -> bool:
+    """A border around the values, or one cut off."""
+    x, out = made.layout.array(o.sources[0]), made.layout.array(o.results[0])
+    widths = o.attrs["widths"]
+    kept = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True))]
+    to = out[tuple(slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(widths, kept.shape, strict=True))]
+    pointer, source = made.pointer(o.results[0]), made.pointer(o.sources[0])
+    if kept.size < out.size:
+        value = float(o.attrs["value"])
+        t = made.type_of(o.results[0])
+        made.say(f"for (I i = 0; i < {out.size}; i++) ({pointer})[i] = ({t}){literal(value)};" if value
+                 else f"memset({pointer}, 0, {out.nbytes});")
+    made.say(made.copied(to, kept, f"{pointer} + {_offset(to, out)}", f"{source} + {_offset(kept, x)}"))
+    return True
+
+
+def literal(value: float) -> str:
+    """A number of Python as C has it."""
+    return "NAN" if math.isnan(value) else ("INFINITY" if value > 0 else "-INFINITY") if math.isinf(value) else repr(value)
+
+
+def _offset(part: np.ndarray, whole: np.ndarray) -> int:
+    return (part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // whole.itemsize
+
+
+def max_pool(made: Any, o: Operation, number: int) -> bool:
+    """The greatest element of each window, and its place in the flattened image; of equals the first."""
+    x, out, index = (made.layout.array(s) for s in (o.sources[0], *o.results))
+    if not x.flags.c_contiguous or index.dtype.name != "int64":
+        return False
+    size, places = x.shape[2:], out.shape[2:]
+    t, n = made.type_of(o.sources[0]), len(size)
+    outer = "".join(f"for (I p{k} = 0; p{k} < {places[k]}; p{k}++) " for k in range(n))
+    inner = "".join(f"for (I w{k} = 0; w{k} < {o.attrs['kernel'][k]}; w{k}++) " for k in range(n))
+    at = " + ".join(f"(p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]}) * {math.prod(size[k + 1:])}"
+                    for k in range(n))
+    body = (f"{{ for (I b = 0; b < {math.prod(x.shape[:2])}; b++) {{ const {t} *s = x + b * {math.prod(size)}; {outer}{{ "
+            f"{t} best = -INFINITY; I where = -1; {inner}{{ I a = {at}; {t} v = s[a]; "
+            f"if (where < 0 || v > best || (v != v && best == best)) {{ best = v; where = a; }} }} "
+            "*o++ = best; *i++ = where; } } }")
+    name = made.function(f"(const {t} *x, {t} *o, I *i)", body)
+    made.say(f"{name}({made.pointer(o.sources[0])}, {made.pointer(o.results[0])}, {made.pointer(o.results[1])});")
+    return True
+
+
+def pick(made: Any, o: Operation, number: int) -> bool:
+    """Elements at places of the flattened images."""
+    return _at_places(made, o, "o[b * {count} + k] = s[b * {size} + i[b * {count} + k]];", o.sources[0], o.results[0], "")
+
+
+def unpick(made: Any, o: Operation, number: int) -> bool:
+    """Zeros, with elements added at places of the flattened images."""
+    zero = "memset(s, 0, {bytes}); "
+    return _at_places(made, o, "s[b * {size} + i[b * {count} + k]] += o[b * {count} + k];", o.results[0], o.sources[0], zero)
+
+
+def _at_places(made: Any, o: Operation, statement: str, image: Any, elements: Any, before: str) -> bool:
+    x, y, index = (made.layout.array(s) for s in (image, elements, o.sources[1]))
+    if not (x.flags.c_contiguous and y.flags.c_contiguous and index.flags.c_contiguous) or index.dtype.name != "int64":
+        return False
+    numbers = {"size": math.prod(x.shape[2:]), "count": math.prod(y.shape[2:]), "bytes": x.nbytes}
+    t = made.type_of(image)
+    body = (f"{{ {before.format(**numbers)}for (I b = 0; b < {math.prod(x.shape[:2])}; b++) "
+            f"for (I k = 0; k < {numbers['count']}; k++) {statement.format(**numbers)} }}")
+    name = made.function(f"({t} *restrict s, {t} *restrict o, const I *restrict i)", body)
+    made.say(f"{name}({made.pointer(image)}, {made.pointer(elements)}, {made.pointer(o.sources[1])});")
+    return True
+
+
+KERNELS = {"unfold": unfold, "fold": fold, "pad": pad, "max_pool": max_pool, "pick": pick, "unpick": unpick}
