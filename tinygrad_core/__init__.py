@@ -30,3 +30,12 @@ from .serialization import load, save
 from .tensor import Tensor
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """`compile` and `static` come when they are first asked for: not every program has static graphs."""
+    if name in ("static", "compile"):
+        import importlib
+        static = importlib.import_module(".static", __name__)
+        return static if name == "static" else static.compile
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,8 @@ from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
 from ..memory import Life, plan_memory
-from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, through
+from ..passes import enabled, optimised
+from ..passes.fuse import LONGEST, Schedule, Step, domain, is_view, owner, reduction, through
 from ..passes.recompute import recompute
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import blas, compiler, load
@@ -76,7 +77,6 @@ def c(program: Program) -> Any:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    from ..passes import optimised
     return _with_copies(optimised(lower(optimised(program), KEPT)))
 
 
@@ -161,7 +161,8 @@ class _Layout:
                 readers = [schedule.place[u] for u in schedule.users(x)]
                 last = len(schedule.steps) if x in self.outputs else max([step, *readers])
                 lives[x] = Life(math.prod(x.shape) * x.itemsize, step, last)
-        self.plan = plan_memory(lives)
+        end = len(schedule.steps)
+        self.plan = plan_memory(lives if enabled("memory") else {x: Life(size, 0, end) for x, (size, _, _) in lives.items()})
         raw = np.empty(self.plan.total + 64, np.uint8)
         start = -raw.ctypes.data % 64
         self.block = raw[start:start + self.plan.total]
@@ -242,8 +243,9 @@ class _Generated:
 
     def __init__(self, program: Program):
         self.program = program
-        self.schedule = Schedule(program, supported)
-        recompute(self.schedule)
+        self.schedule = Schedule(program, supported, LONGEST if enabled("fuse") else 1)
+        if enabled("recompute"):
+            recompute(self.schedule)
         self.layout = _Layout(program, self.schedule)
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []

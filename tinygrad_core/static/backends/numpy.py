@@ -1,18 +1,203 @@
-"""The NumPy back end: the interpreter's calls, with everything decided before the run that can be."""
+"""The NumPy back end: a program as a list of NumPy calls in generated Python, with outputs that were allocated beforehand."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
+
+from ...errors import Line
+from ...symbol import Symbol
+from ...tensor import unboxed
+from ..graph import Operation
+from ..memory import Life, plan_memory
+from ..passes.fuse import is_view
 from ..program import Program
-from .interpreter import interpreter
+
+# Operations that are one call of a ufunc, which can write into memory that is there already.
+UFUNCS: dict[str, Any] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative, "exp": np.exp,
+    "log": np.log, "tanh": np.tanh, "sqrt": np.sqrt, "abs": np.absolute, "maximum": np.maximum, "minimum": np.minimum,
+    "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1}
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+
+
+class _Writer:
+    """Writes the Python text of one program; every name in it is a number that this class gave."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.names: dict[Symbol, str] = {x: f"i{k}" for k, x in enumerate(program.inputs)}
+        self.held: dict[str, Any] = {}                  # what the text refers to
+        self.lines: list[str] = []
+        self.order = {o: k for k, o in enumerate(program.operations)}
+        self.last = self._last_readers()
+        self.into = self._updated_in_place()
+        self._allocate()
+        for o in program.constants:
+            self.names[o.results[0]] = self.hold(unboxed(o.value))
+        for o in program.operations:
+            self.write(o)
+
+    def hold(self, value: Any) -> str:
+        """A name for something that the text refers to."""
+        name = f"h{len(self.held)}"
+        self.held[name] = value
+        return name
+
+    def _last_readers(self) -> dict[Symbol, int]:
+        """For each value the number of the last operation that needs its memory, by views too; the end for results."""
+        last: dict[Symbol, int] = {}
+        end = len(self.order)
+        for x in self.program.results:
+            last[x] = end
+        for o in reversed(self.program.operations):
+            needed = max([self.order[o], *[last.get(r, 0) for r in o.results if r is not None]]) if _may_share(o) \
+                else self.order[o]
+            for x in o.sources:
+                last[x] = max(last.get(x, 0), needed)
+        return last
+
+    def _updated_in_place(self) -> dict[Symbol, Symbol]:
+        """New values that a ufunc can write straight into their variable, because nobody reads the old value any more."""
+        news = [id(new) for _, new in self.program.updates]
+        outputs, found = set(self.program.outputs), {}
+        for variable, new in self.program.updates:
+            o = new.operation
+            if (self._by_ufunc(o) and variable.shape and variable.dtype == new.dtype and news.count(id(new)) == 1
+                    and self.last.get(variable, 0) <= self.order[o] and new not in outputs):
+                found[new] = variable
+        return found
+
+    def _by_ufunc(self, o: Operation) -> bool:
+        if o.op is None or not (o.op.name in UFUNCS or o.op.name in ("sum", "matmul")):
+            return False
+        out = o.results[0]
+        return bool(out.shape) and out.dtype.kind == "f" and all([x.dtype == out.dtype for x in o.sources])
+
+    def _allocate(self) -> None:
+        """Memory for every result of a ufunc, shared among those that are never needed at once."""
+        lives: dict[Any, Life] = {}
+        for o in self.program.operations:
+            out = o.results[0]
+            if self._by_ufunc(o) and out not in self.into:
+                lives[out] = Life(math.prod(out.shape) * out.itemsize, self.order[o], self.last.get(out, self.order[o]))
+        plan = plan_memory(lives)
+        block = np.empty(plan.total, np.uint8)
+        self.buffers = {x: block[at:at + lives[x].size].view(x.dtype).reshape(x.shape) for x, at in plan.offsets.items()
+                        if isinstance(x, Symbol)}
+
+    def value(self, x: Any) -> str:
+        """An input in the text."""
+        if isinstance(x, Symbol):
+            return self.names[x]
+        return repr(x) if type(x) in (int, float) and math.isfinite(x) else "None" if x is None else self.hold(x)
+
+    def write(self, o: Operation) -> None:
+        """Write down one operation."""
+        assert o.op is not None
+        name = o.op.name
+        line = f"  # {Line.at(o.where)}".replace("\n", " ") if o.where is not None else ""
+        inputs = [self.value(x) for x in o.inputs[:o.operands]]
+        out = o.results[0]
+        target = f"v{self.order[o]}"
+        if self._by_ufunc(o):
+            into = self.names[self.into[out]] if out in self.into else self.hold(self.buffers[out])
+            if name == "sum":
+                how = f"{o.attrs['dim']!r}, None, {into}, {bool(o.attrs['keepdim'])}"
+                call = f"{self.hold(np.add.reduce)}({inputs[0]}, {how})"
+            elif name == "matmul":
+                flat = all([x.ndim == 2 for x in o.sources])
+                call = f"{self.hold(np.dot if flat else np.matmul)}({', '.join(inputs)}, {into})"
+            else:
+                call = f"{self.hold(UFUNCS[name])}({', '.join(inputs)}, out={into})"
+            self.lines.append(f"{call}{line}")
+            self.names[out] = into
+            return
+        if name in SIGNS and not out.shape and out.dtype.kind == "f" and len({x.dtype for x in o.sources}) == 1:
+            self.lines.append(f"{target} = {inputs[0]} {SIGNS[name]} {inputs[1]}{line}")
+            self.names[out] = target
+            return
+        self._write_call(o, target, inputs, line)
+
+    def _write_call(self, o: Operation, target: str, inputs: list[str], line: str) -> None:
+        """An operation as a call of its forward computation."""
+        assert o.op is not None
+        if o.operands == len(o.inputs):
+            call = f"{self.hold(_bound(o))}({', '.join(inputs)})"
+        else:
+            call = f"{self.hold(partial(_filled, o))}({', '.join(self.value(x) for x in o.inputs)})"
+        several = len(o.results) > 1 or o.op.several
+        names = [f"{target}_{k}" for k in range(len(o.results))] if several else [target]
+        if several:
+            self.lines.append(f"{', '.join(names)}, = {call}{line}")
+        else:
+            self.lines.append(f"{target} = {call}{line}")
+        for r, n in zip(o.results, names, strict=True):
+            if r is not None:
+                self.names[r] = n
+                if not r.shape:
+                    self.lines.append(f"{n} = {self.hold(unboxed)}({n})")
+        done = [self.names[x] for x in {*o.sources} if self.last.get(x) == self.order[o] and self.names[x].startswith("v")]
+        if done:
+            self.lines.append(f"{' = '.join(sorted(set(done)))} = None")
+
+    def text(self) -> str:
+        """The whole function."""
+        given = ", ".join(f"i{k}" for k in range(len(self.program.inputs)))
+        outs = ", ".join(self.names[x] for x in self.program.outputs)
+        news = ", ".join("None" if new in self.into else self.names[new] for _, new in self.program.updates)
+        body = "".join(f"    {line}\n" for line in self.lines)
+        return f"def run({given}):\n{body}    return [{outs}], [{news}]\n"
+
+
+def _may_share(o: Operation) -> bool:
+    """Whether a result may be, or look into, an input's memory."""
+    sharing = ("identity", "array", "split", "patch", "sum_to", "stretch", "cast", "max_tiles")
+    return is_view(o) or (o.op is not None and (o.op.view or o.op.name in sharing))
+
+
+def _bound(o: Operation) -> Any:
+    """The forward computation with its library and attributes in place."""
+    assert o.op is not None
+    forward, attrs, aux, several = o.op.forward, o.attrs, o.op.aux, o.op.several
+    plain = partial(forward, np, **attrs)
+    if not aux or not several:
+        return plain
+    return lambda *xs: (lambda found: (*found[0], *found[1:]))(plain(*xs))
+
+
+def _filled(o: Operation, *values: Any) -> Any:
+    """An operation whose attributes hold inputs, computed."""
+    outs = o.compute(np, values)
+    return outs if len(o.results) > 1 or (o.op is not None and o.op.several) else outs[0]
+
+
+class _Run:
+    """Calls the generated function: `run(arrays)`, and `run.source()` for reading."""
+
+    def __init__(self, program: Program):
+        writer = _Writer(program)
+        self.text = writer.text()
+        space = dict(writer.held)
+        exec(compile(self.text, "<generated for NumPy>", "exec"), space)
+        self.function = space["run"]
+        self.copied = [bool(x.shape) for x in program.outputs]
+        self.fresh = [bool(new.shape) for _, new in program.updates]
+
+    def source(self) -> str:
+        """The generated Python."""
+        return self.text
+
+    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        outputs, news = self.function(*arrays)
+        # What is handed out must not lie in memory that the next run writes into.
+        return [v.copy() if copied else v for v, copied in zip(outputs, self.copied)], \
+            [v if v is None or not fresh else v.copy() for v, fresh in zip(news, self.fresh)]
 
 
 def numpy(program: Program) -> Any:
-    """The program as a list of NumPy calls."""
-    run = interpreter(program)
-
-    def called(arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        return run(arrays)
-
-    return called
+    """The program as a function that makes NumPy calls and decides nothing."""
+    return _Run(program)

@@ -11,6 +11,8 @@ from .simplify import simplify
 
 Pass = Callable[[Program], Program]
 PASSES: dict[str, Pass] = {"dce": dce, "fold": fold, "simplify": simplify, "cse": cse}
+# What back ends do with the order and the memory of operations, when they generate code: `fuse`, `recompute`, `memory`.
+PLANNING = ("fuse", "recompute", "memory")
 _off: set[str] = set()
 
 
@@ -24,10 +26,15 @@ def optimised(program: Program, backend: str = "interpreter", without: frozenset
 
 def disable(*names: str) -> None:
     """Switch passes off, by name, for every program that is compiled from now on."""
-    unknown = set(names) - set(PASSES)
+    unknown = set(names) - {*PASSES, *PLANNING}
     if unknown:
-        raise ValueError(f"there is no pass {sorted(unknown)[0]!r}; there are {', '.join(PASSES)}")
+        raise ValueError(f"there is no pass {sorted(unknown)[0]!r}; there are {', '.join((*PASSES, *PLANNING))}")
     _off.update(names)
+
+
+def enabled(name: str) -> bool:
+    """Whether a pass is switched on."""
+    return name not in _off
 
 
 def enable(*names: str) -> None:

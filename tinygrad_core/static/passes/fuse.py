@@ -82,8 +82,8 @@ class Schedule:
         place: the number of the step in which an operation runs.
     """
 
-    def __init__(self, program: Program, supported: Any):
-        self.program = program
+    def __init__(self, program: Program, supported: Any, longest: int = LONGEST):
+        self.program, self.longest = program, longest
         self.steps: list[Step] = []
         self.place: dict[Operation, int] = {}
         self.readers: dict[Symbol, list[Operation]] = {}
@@ -115,7 +115,7 @@ class Schedule:
         best = -1
         for over in overs:
             for k in reversed(self._open.get(over, [])):
-                if k <= best or len(self.steps[k].operations) >= LONGEST:
+                if k <= best or len(self.steps[k].operations) >= self.longest:
                     continue
                 if not self._ready(o, k, over):
                     break
