@@ -159,6 +159,7 @@ class Graph:
         self._names: dict[str, int] = {}
         self._scopes: list[str] = []
         self._modules: list[str] = []
+        self._inside: list[Any] = []                # the modules whose forward is running
         self._known: dict[int, tuple[Any, Symbol]] = {}     # id of an array -> (what keeps it alive, its symbol)
         self._controls: list[tuple[Operation, ...]] = []
         self.slots: dict[int, Slot] = {}            # by the id of their array at the start
@@ -296,7 +297,9 @@ class Graph:
     def capture(self, array: Any, tensor: Tensor | None) -> Symbol:
         """A symbol for real numbers met in the graph: a tensor that can learn is a variable, any other a constant."""
         if tensor is not None and isinstance(tensor.node, Leaf):
-            return self.source("variable", array.shape, array.dtype, tensor.name or "variable", tensor)
+            own = vars(self._inside[-1]).get("_parameters", {}) if self._inside else {}
+            name = tensor.name or next((n for n, p in own.items() if p.array is array), "variable")
+            return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
         return self.source("constant", np.shape(array), array.dtype, "constant", array)
 
     def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
@@ -364,6 +367,7 @@ class Graph:
     def entered(self, module: Any) -> None:
         """A module's forward begins."""
         self._modules.append(self.module)
+        self._inside.append(module)
         name = next((n for n, m in getattr(self, "_module_names", {}).items() if m is module), type(module).__name__)
         self.module = f"{self.module}.{name}" if self.module else name
         if self.recorder is not None:
@@ -372,6 +376,7 @@ class Graph:
     def left(self, module: Any) -> None:
         """A module's forward ended."""
         self.module = self._modules.pop()
+        self._inside.pop()
         if self.recorder is not None:
             self.recorder.left(module)
 

@@ -117,7 +117,12 @@ def viewed(o: Operation, array: Any) -> Any:
     assert o.op is not None
     if o.op.name == "reshape":
         return _reshaped(array, o.results[0].shape)
-    return np.broadcast_to(array, o.results[0].shape) if o.op.name == "stretch" else o.op.forward(np, array, **o.attrs)
+    if o.op.name == "stretch":
+        return np.broadcast_to(array, o.results[0].shape)
+    if o.op.name == "getitem":                  # with an ellipsis a single element is a view too, not a copy
+        index = o.attrs["index"] if isinstance(o.attrs["index"], tuple) else (o.attrs["index"],)
+        return array[index if any([i is Ellipsis for i in index]) else (*index, ...)]
+    return o.op.forward(np, array, **o.attrs)
 
 
 def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
@@ -153,7 +158,9 @@ class _Layout:
         self.program, self.schedule = program, schedule
         self.outputs = {owner(x) for x in program.results}
         self.in_place = self._updated_in_place()
-        self.stored = {r for o in schedule.place for r in o.results if r is not None and self._needs_memory(o, r)}
+        # In the order of the steps, not a set: equal programs must give equal code, which is compiled once.
+        self.stored = dict.fromkeys([r for step in schedule.steps for o in step.operations for r in o.results
+                                     if r is not None and self._needs_memory(o, r)])
         lives: dict[Any, Life] = {}
         for x in self.stored:
             if x not in self.in_place:
@@ -288,7 +295,8 @@ class _Generated:
     def emit(self, number: int, step: Step) -> None:
         """Generate one step."""
         lines = dict.fromkeys(str(Line.at(o.where)) for o in step.operations if o.where is not None)
-        self.say("".join(f"/* {re.sub(r'[*][/]|[^ -~]', '?', line)} */\n  " for line in list(lines)[:6]))
+        for line in list(lines)[:6]:
+            self.say(f"/* {re.sub(r'[*][/]|[^ -~]', '?', line)} */")
         o = step.operations[0]
         if step.kind == "fused":
             self.fused(step)
