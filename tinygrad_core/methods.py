@@ -9,7 +9,7 @@ import numpy as np
 from . import dtypes, functions, hooks, hot, versions
 from .device import Device
 from .dispatch import apply
-from .errors import DTypeError, ShapeError, at_line, learner_line
+from .errors import DTypeError, GradError, ShapeError, at_line, learner_line
 from .node import Leaf
 from .ops import OPS
 from .symbol import Dim
@@ -26,9 +26,10 @@ permute pow prod ravel reciprocal relu remainder repeat repeat_interleave reshap
 select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t
 take_along_dim tan tanh tile topk trace transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var
 view where""".split()
-_IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div erf exp exp2
-expm1 floor floor_divide lerp log log10 log1p log2 logical_and logical_not logical_or masked_fill mul neg pow reciprocal
-relu remainder round rsqrt scatter scatter_add sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()
+_IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp exp2 expm1
+floor floor_divide ge gt le lerp log log10 log1p log2 logical_and logical_not logical_or logical_xor lt masked_fill
+mul nan_to_num ne neg pow reciprocal relu remainder round rsqrt scatter scatter_add sigmoid sign sin sinh sqrt square
+sub tan tanh tril triu trunc""".split()
 
 
 def _in_place(name: str) -> Callable[..., Tensor]:
@@ -167,6 +168,46 @@ def copy_(self: Tensor, source: Any) -> Tensor:
     return fill_(self, source if isinstance(source, Tensor) else Tensor(source, dtype=self.dtype))
 
 
+def _drawn_in_place(name: str, draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def method(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
+        return write(self, to(draw(self, *args, generator=generator, **kwargs), self.dtype))
+
+    method.__name__, method.__doc__ = name, f"{draw.__doc__} Written into this tensor's own memory."
+    return method
+
+
+def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Numbers drawn from the normal distribution with this mean and standard deviation."""
+    return functions.randn(self.shape, generator=generator, device=self.device) * std + mean
+
+
+def _uniform(self: Tensor, low: float = 0.0, high: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Numbers drawn evenly from `low` to `high`."""
+    return functions.rand(self.shape, generator=generator, device=self.device) * (high - low) + low
+
+
+def _coins(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+    """1 with probability `p`, a number or a tensor of probabilities, otherwise 0."""
+    chances = p if isinstance(p, Tensor) else functions.full(self.shape, float(p), device=self.device)
+    return functions.bernoulli(functions.broadcast_to(chances, self.shape), generator=generator)
+
+
+def _reshaped_in_place(name: str) -> Callable[..., Tensor]:
+    """`squeeze_` and its like, which change a tensor's shape and not its numbers."""
+    function = getattr(functions, name)
+
+    def method(self: Tensor, *args: Any) -> Tensor:
+        if mode.grad and self.is_leaf and self.node is not None:
+            raise GradError(f"{name}_ would change a leaf that requires gradients: use {name} for a new tensor, or no_grad()."
+                            f"{at_line(learner_line())}")
+        view = function(self.detach() if self.node is None else self, *args)
+        self.array, self.node, self._view = view.array, view.node if view.node is not None else self.node, view._view
+        return self
+
+    method.__name__, method.__doc__ = name + "_", f"`{name}`, of this tensor itself: its shape changes, its memory stays."
+    return method
+
+
 def detach_(self: Tensor) -> Tensor:
     """Forget this tensor's history."""
     self.node = None
@@ -227,6 +268,10 @@ def _bind() -> None:
         setattr(Tensor, name, getattr(functions, name))
     for name in _IN_PLACE:
         setattr(Tensor, name + "_", _in_place(name))
+    for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "swapdims"):
+        setattr(Tensor, name + "_", _reshaped_in_place(name))
+    for name, draw in (("normal_", _normal), ("uniform_", _uniform), ("bernoulli_", _coins)):
+        setattr(Tensor, name, _drawn_in_place(name, draw))
     for name, function in (("add", hot.add), ("sub", hot.sub), ("mul", hot.mul)):
         setattr(Tensor, f"__{name}__", function)
     for name, function in (("truediv", functions.div), ("pow", functions.pow), ("mod", functions.remainder),
