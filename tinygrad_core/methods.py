@@ -26,10 +26,10 @@ permute pow prod ravel reciprocal relu remainder repeat repeat_interleave reshap
 select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t
 take_along_dim tan tanh tile topk trace transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var
 view where""".split()
-_IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp exp2 expm1
-floor floor_divide ge gt le lerp log log10 log1p log2 logical_and logical_not logical_or logical_xor lt masked_fill
-mul nan_to_num ne neg pow reciprocal relu remainder round rsqrt scatter scatter_add sigmoid sign sin sinh sqrt square
-sub tan tanh tril triu trunc""".split()
+_IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp
+exp2 expm1 floor floor_divide ge gt le lerp log log10 log1p log2 logical_and logical_not logical_or
+logical_xor lt masked_fill mul nan_to_num ne neg pow reciprocal relu remainder round rsqrt scatter scatter_add
+sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()
 
 
 def _in_place(name: str) -> Callable[..., Tensor]:

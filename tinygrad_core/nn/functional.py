@@ -215,7 +215,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         if not index.size:
             raise ShapeError(f"one_hot of no labels needs num_classes.{at_line(learner_line())}")
         num_classes = int(index.max()) + 1
-    if index.size and not (index.min() >= 0 and index.max() < num_classes):
+    if known(index) and index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
                          f"{int(index.max())}.{at_line(learner_line())}")
     xp = array_module(index)

@@ -33,7 +33,8 @@ EXPRESSIONS = {
     "round": "rint{f}({0})", "sign": "({t})(({0} > 0) - ({0} < 0))", "relu": "({0} < 0 ? 0 : {0})",
     "maximum": "({0} > {1} || {0} != {0} ? {0} : {1})", "minimum": "({0} < {1} || {0} != {0} ? {0} : {1})",
     "where": "({0} ? {1} : {2})", "eq": "{0} == {1}", "ne": "{0} != {1}", "lt": "{0} < {1}", "le": "{0} <= {1}",
-    "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
+    "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "({0} != 0) & ({1} != 0)",
+    "logical_or": "({0} != 0) | ({1} != 0)", "logical_not": "{0} == 0",
     "isnan": "{0} != {0}", "isinf": "isinf({0})", "isfinite": "isfinite({0})", "pow": "pow{f}({0}, {1})",
     "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in _PLAIN_FUNCTIONS}}
 _INTEGERS_TOO = {"add", "sub", "mul", "neg", "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",

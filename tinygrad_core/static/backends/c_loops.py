@@ -193,7 +193,7 @@ class Loop:
         array = self.layout.array(x)
         array = array if array.shape == shape else np.broadcast_to(array, shape)
         steps = [s // array.itemsize for s in array.strides]
-        column = "" if not shape or shape[-1] == 1 or not steps[-1] else f" + j * {steps[-1]}" if steps[-1] > 1 else " + j"
+        column = "" if not shape or shape[-1] == 1 or not steps[-1] else " + j" if steps[-1] == 1 else f" + j * {steps[-1]}"
         return f"{self._pointer(x, written)}[0{self._row_offset(shape[:-1], steps[:-1])}{column}]"
 
     @staticmethod
