@@ -73,17 +73,19 @@ TROUBLE = {
     "error": "Your code stopped with an error.",
     "exits": "Your code tried to leave Python. Return a value instead.",
 }
-_KINDS = {"MemoryError": "memory", "SyntaxError": "syntax", "RecursionError": "deep", "SystemExit": "exits", "Return": "return"}
+_KINDS = {"MemoryError": "memory", "SyntaxError": "syntax", "RecursionError": "deep", "SystemExit": "exits"}
+_KINDS["Return"] = "return"
 HIDDEN = "A case that you cannot see went wrong."
 
 
 @cache
 def _visible(exercise: Exercise) -> list[tuple[Any, Any]]:
     cases = list(exercise.cases.cases(random.Random(0)))
-    return [(case, _expected(exercise, case)) for case in cases]
+    return [(case, expected(exercise, case)) for case in cases]
 
 
-def _expected(exercise: Exercise, case: Any) -> Any:
+def expected(exercise: Exercise, case: Any) -> Any:
+    """What the reference makes of a case, as the plain data that a sandbox would hand back."""
     return _foreign(plain(exercise.cases.drive(exercise.reference(), copy.deepcopy(case))))
 
 
@@ -93,7 +95,7 @@ def hidden(exercise: Exercise, secret: str, student: str) -> list[tuple[Any, Any
     rng = random.Random(digest.hexdigest())
     make = getattr(exercise.cases, "hidden", exercise.cases.cases)
     shown = {frames.encode(case) for case, _ in _visible(exercise)}
-    return [(case, _expected(exercise, case)) for case in make(rng) if frames.encode(case) not in shown]
+    return [(case, expected(exercise, case)) for case in make(rng) if frames.encode(case) not in shown]
 
 
 _sandboxes: dict[tuple[str, str], Sandbox] = {}
@@ -183,7 +185,7 @@ class _Marking:
                     raise frames.FrameError("it is not an answer")
                 self._judge(*cases[answered], reply, visible)
             except (Late, Gone, frames.FrameError) as error:
-                self._lost(error, cases[answered][0] if visible else None)
+                self._lost(error, cases[answered][0] if visible else None, unseen=not visible)
             answered += 1
         return True
 
@@ -209,7 +211,7 @@ class _Marking:
             return False
         return True
 
-    def _lost(self, error: Exception, case: Any) -> None:
+    def _lost(self, error: Exception, case: Any, unseen: bool = False) -> None:
         """The process is of no use any more: find out why, and say so."""
         child, self.child = self.child, None
         assert child is not None
@@ -225,20 +227,21 @@ class _Marking:
             kind = "wait"
         else:
             kind = "exit" if code >= 0 else "killed"
-        self._trouble(kind, case, {})
+        self._trouble(kind, case, {}, unseen)
 
     def _failed(self, reply: dict[str, Any], case: Any, loading: bool = False) -> None:
         kind = _KINDS.get(str(reply.get("error")), "error")
         if loading and reply.get("error") == "LookupError":
             kind = "name"
-        self._trouble(kind, case, reply if loading or case is not None else {})
+        unseen = not loading and case is None
+        self._trouble(kind, case, {} if unseen else reply, unseen)
 
-    def _trouble(self, kind: str, case: Any, reply: dict[str, Any]) -> None:
+    def _trouble(self, kind: str, case: Any, reply: dict[str, Any], unseen: bool) -> None:
         """Notes the first trouble; what is known of a hidden case is its kind alone."""
         if self.made.trouble is not None:
             return
         self.made.trouble = kind
-        told = {"say": TROUBLE[kind]}
+        told = {"say": f"{HIDDEN} {TROUBLE[kind]}" if unseen else TROUBLE[kind]}
         if case is not None:
             told["ran"] = self._words("show", case)
         if kind in ("error", "syntax", "name", "return", "deep") and reply.get("error"):
@@ -248,22 +251,22 @@ class _Marking:
             told["lines"] = "\n".join(f"line {n}: {t}" for n, t in (x for x in lines[:6] if _pair(x)))[:1000]
         self.made.feedback.append(told)
 
-    def _judge(self, case: Any, expected: Any, reply: dict[str, Any], visible: bool) -> None:
+    def _judge(self, case: Any, right: Any, reply: dict[str, Any], visible: bool) -> None:
         if "error" in reply:
             self._failed(reply, case if visible else None)
             return
         kit, got = self.exercise.cases, _foreign(reply.get("got"))
-        if _attempt(kit.same, case, expected, got):
+        if _attempt(kit.same, case, right, got):
             self.made.right += 1
             return
-        if not kit.same(case, expected, expected):
+        if not kit.same(case, right, right):
             raise DriverError(f"{self.exercise.id}: the reference's own answer is not accepted")
-        hint = _attempt(kit.hint, case, expected, got)
+        hint = _attempt(kit.hint, case, right, got)
         if isinstance(hint, str) and hint in self.exercise.hints:
             self.hints.append(hint)
         if visible and not any("yours" in told for told in self.made.feedback):
             told = {"say": "Here it goes wrong.", "ran": self._words("show", case)}
-            told |= {"expected": self._words("tell", case, expected), "yours": self._words("tell", case, got)}
+            told |= {"expected": self._words("tell", case, right), "yours": self._words("tell", case, got)}
             if isinstance(reply.get("printed"), str) and reply["printed"]:
                 told["printed"] = reply["printed"][:500]
             self.made.feedback.append(told)

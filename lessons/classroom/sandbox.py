@@ -28,8 +28,10 @@ MEANING = {
 MEMORY = 1 << 30
 START = 60.0  # seconds that a warm worker may take to start on a busy machine
 HERE = Path(__file__).parent
-PRELOAD = ("numpy.linalg", "numpy.random", "numpy.fft", "tinygrad_core", "tinygrad_core.nn", "tinygrad_core.optim")
-PRELOAD += ("math", "random", "collections", "itertools", "functools", "dataclasses", "typing", "heapq", "cmath")
+PRELOAD = (
+    "numpy.linalg numpy.random numpy.fft tinygrad_core tinygrad_core.nn tinygrad_core.optim "
+    "math random collections itertools functools dataclasses typing heapq cmath"
+).split()
 _BOOT = (
     "import sys, json; sys.path[:0] = json.loads(sys.argv[1]); "
     "from inside import zygote; zygote.main(int(sys.argv[2]), json.loads(sys.argv[3]))"

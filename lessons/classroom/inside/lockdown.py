@@ -134,7 +134,7 @@ def seccomp() -> bool:
     buffer = ctypes.create_string_buffer(code, len(code))
 
     class Filter(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]  # noqa: RUF012
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
 
     program_ = Filter(len(program), ctypes.cast(buffer, ctypes.c_void_p))
     return libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program_), 0, 0) == 0

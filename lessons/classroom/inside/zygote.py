@@ -1,4 +1,4 @@
-"""A prepared process that forks one locked-down child for each submission: warm, and nothing is shared but what was imported."""
+"""A prepared process that forks one locked-down child for each submission: it shares what was imported, no more."""
 
 import contextlib
 import ctypes
