@@ -161,7 +161,7 @@ class _Marking:
             alive = self._cases(shown, visible=True, batch=len(shown)) and self._cases(secret, visible=False, batch=1)
         finally:
             if self.child is not None:
-                self.child.end()
+                self.child.leave()
         if not alive and not self.made.feedback:
             self.made.feedback.append({"say": TROUBLE["error"]})
         self._score()

@@ -94,7 +94,10 @@ def _unmarked(job: Job, why: str) -> Mark:
 def _begin() -> None:
     import signal
 
+    from lessons.classroom.inside import lockdown
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's business
+    lockdown.libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # and no worker outlives the grader
     atexit.register(marking.close)
 
 
@@ -106,7 +109,7 @@ def cluster(todo: Sequence[Job], address: str) -> Iterator[Mark]:
     with Client(address, set_as_default=False) as client:
         futures = {client.submit(mark, job, key=f"mark-{job.version}-{job.student}-{job.exercise}"): k
                    for k, job in everything.items()}  # fmt: skip
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             job = everything.pop(futures.pop(future))
             yield future.result() if future.status == "finished" else _unmarked(job, f"the cluster: {future.exception()}")
 

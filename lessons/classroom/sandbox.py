@@ -94,6 +94,12 @@ class Child:
         """The next frame."""
         return frames.read(self.exactly)
 
+    def leave(self) -> None:
+        """Lets go of it: it is killed, and nobody waits."""
+        for handle in (self._write, self._read):
+            os.close(handle)
+        self._leash.close()
+
     def end(self) -> tuple[int, float]:
         """Ends it and says how it ended: exit code (minus the signal), CPU seconds."""
         for handle in (self._write, self._read):
@@ -114,6 +120,7 @@ class Sandbox:
 
     def __init__(self, tier: str, secret: Iterable[Path] = ()) -> None:
         self.tier = tier
+        self._ahead: tuple[int, Child] | None = None
         self._scratch = tempfile.mkdtemp(prefix="tgc-") if tier == "weak" else None
         secret = [Path(__file__).resolve().parents[1], *(Path(p).resolve() for p in secret)]
         readable = _readable([p for p in secret if p != HERE / "inside"])
@@ -158,7 +165,27 @@ class Sandbox:
             raise Broken(f"the {tier} sandbox does not start here")
 
     def child(self, cpu: int) -> Child:
-        """A new process for one submission; it has taken its rights off when this returns."""
+        """A new process for one submission; it has taken its rights off when this returns.
+
+        The next one is asked for ahead, so that it gets ready while this one works.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] != cpu:
+            ahead[1].leave()
+            ahead = None
+        child = ahead[1] if ahead is not None else self._ask(cpu)
+        child.deadline = time.monotonic() + START
+        try:
+            locked = child.exactly(1) == b"!"
+        except (Late, Gone):
+            locked = False
+        if not locked:
+            child.end()
+            raise Broken(f"a process could not be locked down ({self.tier})")
+        self._ahead = cpu, self._ask(cpu)
+        return child
+
+    def _ask(self, cpu: int) -> Child:
         inbox, write = os.pipe()
         read, outbox = os.pipe()
         leash, theirs = socket.socketpair()
@@ -171,16 +198,13 @@ class Sandbox:
             os.close(inbox)
             os.close(outbox)
             theirs.close()
-        try:
-            if child.exactly(1) == b"!":
-                return child
-        except (Late, Gone):
-            pass
-        child.end()
-        raise Broken(f"a process could not be locked down ({self.tier})")
+        return child
 
     def close(self) -> None:
         """Ends the prepared process and all that it made."""
+        if self._ahead is not None:
+            self._ahead[1].leave()
+            self._ahead = None
         self._control.close()
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -240,7 +240,7 @@ def answers(submission: Submission, exercise: Exercise) -> tuple[list[str], list
             problems.append(f"{piece.name}: {problem}")
     stub = exercise.rung("blank").split()
     name = re.escape(exercise.object)
-    defines = re.compile(rf"^(?:def|class|async def) +{name}\b|^{name} *=", re.MULTILINE)
+    defines = re.compile(rf"^ *(?:def|class|async def) +{name}\b|^ *{name} *=", re.MULTILINE)
     tagged = [cell for cell in everything if cell.exercise == exercise.id]
     loose = [cell for cell in everything if cell.exercise is None and defines.search(cell.source)]
     mine = next((w for w in (_written(tagged, stub), _written(loose, stub)) if w), [])
@@ -250,7 +250,8 @@ def answers(submission: Submission, exercise: Exercise) -> tuple[list[str], list
         return others, [cell.source for cell in mine], ""
     if tagged or loose:
         return others, [], "It was handed in as it was given out: nothing is written yet."
-    return others, [], " ".join(problems) or "Nothing was handed in for this exercise."
+    nothing = f"Nothing was handed in for this exercise: no cell of it, and nothing that is called {exercise.object}."
+    return others, [], " ".join(problems) or nothing
 
 
 def _written(cells: list[Cell], stub: list[str]) -> list[Cell]:

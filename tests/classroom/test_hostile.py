@@ -97,8 +97,11 @@ SUBMISSIONS = {
     "forks without end": (tries("for _ in range(200): os.fork()"), "passed", ""),
     "starts a shell": (gives("os.system('true') == 0 and x"), "failed", ""),
     "threads without end": (
-        tries("import threading, time", "rest = lambda: threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
-              "for _ in range(500): rest()"),
+        tries(
+            "import threading, time",
+            "rest = lambda: threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            "for _ in range(500): rest()",
+        ),
         "passed",
         "",
     ),
