@@ -87,7 +87,8 @@ SUBMISSIONS = {
     ),
     "reads /proc": (
         "import os\ndef softmax(x):\n    for p in os.listdir('/proc'):\n        if p.isdigit():\n"
-        "            for n in ('mem', 'maps', 'environ', 'cmdline'):\n                open(f'/proc/{p}/{n}', 'rb').read(1 << 16)\n"
+        "            for n in ('mem', 'maps', 'environ', 'cmdline'):\n"
+        "                open(f'/proc/{p}/{n}', 'rb').read(1 << 16)\n"
         "    return x",
         "failed",
         "",
