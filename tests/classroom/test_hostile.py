@@ -44,7 +44,7 @@ SUBMISSIONS = {
     "endless loop when loaded": ("while True: pass\ndef softmax(x): return x", "failed", "did not come to its end"),
     "8 GB": (gives("[float(bytearray(8 << 30)[0])] * 2"), "failed", "more memory"),
     "8 GB bit by bit": (
-        "def softmax(x):\n    a = []\n    while True: a.append(bytearray(1 << 26))",
+        "def softmax(x):\n    a = []\n    while True: a.append(bytes(1 << 26))",
         "failed",
         "more memory",
     ),
