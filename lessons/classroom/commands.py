@@ -1,5 +1,6 @@
 """What `tgc release` and `tgc grade` do, from what was typed to what is said at the end."""
 
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -130,6 +131,8 @@ def _isolation(need: str, trust: bool) -> str:
 
     if need not in TIERS:
         _stop(f"--require-isolation is strong, good or weak, not {need!r}.")
+    if not sys.platform.startswith("linux"):
+        _stop("Marking needs Linux: its kernel is what keeps students' code locked in. A virtual machine will do.")
     have = strongest()
     if have == "weak" and trust:
         return have
