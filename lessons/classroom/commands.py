@@ -65,7 +65,7 @@ def grade(
     from lessons.classroom import feedback as telling
     from lessons.classroom import similar as alike
     from lessons.classroom.gradebook import Gradebook
-    from lessons.classroom.sandbox import MEANING
+    from lessons.classroom.sandbox import MEANING, Broken
     from lessons.classroom.scores import Policy, moment, scores
     from lessons.classroom.submissions import SubmissionsError
     from lessons.classroom.submissions import submissions as read
@@ -94,6 +94,8 @@ def grade(
         present = {one.student for one in handed_in}
         students = [row for row in book.students() if row["student"] in present]
         results = scores(students, book.marks(), ids, policy)
+    except Broken as error:
+        _stop(f"Marking stopped: {error}. What is marked is kept.")
     except KeyboardInterrupt:
         typer.echo("\nStopped. What is marked is kept: the same command goes on from here.", err=True)
         raise typer.Exit(130) from None

@@ -14,6 +14,7 @@ from typing import Any
 from lessons.classroom import mark as marking
 from lessons.classroom.gradebook import Gradebook
 from lessons.classroom.mark import Job, Mark, mark
+from lessons.classroom.sandbox import Broken
 from lessons.classroom.submissions import Submission, answers
 from lessons.grader.exercise import Exercise
 
@@ -51,11 +52,17 @@ def local(todo: Sequence[Job], workers: int | None = None) -> Iterator[Mark]:
     count = min(workers or os.cpu_count() or 1, max(1, len(todo)))
     left = {(job.student, job.exercise): job for job in todo}
     tries: dict[tuple[str, str], int] = {}
+    barren = 0  # times in a row that the workers died with nothing marked
     while left:
         with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin) as pool:
             try:
-                yield from _drain(pool, left, 4 * count, tries)
+                for made in _drain(pool, left, 4 * count, tries):
+                    barren = 0
+                    yield made
             except BrokenProcessPool:
+                barren += 1
+                if barren > 2 * TRIES:
+                    raise Broken("the workers die before they have marked anything") from None
                 yield from _given_up(left, tries)
 
 
