@@ -61,6 +61,7 @@ lab: $(VENV)/.lab
 
 test: $(VENV)/.dev
 	@$(CLEAN_ENV) $(PY) tests/e2e/chromium.py
+	@$(CLEAN_ENV) $(PY) tests/classroom/bubblewrap.py
 	@$(CLEAN_ENV) $(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.dev

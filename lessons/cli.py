@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lessons.classroom.commands import grade, release
 from lessons.folder import DEFAULT
 
 app = typer.Typer(
@@ -20,6 +21,10 @@ exercises = typer.Typer(help="For those who write exercises.", no_args_is_help=T
 app.add_typer(exercises, name="exercise")
 
 Dir = Annotated[Path, typer.Option("--dir", help="Where your lessons lie.", show_default=DEFAULT)]
+
+
+app.command()(release)
+app.command()(grade)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

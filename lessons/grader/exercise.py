@@ -10,7 +10,8 @@
 live in different processes; only plain data passes between them:
 
     cases(rng)                  the inputs, simplest first
-    drive(answer, case)         calls the learner's answer; returns plain data
+    hidden(rng)                 (optional) for marks: cases that nobody sees; other ones from `cases` otherwise
+    drive(answer, case)         calls the learner's answer; returns plain data; uses none of the others
     same(case, expected, got)   is the outcome right?
     hint(case, expected, got)   the id of the hint that this outcome draws, or None
     truth(case)                 the right outcome worked out in another way, to prove the reference

@@ -1,0 +1,6 @@
+# hint: no-sum
+import math
+
+
+def softmax(x):
+    return [math.exp(v) for v in x]
