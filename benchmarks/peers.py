@@ -12,7 +12,7 @@ rounds of (engine / baseline) taken in the same round; with --threads 1 all are 
 a sample during which another process held that core is taken again.  "!" marks an engine whose
 first loss or descent over two updates differs from the baseline's: it did not do the same work.
 """
-import argparse, importlib.util, json, os, random, statistics as st, subprocess, sys, time
+import argparse, datetime, importlib.metadata, importlib.util, json, os, platform, random, statistics as st, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADAPTERS = {                       # name -> "file:Class", relative to this folder
@@ -214,6 +214,19 @@ def import_times(engines, reps=5):
     return out
 
 
+def machine():
+    """What the figures were measured on, and when: they mean little without it."""
+    def version(name):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+    cpu = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), None) \
+        if os.path.exists("/proc/cpuinfo") else platform.processor()
+    return dict(date=datetime.date.today().isoformat(), cpu=cpu, cores=os.cpu_count(), python=platform.python_version(),
+                versions={n: v for n in ("numpy", "scipy", "torch", "jax", "cupy-cuda12x") if (v := version(n))})
+
+
 def main():
     if len(sys.argv) > 1 and sys.argv[1] == "--worker":
         return worker(sys.argv[2], sys.argv[3], int(sys.argv[4]), json.loads(sys.argv[5]))
@@ -256,7 +269,7 @@ def main():
         imp = import_times(engines)
         print("\nimport (s, MB): " + "  ".join(f"{e}={t:.2f}s/{m:.0f}MB" for e, (t, m) in imp.items()))
     if a.json:
-        json.dump(dict(threads=a.threads, env=os.environ.get("OPENBLAS_CORETYPE"), results=results, imports=imp,
+        json.dump(dict(machine=machine(), threads=a.threads, env=os.environ.get("OPENBLAS_CORETYPE"), results=results, imports=imp,
                        titles={w: WORKLOADS[w]().title for w in wids}), open(a.json, "w"), indent=1)
 
 
