@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lessons.classroom.commands import grade, release
 from lessons.folder import DEFAULT
+
+if TYPE_CHECKING:
+    from lessons.grader.prove import Claim
 
 app = typer.Typer(
     help="Lessons in which you see the graph and the gradient.",
@@ -75,6 +78,30 @@ def progress(dir: Dir = Path(DEFAULT)) -> None:
 
 
 @exercises.command()
+def new(
+    id: Annotated[str, typer.Argument(help="The exercise's name, such as chain-rule.")],
+    into: Annotated[Path, typer.Option("--into", help="The lesson's folder.", show_default=False)],
+    title: Annotated[str, typer.Option(help="What it is called.")] = "",
+) -> None:
+    """Make an exercise that is whole and proved, to be rewritten into your own."""
+    from lessons.grader.exercise import Exercise
+    from lessons.grader.prove import prove
+    from lessons.grader.template import write
+
+    if not (into / "lesson.md").is_file():
+        _stop(f"{into} is no lesson's folder: there is no lesson.md in it.")
+    folder = into / "exercises" / id
+    try:
+        written = write(folder, title or id.replace("-", " ").capitalize())
+    except (ValueError, FileExistsError) as error:
+        _stop(f"{error}.")
+    for path in written:
+        typer.echo(f"  {path}")
+    _report(list(prove(Exercise(folder))))
+    typer.echo(f"Name it in {into / 'lesson.md'} (:exercise: {id}), then rewrite it, and prove it: tgc exercise test {id}")
+
+
+@exercises.command()
 def test(id: Annotated[str, typer.Argument(help="One exercise; all when left out.")] = "") -> None:
     """Prove that an exercise passes its reference, fails its stub, and knows its wrong answers."""
     from lessons.catalog import exercise, lessons
@@ -87,12 +114,17 @@ def test(id: Annotated[str, typer.Argument(help="One exercise; all when left out
     broken = 0
     for one in chosen:
         typer.secho(f"{one.id}: {one.title}", bold=True)
-        for claim in prove(one):
-            broken += not claim.holds
-            mark = typer.style("✓", fg="green") if claim.holds else typer.style("✗", fg="red")
-            typer.echo(f"  {mark} {claim.about}" + (f": {claim.problem}" if claim.problem else ""))
+        broken += _report(list(prove(one)))
     if broken:
         _stop(f"{broken} {'claim does' if broken == 1 else 'claims do'} not hold.")
+
+
+def _report(claims: "list[Claim]") -> int:
+    """Prints what holds and what does not; how many do not."""
+    for claim in claims:
+        mark = typer.style("✓", fg="green") if claim.holds else typer.style("✗", fg="red")
+        typer.echo(f"  {mark} {claim.about}" + (f": {claim.problem}" if claim.problem else ""))
+    return sum(not claim.holds for claim in claims)
 
 
 def _stop(message: str) -> None:

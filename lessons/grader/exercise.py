@@ -1,6 +1,7 @@
 """One exercise as it lies in its folder: text, rungs, cases, known wrong answers and their hints.
 
-    exercise.toml   title, the object to write, points, minutes, and every hint
+    exercise.toml   title, the object to write, points, minutes, and every hint; `[equivalent]` may excuse changes
+                    of the reference that change nothing, "before → after" = "why"
     statement.md    the task, as the learner reads it
     exercise.py     stub and reference in one file, the solution between markers
     cases.py        the inputs, and what is made of the outputs (below)
@@ -115,6 +116,18 @@ class Exercise:
         if which not in ("blank", "faded", "reference"):
             raise ValueError(f"a rung is blank, faded or reference, not {which!r}")
         return _BLOCK.sub(fill, (self.folder / "exercise.py").read_text(encoding="utf-8"))
+
+    def solution_lines(self) -> set[int]:
+        """The numbers of the reference's lines that stand between the markers: what the learner writes."""
+        text = (self.folder / "exercise.py").read_text(encoding="utf-8")
+        lines: set[int] = set()
+        written, end = 0, 0
+        for block in _BLOCK.finditer(text):
+            written += text.count("\n", end, block.start())
+            count = block["solution"].count("\n")
+            lines |= set(range(written + 1, written + count + 1))
+            written, end = written + count, block.end()
+        return lines
 
     def wrong(self) -> list[WrongAnswer]:
         """The known wrong answers."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lessons.grader.exercise import Exercise
 from lessons.grader.judge import examine, judge, plain
+from lessons.grader.mutate import mutants
 
 SEEDS = range(5)
 
@@ -25,7 +26,7 @@ class Claim:
 
 
 def prove(exercise: Exercise) -> Iterator[Claim]:
-    """Everything that must hold: reference, stub, faded rung, wrong answers, hints."""
+    """Everything that must hold: reference, stub, faded rung, wrong answers, hints, mutants."""
     yield Claim("the reference passes", _passes(exercise, exercise.rung("reference")))
     yield Claim("the reference tells the truth", _lies(exercise))
     for rung in ("blank", "faded"):
@@ -41,6 +42,24 @@ def prove(exercise: Exercise) -> Iterator[Claim]:
     unknown = sorted({wrong.hint for wrong in answers} - set(exercise.hints))
     yield Claim("every hint has a wrong answer", f"none for {', '.join(unproved)}" * bool(unproved))
     yield Claim("every wrong answer's hint exists", f"no {', '.join(unknown)}" * bool(unknown))
+    yield _notices_mutants(exercise)
+
+
+def _notices_mutants(exercise: Exercise) -> Claim:
+    """Whether the checks notice small mistakes that nobody thought of."""
+    made = mutants(exercise.rung("reference"), exercise.solution_lines())
+    missed = [mutant.change for mutant in made if _survives(exercise, mutant.source)]
+    excused = exercise.meta.get("equivalent", {})
+    score = f"{len(made) - len(missed)} of {len(made)} mutants are noticed"
+    return Claim(score, "; ".join(f"nobody notices {change}" for change in missed if change not in excused))
+
+
+def _survives(exercise: Exercise, source: str) -> bool:
+    try:
+        answer = exercise.answer(source, "mutant")
+    except Exception:  # a mutant that cannot even be defined is noticed
+        return False
+    return all(judge(exercise, answer, seed).passed for seed in SEEDS)
 
 
 def _passes(exercise: Exercise, source: str) -> str:
