@@ -13,6 +13,7 @@ import pytest
 import tinygrad_core as tg
 from tinygrad_core import data
 from tinygrad_core.data import DataLoader, transforms
+from tinygrad_core.data.workers import _discard
 from tinygrad_core.errors import EngineError
 
 SHARED = Path("/dev/shm")
@@ -81,6 +82,18 @@ def test_a_loop_left_early_leaves_nothing_behind():
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+    assert blocks() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a block is made and sized in one step elsewhere")
+def test_a_worker_that_ends_while_it_makes_its_block_leaves_nothing_behind():
+    import _posixshmem
+
+    before = blocks()
+    os.close(_posixshmem.shm_open("/tgchalfmade", os.O_CREAT | os.O_RDWR, mode=0o600))
+    assert blocks() - before == {"tgchalfmade"}
+    _discard("tgchalfmade")
+    _discard("tgcnevermade")
     assert blocks() == before
 
 

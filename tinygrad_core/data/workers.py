@@ -171,5 +171,17 @@ def _discard(name: str) -> None:
         block = SharedMemory(name)
     except FileNotFoundError:
         return
+    except ValueError:          # the worker was ended after it had made the block, and before it had given it a size
+        _unlink_empty("/" + name)
+        return
     block.close()
     block.unlink()
+
+
+def _unlink_empty(path: str) -> None:
+    """Remove a block without memory, which cannot be opened, and let the tracker forget it."""
+    import _posixshmem
+    from multiprocessing import resource_tracker
+
+    _posixshmem.shm_unlink(path)
+    resource_tracker.unregister(path, "shared_memory")
