@@ -179,9 +179,7 @@ def _discard(name: str) -> None:
 
 
 def _unlink_empty(path: str) -> None:
-    """Remove a block without memory, which cannot be opened, and let the tracker forget it."""
-    import _posixshmem
-    from multiprocessing import resource_tracker
+    """Remove a block that has no memory yet, which cannot be opened as others are."""
+    import _posixshmem  # type: ignore[import-not-found]
 
     _posixshmem.shm_unlink(path)
-    resource_tracker.unregister(path, "shared_memory")
