@@ -172,6 +172,16 @@ def test_the_default_graph():
     assert len(get_default_graph()) == 0
 
 
+def test_graphs_can_be_entered_in_tensorflows_words():
+    outer, inner = Graph("outer"), Graph("inner")
+    with outer.as_default():
+        placeholder((), name="a")
+        with inner.as_default():
+            placeholder((), name="b")
+        placeholder((), name="c")
+    assert [o.name for o in outer] == ["a", "c"] and [o.name for o in inner] == ["b"]
+
+
 def test_a_finalized_graph_takes_nothing_more(graph):
     x = placeholder((), name="x")
     graph.finalize()

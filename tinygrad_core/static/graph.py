@@ -176,7 +176,9 @@ class Graph:
         if not self._before:
             self.recorder = None
 
-    as_default = __enter__
+    def as_default(self) -> Graph:
+        """TensorFlow's way to say it: `with graph.as_default():`."""
+        return self
 
     def define(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Write down an operation in place of running it; returns what running it would: tensors, without numbers."""

@@ -120,7 +120,7 @@ class Plan:
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
                  origins: list[Operation] | None = None):
         self.backend = "interpreter" if watch is not None else backend
-        self.program = program if watch is not None else optimised(program, backend)
+        self.program = program if watch is not None else optimised(program)
         self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
         self._changed = [v.operation.value for v, _ in self.program.updates]
         self._noted: list[Any] = []             # the arrays that are written at every run, and their records

@@ -46,7 +46,6 @@ class TraceGraph(Graph):
         self.values: dict[Symbol, Any] = {}             # what was computed for the sake of a break
         self.used_grads: set[int] = set()               # leaves whose gradient an optimiser has used up
         self.arguments: dict[Symbol, Any] = {}          # placeholder -> its array in this first call
-        self.twins: list[tuple[Tensor, Symbol]] = []    # symbolic arguments and what they were at the start
         self._module_names = dict(environment.modules.items())
         self.stepped: list[Any] = []                    # the optimisers that took a step, in order
         self.after: list[Callable[[], None]] = []       # what Python has to do after every run

@@ -16,10 +16,10 @@ PLANNING = ("fuse", "recompute", "memory")
 _off: set[str] = set()
 
 
-def optimised(program: Program, backend: str = "interpreter", without: frozenset[str] = frozenset()) -> Program:
+def optimised(program: Program) -> Program:
     """The program after every pass that is switched on."""
     for name in ("dce", "fold", "simplify", "cse", "dce"):
-        if name not in _off and name not in without:
+        if enabled(name):
             program = PASSES[name](program)
     return program
 
