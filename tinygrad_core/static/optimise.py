@@ -166,7 +166,10 @@ class Step:
         def slot(k: int, value: Any) -> Any:
             if not isinstance(value, float):
                 return value
-            return wrap(self.graph.slot(lambda: dtype.type(now()[k]), None, f"{type(optimizer).__name__}.number_{k}"))
+            kind, number = type(optimizer).__name__, dtype.type
+            if value is group["lr"]:            # the usual case, read at every run, the short way
+                return wrap(self.graph.slot(lambda: number(group["lr"]), None, f"{kind}.lr"))
+            return wrap(self.graph.slot(lambda: number(now()[k]), None, f"{kind}.number_{k}"))
 
         values = now()
         if phase(at(1)) != phase(at(10_000)):   # what is no number of the step changes all the same: trace anew then

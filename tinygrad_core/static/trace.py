@@ -215,8 +215,9 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             environment.leaves[key].grad = g
     writes = [(k, twins[id(t)].array) for k, (t, s) in enumerate(zip(tensors, placeholders, strict=True))
               if twins[id(t)].array is not s]
-    kept = [Guard("whether .grad is None", Asked(_waits(environment.leaves[key])), None, g is None)
-            for key, g in before.items() if any(leaf is environment.leaves[key] for leaf, _ in grads)]
+    touched = [leaf for leaf, _ in grads]
+    waits = tuple([before[id(leaf)] is None for leaf in touched])
+    kept = [Guard("whether .grad is None", Asked(_empty(touched)), None, waits)] if touched else []
     return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found, found, outputs)
 
 
@@ -227,8 +228,8 @@ def _gradient_of(leaf: Leaf) -> tuple[Callable[[], Any], Callable[[Any], None]]:
     return (lambda: leaf.grad.array), store
 
 
-def _waits(leaf: Leaf) -> Callable[[], bool]:
-    return lambda: leaf.grad is None
+def _empty(leaves: list[Leaf]) -> Callable[[], tuple[bool, ...]]:
+    return lambda: tuple([leaf.grad is None for leaf in leaves])
 
 
 def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf, Symbol | None]]:

@@ -509,9 +509,9 @@ class _Generated:
             if isinstance(segment, list):
                 function = getattr(library, f"step{k}")
                 function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], None
-                self.calls.append(lambda f=function: f(block, table))
+                self.calls.append(partial(function, block, table))
             else:
-                self.calls.append(lambda o=segment: self.by_numpy(o))
+                self.calls.append(partial(self.by_numpy, segment))
         self.run = _Run(self)
 
     def by_numpy(self, o: Operation) -> None:
