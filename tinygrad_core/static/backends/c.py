@@ -175,7 +175,7 @@ class _Layout:
         start = -raw.ctypes.data % 64
         self.block = raw[start:start + self.plan.total]
         self.small = {x: np.zeros(x.shape, x.dtype) for x in program.inputs}    # only their layout, and 0-d values
-        self.constants = {o.results[0]: np.ascontiguousarray(o.value) for o in program.constants}
+        self.constants = {o.results[0]: np.asarray(o.value, order="C") for o in program.constants}
         self.arrays: dict[Symbol, np.ndarray] = {}
 
     def _needs_memory(self, o: Operation, x: Symbol) -> bool:
@@ -572,7 +572,7 @@ class _Run:
             if array is not last[k]:
                 last[k] = array
                 if not array.flags.c_contiguous or array.dtype != dtype:
-                    array = copies[k] = np.ascontiguousarray(array, dtype)
+                    array = copies[k] = np.asarray(array, dtype, order="C")
                     last[k] = None
                 table[place] = array.ctypes.data
                 made.given[made.program.inputs[k]] = array
