@@ -19,7 +19,7 @@ from ..passes import enabled, optimised
 from ..passes.fuse import LONGEST, Schedule, Step, domain, is_view, owner, reduction, through
 from ..passes.recompute import recompute
 from ..program import Program, Rewriter, rewritten
-from ..toolchain import blas, compiler, load
+from ..toolchain import compiler, load, products
 from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
@@ -51,18 +51,10 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-typedef void (*sgemm_t)(char*, char*, int*, int*, int*, float*, const float*, int*, const float*, int*, float*, float*, int*);
-typedef void (*dgemm_t)(char*, char*, int*, int*, int*, double*, const double*, int*, const double*, int*, double*, double*,
-                        int*);
-static sgemm_t SG; static dgemm_t DG; I wrong = -1;
-void use(void *s, void *d) { SG = (sgemm_t)s; DG = (dgemm_t)d; }
-/* C (M, N) = A (M, K) B (K, N) + beta C, by rows; Fortran's matrices are columns first, so the factors change places. */
-static void sgemm(int ta, int tb, int M, int N, int K, const float *A, int lda, const float *B, int ldb, float beta, float *C,
-                  int ldc) {
-  float one = 1; SG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
-static void dgemm(int ta, int tb, int M, int N, int K, const double *A, int lda, const double *B, int ldb, double beta,
-                  double *C, int ldc) {
-  double one = 1; DG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
+I wrong = -1;
+static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
+static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
+void use(void *s, void *d) { sproduct = s; dproduct = d; }
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
 static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
@@ -336,7 +328,7 @@ class _Generated:
         return known[0]
 
     def product(self, o: Operation, number: int) -> bool:
-        """A product of matrices, or of stacks of them, by BLAS; False where the memory's layout does not allow it."""
+        """A product of matrices, or of stacks of them; False where the memory's layout does not allow it."""
         x, y = o.sources[0], o.sources[-1]
         out = o.results[0]
         if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
@@ -355,7 +347,7 @@ class _Generated:
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
         letter = "s" if out.dtype.name == "float32" else "d"
-        self.say(f"{loops}{letter}gemm({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
+        self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
                  f"{self.pointer(y)}{offsets[1]}, {ldb}, 0, {self.pointer(out)}{offsets[2]}, {columns});")
         return True
 
@@ -499,8 +491,7 @@ class _Generated:
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
         library = load(self.code)
-        addresses = blas()
-        library.use(ctypes.c_void_p(addresses["sgemm"]), ctypes.c_void_p(addresses["dgemm"]))
+        library.use(*[ctypes.c_void_p(address) for address in products().values()])
         self.wrong = ctypes.c_int64.in_dll(library, "wrong")
         self.table = (ctypes.c_void_p * max(1, len(self.bases)))(*[a.ctypes.data for a in self.bases])
         block, table = self.layout.block.ctypes.data, ctypes.addressof(self.table)
