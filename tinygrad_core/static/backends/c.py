@@ -16,6 +16,7 @@ from ..graph import Operation, Ref
 from ..lower import lower
 from ..memory import Life, plan_memory
 from ..passes import enabled, optimised
+from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, domain, is_view, owner, reduction, through
 from ..passes.recompute import recompute
 from ..program import Program, Rewriter, rewritten
@@ -70,7 +71,27 @@ def c(program: Program) -> Any:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    return _with_copies(optimised(lower(optimised(program), KEPT)))
+    return _with_copies(dce(_with_sums(optimised(lower(optimised(program), KEPT)))))
+
+
+def _with_sums(program: Program) -> Program:
+    """A stack of products that is only summed is added up as it is computed."""
+    readers: dict[Symbol, int] = {}
+    for x in (*program.results, *[x for o in program.graph.operations for x in o.sources]):
+        readers[x] = readers.get(x, 0) + 1
+
+    def change(r: Rewriter, o: Operation) -> Any:
+        if o.op is None or o.op.name != "sum":
+            return None
+        x = o.sources[0]
+        made = x.operation.op
+        if made is None or made.name != "matmul" or readers[x] > 1 or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
+            return None
+        new, = r.graph.add(SUMMED_PRODUCT, tuple([r.map(y) for y in x.operation.inputs]), o.attrs)
+        new.operation.where, new.operation.module = o.where, o.module
+        return new
+
+    return rewritten(program, change)
 
 
 def _with_copies(program: Program) -> Program:
@@ -123,8 +144,11 @@ def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 from ...ops import OPS  # noqa: E402
+from ...ops.core import primitive  # noqa: E402
 
 COPY = OPS["clone"]
+SUMMED_PRODUCT = primitive("summed_product",
+                           lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 
 
 def supported(o: Operation) -> bool:
@@ -299,8 +323,9 @@ class _Generated:
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
         """For operations that are not fused the kernels to try; one that does not fit says so by returning False."""
-        return {"matmul": (self.product,), "clone": (self.cloned,), "cat": (self.joined,), "assemble": (self.assembled,),
-                "sum": (self.summed,), "getitem": (self.indexed,), "scatter_into": (self.indexed, self.placed),
+        return {"matmul": (self.product,), "summed_product": (self.product,), "clone": (self.cloned,),
+                "cat": (self.joined,), "assemble": (self.assembled,), "sum": (self.summed,), "getitem": (self.indexed,),
+                "scatter_into": (self.indexed, self.placed),
                 **{name: (partial(kernel, self),) for name, kernel in WINDOWS.items()}}
 
     @staticmethod
@@ -338,17 +363,21 @@ class _Generated:
         if not lda or not ldb:
             return False
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
-        batch = c_.shape[:-2]
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
-        loops, offsets = "", ["", "", ""]
+        summed = o.attrs.get("dim", ())
+        c_ = np.broadcast_to(c_.reshape(*[1 if k in summed else n for k, n in enumerate(batch)], rows, columns),
+                             (*batch, rows, columns))
+        loops, offsets, later = "", ["", "", ""], ["0"]
         for k, n in enumerate(batch):
             if n > 1:
                 loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
+                later += [f"i{k}"] if k in summed else []       # the first is stored, the others are added
         letter = "s" if out.dtype.name == "float32" else "d"
         self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
-                 f"{self.pointer(y)}{offsets[1]}, {ldb}, 0, {self.pointer(out)}{offsets[2]}, {columns});")
+                 f"{self.pointer(y)}{offsets[1]}, {ldb}, {' | '.join(later)}, {self.pointer(out)}{offsets[2]}, {columns});")
         return True
 
     def cloned(self, o: Operation, number: int) -> bool:
@@ -397,14 +426,20 @@ class _Generated:
         if o.results[0].dtype.kind != "f":
             return False
         x, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
-        loops, left, right = "", f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
+        left, right = f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
+        outer, inner, dims = "", "", o.attrs["dim"]
         for k, n in enumerate(x.shape):
             if n != 1:
-                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                loop = f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
                 right += f" + i{k} * {x.strides[k] // x.itemsize}"
-                if k not in o.attrs["dim"]:
+                if k not in dims:
                     left += f" + i{k} * {out.strides[k] // out.itemsize}"
-        self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {loops}{left}) += {right});")
+                if all([j in dims for j in range(k, x.ndim)]):      # the last dims add up in a register
+                    inner += loop
+                else:
+                    outer += loop
+        self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {outer}{{ {TYPES[out.dtype.name]} s = 0; "
+                 f"{inner}s += {right}); {left}) += s; }}")
         return True
 
     def indexed(self, o: Operation, number: int) -> bool:

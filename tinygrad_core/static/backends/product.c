@@ -79,7 +79,7 @@ static void NAME(tiles)(I m, I K, const T *a, I ra, I ca, const T *b, I rb, T *c
 }
 
 /* A square of a transposed panel: LANES vectors whose halves, quarters, ... change places. */
-static inline void NAME(square)(T *restrict to, const T *restrict b, I ld) {
+static inline void NAME(square)(T *restrict to, I wide, const T *restrict b, I ld) {
   V x[LANES];
   _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) x[i] = *(const V *)(b + i * ld);
   _Pragma("GCC unroll 4") for (int half = LANES / 2; half; half /= 2) {
@@ -93,19 +93,16 @@ static inline void NAME(square)(T *restrict to, const T *restrict b, I ld) {
       x[i] = PERMUTED(upper, low, lower), x[i + half] = PERMUTED(upper, high, lower);
     }
   }
-  _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) *(V *)(to + i * WIDE) = x[i];
+  _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) *(V *)(to + i * wide) = x[i];
 }
 
-/* A panel of B, K rows and n columns, laid out in rows of WIDE with zeros behind. */
-static void NAME(panel)(T *restrict to, const T *restrict b, I rb, I cb, I K, I n) {
+/* A panel of B, K rows and n columns, laid out in rows of `wide`; what lies behind n is computed with, and not stored. */
+static void NAME(panel)(T *restrict to, I wide, const T *restrict b, I rb, I cb, I K, I n) {
   if (cb == 1 && n == WIDE) { for (I k = 0; k < K; k++) memcpy(to + k * WIDE, b + k * rb, sizeof(T) * WIDE); return; }
-  I k0 = 0, j0 = 0;
-  if (n < WIDE) memset(to, 0, sizeof(T) * K * WIDE);
-  if (rb == 1) {
-    k0 = K / LANES * LANES, j0 = n / LANES * LANES;
-    for (I j = 0; j < j0; j += LANES) for (I k = 0; k < k0; k += LANES) NAME(square)(to + k * WIDE + j, b + k + j * cb, cb);
-  }
-  for (I k = 0; k < K; k++) for (I j = k < k0 ? j0 : 0; j < n; j++) to[k * WIDE + j] = b[k * rb + j * cb];
+  I k0 = rb == 1 ? K / LANES * LANES : 0, j0 = n / LANES * LANES;
+  if (rb == 1) for (I j = 0; j < j0; j += LANES) for (I k = 0; k < k0; k += LANES)
+    NAME(square)(to + k * wide + j, wide, b + k + j * cb, cb);
+  for (I k = 0; k < K; k++) for (I j = k < k0 ? j0 : 0; j < n; j++) to[k * wide + j] = b[k * rb + j * cb];
 }
 
 /* A matrix times a vector. */
@@ -144,9 +141,9 @@ void NAME(product)(int ta, int tb, int M, int N, int K, const T *A, int lda, con
     _Pragma("omp parallel for if(threads > 1) num_threads(threads) schedule(static)")
     for (I p = 0; p < panels; p++) {
       static __thread T room[DEEP * WIDE] __attribute__((aligned(64)));
-      I j = p * WIDE, n = N - j < WIDE ? N - j : WIDE, step = rb;
+      I j = p * WIDE, n = N - j < WIDE ? N - j : WIDE, step = rb, wide = n > LANES ? WIDE : LANES;
       const T *b = B + k * rb + j * cb;
-      if (tb || n < WIDE || height > 2 * ROWS) NAME(panel)(room, b, rb, cb, depth, n), b = room, step = WIDE;
+      if (tb || n < WIDE || height > 2 * ROWS) NAME(panel)(room, wide, b, rb, cb, depth, n), b = room, step = wide;
       for (I h = 0; h < height; h += ROWS)
         NAME(tiles)(height - h < ROWS ? height - h : ROWS, depth, a + h * strip, row, column, b, step,
                     C + (i + h) * ldc + j, ldc, n, add || k > 0);
