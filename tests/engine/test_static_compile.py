@@ -451,3 +451,42 @@ def test_source_names_the_learners_lines():
     f = compile(lambda x: tg.tanh(x * 2), backend="c")
     f(tg.ones(3))
     assert "test_static_compile.py" in f.source() and "tanhf" in f.source()
+
+
+def test_a_compiled_function_does_not_depend_on_itself(backend):
+    class Trainer:
+        def __init__(self):
+            self.scale = 2.0
+
+            @compile(backend=backend)
+            def train(x):
+                return x * self.scale
+            self.train = train
+
+    trainer = Trainer()
+    for _ in range(4):
+        assert trainer.train(tg.ones(2)).tolist() == [2, 2]
+    (entries,) = trainer.train.entries.values()
+    assert not [g.what for g in entries[0].guards if ".train." in g.what]
+    trainer.scale = 3.0
+    assert trainer.train(tg.ones(2)).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_all_shapes_and_layouts(dtype):
+    rng = np.random.default_rng(0)
+    sizes = [1, 2, 7, 8, 9, 16, 17, 31, 33, 65, 330]
+    for m, k, n in [*[tuple(rng.choice(sizes, 3)) for _ in range(30)], (300, 700, 130), (1, 400, 5), (6, 400, 1)]:
+        for flip in range(4):
+            a = tg.tensor(rng.standard_normal((k, m) if flip & 1 else (m, k)).astype(dtype))
+            b = tg.tensor(rng.standard_normal((n, k) if flip & 2 else (k, n)).astype(dtype))
+            product = compile(lambda a, b, flip=flip: (a.t() if flip & 1 else a) @ (b.t() if flip & 2 else b), backend="c")
+            wanted = (a.numpy().T if flip & 1 else a.numpy()) @ (b.numpy().T if flip & 2 else b.numpy())
+            np.testing.assert_allclose(product(a, b).numpy(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_stack_of_products_is_added_up(backend):
+    a, b = tg.randn(3, 2, 4, 5), tg.randn(2, 5, 6)
+    for dim, keepdim in ((0, False), (0, True), ((0, 1), False), (1, True)):
+        close(compile(lambda a, b, dim=dim, keepdim=keepdim: (a @ b).sum(dim, keepdim), backend=backend)(a, b),
+              (a @ b).sum(dim, keepdim), rtol=1e-4)

@@ -109,6 +109,9 @@ class Environment:
         elif isinstance(value, (types.FunctionType, types.MethodType)):
             self._identity(what, value, place)
             self._walk_function(value, depth)
+        elif hasattr(value, "__wrapped__"):     # what compile and other decorators make stands for its function
+            self._identity(what, value, place)
+            self._walk_function(value.__wrapped__, depth)
         elif isinstance(value, (list, tuple, dict, set)):
             self._container(what, value, depth)
         elif isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType)):

@@ -574,6 +574,8 @@ class _Run:
         self.bytes = layout.block.nbytes
         self.outputs = [self._reader(x) for x in program.outputs]
         self.news = [None if x is None else self._reader(x) for x in made.returned]
+        if all([read is None for read in self.news]):
+            self.news = []
 
     def _reader(self, x: Symbol) -> Any:
         """What gives a copy of a symbol's value after a run."""
@@ -606,13 +608,13 @@ class _Run:
             call()
         if made.wrong.value >= 0:
             self._complain()
-        outputs = [read() for read in self.outputs]
         news = [None if read is None else read() for read in self.news]
         for k, copy in copies.items():          # what was written into a copy must still reach the variable
             update = self.returned.get(made.program.inputs[k])
-            if update is not None and news[update] is None:
-                news[update] = copy
-        return outputs, news
+            if update is not None:
+                news = news or [None] * len(self.returned)
+                news[update] = copy if news[update] is None else news[update]
+        return [read() for read in self.outputs], news
 
     def _complain(self) -> None:
         step, self.made.wrong.value = self.made.wrong.value, -1
