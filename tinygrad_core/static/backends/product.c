@@ -138,7 +138,7 @@ void NAME(product)(int ta, int tb, int M, int N, int K, const T *A, int lda, con
         else for (I r = 0; r < height - h; r++) to[r] = a[h + r + d * ca];
       a = strips, strip = depth, row = 1, column = ROWS;
     }
-    _Pragma("omp parallel for if(threads > 1) num_threads(threads) schedule(static)")
+    _Pragma("omp parallel for if(threads > 1) num_threads(threads) schedule(dynamic)")
     for (I p = 0; p < panels; p++) {
       static __thread T room[DEEP * WIDE] __attribute__((aligned(64)));
       I j = p * WIDE, n = N - j < WIDE ? N - j : WIDE, step = rb, wide = n > LANES ? WIDE : LANES;
