@@ -171,7 +171,7 @@ def test_saves_the_picture_and_itself(show, tmp_path: Path) -> None:
     assert "var(--tgs-value)" in words and "--tgs-value:" in words  # the style travels inside
 
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save the stepper as one HTML page").click()
+        page.get_by_role("button", name="Save all of it as one HTML page").click()
     again = tmp_path / "again.html"
     download.value.save_as(again)
     said = status(page)
