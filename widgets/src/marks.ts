@@ -26,8 +26,8 @@ export function outlineOf(kind: string, w: number, tall: number): string {
 export const MARK = {
   /** A bookmark: kept for the way back. Filled while it is kept, an outline once released. */
   saved: "M0 0h10v14l-5 -4l-5 4z",
-  /** The same, torn: the value was overwritten after it was kept. */
-  stale: "M0 0h10l-4 6h4v8l-5 -4l-5 4v-8l3 -1h-3z",
+  /** The same, torn on both sides: the value was overwritten after it was kept. */
+  stale: "M0 0h10v4l-4 2.5l4 2.5v5l-5 -4l-5 4v-5l4 -2.5l-4 -2.5z",
   /** An arrow into a bowl: a value given from outside. */
   fed: "M5 0v8M2 5l3 3l3 -3M0 8v4h10v-4",
   /** An arrow out of it: a value asked for. */
