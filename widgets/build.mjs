@@ -16,7 +16,7 @@ const minifiedText = {
   },
 };
 
-const widgets = ["stepper"];
+const widgets = ["stepper", "broadcasting"];
 
 await build({
   absWorkingDir: here,
