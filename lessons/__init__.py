@@ -1,14 +1,14 @@
 """What a learner reads and does; a lesson page imports its tools from here.
 
-from lessons import ask, check, faded, plot, progress
+from lessons import ask, check, faded, parsons, plot, progress
 %load_ext lessons
 """
 
 from lessons.figure import plot
-from lessons.grader import check, faded, progress
+from lessons.grader import check, faded, parsons, progress
 from lessons.page import ask
 
-__all__ = ["ask", "check", "faded", "plot", "progress"]
+__all__ = ["ask", "check", "faded", "parsons", "plot", "progress"]
 
 
 def load_ipython_extension(shell):

@@ -1,7 +1,7 @@
 """Makes a learner's notebook from a lesson's page: the text, and each exercise where it belongs.
 
-In a page, a code cell with the option `:exercise: ID` is where the exercise of that id stands. Its
-statement and the code to complete are put before it.
+In a page, code cells with the option `:exercise: ID` are where the exercise of that id stands. Its statement
+is put before the first of them, the code to complete before the last.
 """
 
 import copy
@@ -9,6 +9,7 @@ import hashlib
 from typing import Any
 
 from lessons.catalog import Lesson
+from lessons.grader.exercise import Exercise
 
 
 def notebook(lesson: Lesson, rung: str = "blank") -> Any:
@@ -18,16 +19,13 @@ def notebook(lesson: Lesson, rung: str = "blank") -> Any:
 
     page = jupytext.reads(lesson.source, fmt="md:myst")
     exercises = lesson.exercises()
+    ids = [cell.metadata.pop("exercise", None) for cell in page.cells]
     cells = []
-    for cell in page.cells:
-        id = cell.metadata.pop("exercise", None)
-        if id is not None:
-            exercise = exercises[id]
-            number = list(exercises).index(id) + 1
-            minutes = exercise.meta["minutes"]
-            head = f"### Exercise {number} · {exercise.title} *({minutes} minutes)*"
-            cells.append(v4.new_markdown_cell(f"{head}\n\n{exercise.statement.strip()}"))
-            answer = v4.new_code_cell(exercise.rung(rung).strip())
+    for place, (cell, id) in enumerate(zip(page.cells, ids, strict=True)):
+        if id is not None and id not in ids[:place]:
+            cells.append(v4.new_markdown_cell(_statement(exercises, id)))
+        if id is not None and id not in ids[place + 1 :]:
+            answer = v4.new_code_cell(exercises[id].rung(rung).strip())
             answer.metadata["exercise"] = id
             cells.append(answer)
         cells.append(cell)
@@ -39,6 +37,12 @@ def notebook(lesson: Lesson, rung: str = "blank") -> Any:
     made = v4.new_notebook(cells=cells, metadata=copy.deepcopy(METADATA))
     made.nbformat_minor = 5
     return made
+
+
+def _statement(exercises: dict[str, Exercise], id: str) -> str:
+    number, exercise = list(exercises).index(id) + 1, exercises[id]
+    head = f"### Exercise {number} · {exercise.title} *({exercise.meta['minutes']} minutes)*"
+    return f"{head}\n\n{exercise.statement.strip()}"
 
 
 METADATA = {

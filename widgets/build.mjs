@@ -1,4 +1,4 @@
-// Bundles src/ into the one file that rides in every widget: `node build.mjs [output folder]`.
+// Bundles src/ into one file a widget, which rides in each instance of it: `node build.mjs [output folder]`.
 import { build } from "esbuild";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,17 +16,21 @@ const minifiedText = {
   },
 };
 
-await build({
-  absWorkingDir: here,
-  entryPoints: ["src/stepper.ts"],
-  outfile: join(process.argv[2] ?? join(here, "static"), "stepper.js"),
-  bundle: true,
-  minify: true,
-  format: "esm",
-  target: "es2022",
-  charset: "utf8",
-  loader: { ".html": "text" },
-  legalComments: "none",
-  banner: { js: "/* GraphStepper, MIT. Contains @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
-  plugins: [minifiedText],
-});
+const DAGRE = " Contains @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt.";
+const WIDGETS = { stepper: `GraphStepper, MIT.${DAGRE}`, parsons: "Parsons, MIT." };
+
+for (const [name, banner] of Object.entries(WIDGETS))
+  await build({
+    absWorkingDir: here,
+    entryPoints: [`src/${name}.ts`],
+    outfile: join(process.argv[2] ?? join(here, "static"), `${name}.js`),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    charset: "utf8",
+    loader: { ".html": "text" },
+    legalComments: "none",
+    banner: { js: `/* ${banner} */` },
+    plugins: [minifiedText],
+  });

@@ -1,5 +1,6 @@
 """What a learner has done so far, kept in one SQLite file in the learner's folder."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ FILE = "progress.sqlite"
 MANIFEST = ".tinygrad-lessons.json"  # what marks a learner's folder
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 
-_TABLES = """
+# What each version of the file adds to the one before it; a file is brought up to the newest when it is opened.
+_VERSIONS = (
+    """
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
@@ -31,8 +34,26 @@ CREATE TABLE prediction (
     confidence TEXT NOT NULL,
     right INTEGER                     -- NULL: nobody marks it
 );
-PRAGMA user_version = 1;
-"""
+""",
+    """
+-- 'written' or 'parsons'
+ALTER TABLE attempt ADD COLUMN rung TEXT NOT NULL DEFAULT 'written';
+-- what the cell printed, when one was run
+ALTER TABLE prediction ADD COLUMN output TEXT;
+CREATE TABLE arrangement (
+    exercise TEXT PRIMARY KEY,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    blocks TEXT NOT NULL              -- JSON: for each region pairs of a block's id and its level
+);
+CREATE TABLE review (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    kind TEXT NOT NULL,               -- 'exercise' or 'question'
+    item TEXT NOT NULL,
+    right INTEGER NOT NULL
+);
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -100,16 +121,17 @@ class Progress:
             self._db = copy
             return _transaction(self._db, work)
 
-    def attempt(self, exercise: str, answer: str, passed: bool, drew: str | None) -> int:
-        """Remembers an answer, says which attempt it is; the same answer again is no new one."""
+    def attempt(self, exercise: str, answer: str, passed: bool, drew: str | None, rung: str = "written") -> int:
+        """Remembers an answer, says which attempt on its rung it is; the same answer again is no new one."""
 
         def work(db: sqlite3.Connection) -> int:
-            rows = db.execute("SELECT answer FROM attempt WHERE exercise = ? ORDER BY id", (exercise,)).fetchall()
+            sql = "SELECT answer FROM attempt WHERE exercise = ? AND rung = ? ORDER BY id"
+            rows = db.execute(sql, (exercise, rung)).fetchall()
             if rows and rows[-1][0] == answer:
                 return len(rows)
             db.execute(
-                "INSERT INTO attempt (exercise, answer, passed, drew) VALUES (?, ?, ?, ?)",
-                (exercise, answer, passed, drew),
+                "INSERT INTO attempt (exercise, answer, passed, drew, rung) VALUES (?, ?, ?, ?, ?)",
+                (exercise, answer, passed, drew, rung),
             )
             return len(rows) + 1
 
@@ -133,14 +155,25 @@ class Progress:
         return row and Prediction(row[0], row[1], None if row[2] is None else bool(row[2]))
 
     def attempts(self) -> dict[str, dict[str, Any]]:
-        """For each exercise that was tried: attempts, whether solved, hints shown."""
+        """For each exercise that was tried: attempts, whether solved, whether put in order, hints shown."""
         rows = self._db.execute(
-            "SELECT exercise, count(*), max(passed), sum(hint_shown) FROM attempt GROUP BY exercise"
+            "SELECT exercise, sum(rung = 'written'), max(passed AND rung = 'written'), max(passed AND rung = 'parsons'),"
+            " sum(hint_shown) FROM attempt GROUP BY exercise"
         )
         return {
-            exercise: {"attempts": count, "solved": bool(passed), "hints": hints}
-            for exercise, count, passed, hints in rows
+            exercise: {"attempts": count, "solved": bool(solved), "sorted": bool(in_order), "hints": hints}
+            for exercise, count, solved, in_order, hints in rows
         }
+
+    def arrange(self, exercise: str, blocks: Any) -> None:
+        """Remembers how the blocks of an exercise lie now."""
+        sql = "INSERT OR REPLACE INTO arrangement (exercise, blocks) VALUES (?, ?)"
+        self._change(lambda db: db.execute(sql, (exercise, json.dumps(blocks))))
+
+    def arranged(self, exercise: str) -> Any:
+        """How the blocks of an exercise lay when they were last touched; None when they never were."""
+        row = self._db.execute("SELECT blocks FROM arrangement WHERE exercise = ?", (exercise,)).fetchone()
+        return row and json.loads(row[0])
 
     def predictions(self) -> dict[str, Prediction]:
         """Every locked prediction, by question."""
@@ -180,13 +213,14 @@ def _transaction(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], An
 
 def _create(db: sqlite3.Connection) -> None:
     def work(db: sqlite3.Connection) -> None:
-        # Two kernels may start on a new folder at once: look again once the file is ours.
-        if not _version(db):
-            for statement in _TABLES.split(";\n"):
+        # Two kernels may start on one folder at once: look again once the file is ours.
+        for number in range(_version(db), len(_VERSIONS)):
+            for statement in _VERSIONS[number].split(";\n"):
                 if statement.strip():
                     db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number + 1}")
 
-    if not _version(db):
+    if _version(db) < len(_VERSIONS):
         _transaction(db, work)
 
 
@@ -207,6 +241,9 @@ def _memory(path: str, source: sqlite3.Connection | None = None) -> sqlite3.Conn
     return _memories[path]
 
 
+_STATES = (("solved", "✓ solved"), ("attempts", "tried"), ("sorted", "put in order"))
+
+
 def progress(where: Path | None = None) -> Card:
     """Shows what you have solved and how well you predicted."""
     from lessons.catalog import lessons
@@ -219,10 +256,10 @@ def progress(where: Path | None = None) -> Card:
     for lesson in lessons():
         rows = []
         for id, exercise in lesson.exercises().items():
-            did = tried.get(id, {"attempts": 0, "solved": False, "hints": 0})
+            did = tried.get(id, {"attempts": 0, "solved": False, "sorted": False, "hints": 0})
             total += exercise.points
             points += exercise.points * did["solved"]
-            state = "✓ solved" if did["solved"] else "tried" if did["attempts"] else "open"
+            state = next((word for key, word in _STATES if did[key]), "open")
             rows.append([exercise.title, state, did["attempts"], did["hints"]])
         card.say(f"**{lesson.title}**")
         card.table(["exercise", "state", "attempts", "hints"], rows)
