@@ -8,17 +8,20 @@ import copy
 import hashlib
 from typing import Any
 
-from lessons.catalog import Lesson
+from lessons.catalog import COURSE, Lesson
 from lessons.grader.exercise import Exercise
 
 
 def notebook(lesson: Lesson, rung: str = "blank") -> Any:
     """The lesson as an nbformat notebook; the same page gives the same notebook, byte for byte."""
+    return _made(lesson.source, lesson.exercises(), rung)
+
+
+def _made(source: str, exercises: dict[str, Exercise], rung: str) -> Any:
     import jupytext
     from nbformat import v4
 
-    page = jupytext.reads(lesson.source, fmt="md:myst")
-    exercises = lesson.exercises()
+    page = jupytext.reads(source, fmt="md:myst")
     ids = [cell.metadata.pop("exercise", None) for cell in page.cells]
     cells = []
     for place, (cell, id) in enumerate(zip(page.cells, ids, strict=True)):
@@ -52,7 +55,16 @@ METADATA = {
 
 
 def text(lesson: Lesson, rung: str = "blank") -> bytes:
-    """The notebook as the bytes of its file."""
+    """The lesson's notebook as the bytes of its file."""
+    return _bytes(notebook(lesson, rung))
+
+
+def first_page() -> bytes:
+    """The notebook with the course map, as the bytes of its file."""
+    return _bytes(_made((COURSE / "course.md").read_text(encoding="utf-8"), {}, "blank"))
+
+
+def _bytes(made: Any) -> bytes:
     import nbformat
 
-    return (nbformat.writes(notebook(lesson, rung)) + "\n").encode()
+    return (nbformat.writes(made) + "\n").encode()

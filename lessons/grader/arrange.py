@@ -36,7 +36,7 @@ def parsons(id: str) -> Any:
 
 
 def shown(exercise: Exercise, puzzle: Puzzle, lies: Arrangement, check: Any, changed: Any, seed: str = "") -> Any:
-    """The blocks, and below them the card that `check` makes of an arrangement."""
+    """The blocks as they lie, mixed by the seed, and below them the card that `check` makes of an arrangement."""
     import ipywidgets as w
 
     from widgets import Parsons
@@ -66,7 +66,7 @@ def shown(exercise: Exercise, puzzle: Puzzle, lies: Arrangement, check: Any, cha
     return Page([blocks, below.add_class("tgc-below")], layout=w.Layout(overflow="visible"))
 
 
-def ordered(exercise: Exercise, puzzle: Puzzle, arrangement: Arrangement) -> Card:
+def ordered(exercise: Exercise, puzzle: Puzzle, arrangement: Arrangement, rung: str = "parsons") -> Card:
     """Checks an arrangement as if it had been written, and says what was found."""
     source = puzzle.assemble(arrangement)
     print_ = hashlib.sha256(source.encode()).hexdigest()
@@ -74,14 +74,14 @@ def ordered(exercise: Exercise, puzzle: Puzzle, arrangement: Arrangement) -> Car
         compile(source, exercise.id, "exec")
     except SyntaxError as error:
         with Progress.here() as progress:
-            attempt = progress.attempt(exercise.id, print_, False, "syntax", "parsons")
+            attempt = progress.attempt(exercise.id, print_, False, "syntax", rung)
         return _unreadable(exercise, error, source, attempt)
     answer, trouble, _ = run(lambda: exercise.answer(source, "put in order"), None, SECONDS)
     if trouble is not None:
         return Card("failed", f"✗ {exercise.title}: not yet").say("Python stopped while it read your code.").facts(
             {"it said": trouble.message}
         )
-    return examined(exercise, answer, fingerprint(answer), "parsons")
+    return examined(exercise, answer, fingerprint(answer), rung)
 
 
 def _unreadable(exercise: Exercise, error: SyntaxError, source: str, attempt: int) -> Card:

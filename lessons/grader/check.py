@@ -107,6 +107,8 @@ def _untouched(exercise: Exercise) -> Card:
 
 def _passed(exercise: Exercise, total: int, attempt: int, rung: str) -> Card:
     tries = "at the first attempt" if attempt == 1 else f"at attempt {attempt}"
+    if rung == "review":
+        return Card("passed", f"✓ {exercise.title}: in order").say(f"All {total} cases are right.")
     if rung == "parsons":
         card = Card("passed", f"✓ {exercise.title}: in order")
         return card.say(f"All {total} cases are right, {tries}. Now write it yourself, without looking here.").say(

@@ -4,9 +4,11 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from lessons.grader.spacing import Review, due_on
 from lessons.look import Card
 
 FILE = "progress.sqlite"
@@ -36,7 +38,7 @@ CREATE TABLE prediction (
 );
 """,
     """
--- 'written' or 'parsons'
+-- 'written', 'parsons' or 'review'
 ALTER TABLE attempt ADD COLUMN rung TEXT NOT NULL DEFAULT 'written';
 -- what the cell printed, when one was run
 ALTER TABLE prediction ADD COLUMN output TEXT;
@@ -46,11 +48,11 @@ CREATE TABLE arrangement (
     blocks TEXT NOT NULL              -- JSON: for each region pairs of a block's id and its level
 );
 CREATE TABLE review (
-    id INTEGER PRIMARY KEY,
-    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    day TEXT NOT NULL,                -- in the learner's calendar
     kind TEXT NOT NULL,               -- 'exercise' or 'question'
     item TEXT NOT NULL,
-    right INTEGER NOT NULL
+    right INTEGER NOT NULL,
+    UNIQUE (kind, item, day)          -- the first answer of a day counts
 );
 """,
 )
@@ -63,6 +65,7 @@ class Prediction:
     answer: str
     confidence: str
     right: bool | None
+    output: str | None = None  # what the cell printed, when one was run
 
 
 def folder(start: Path | None = None) -> Path:
@@ -142,17 +145,16 @@ class Progress:
         sql = "UPDATE attempt SET hint_shown = 1 WHERE exercise = ? AND answer = ?"
         self._change(lambda db: db.execute(sql, (exercise, answer)))
 
-    def predict(self, question: str, answer: str, confidence: str, right: bool | None) -> None:
+    def predict(
+        self, question: str, answer: str, confidence: str, right: bool | None, output: str | None = None
+    ) -> None:
         """Remembers a locked prediction; the first one for a question stays."""
-        sql = "INSERT OR IGNORE INTO prediction (question, answer, confidence, right) VALUES (?, ?, ?, ?)"
-        self._change(lambda db: db.execute(sql, (question, answer, confidence, right)))
+        sql = "INSERT OR IGNORE INTO prediction (question, answer, confidence, right, output) VALUES (?, ?, ?, ?, ?)"
+        self._change(lambda db: db.execute(sql, (question, answer, confidence, right, output)))
 
     def prediction(self, question: str) -> Prediction | None:
         """What was predicted, if anything."""
-        row = self._db.execute(
-            "SELECT answer, confidence, right FROM prediction WHERE question = ?", (question,)
-        ).fetchone()
-        return row and Prediction(row[0], row[1], None if row[2] is None else bool(row[2]))
+        return self.predictions().get(question)
 
     def attempts(self) -> dict[str, dict[str, Any]]:
         """For each exercise that was tried: attempts, whether solved, whether put in order, hints shown."""
@@ -177,8 +179,26 @@ class Progress:
 
     def predictions(self) -> dict[str, Prediction]:
         """Every locked prediction, by question."""
-        rows = self._db.execute("SELECT question, answer, confidence, right FROM prediction")
-        return {q: Prediction(a, c, None if r is None else bool(r)) for q, a, c, r in rows}
+        rows = self._db.execute("SELECT question, answer, confidence, right, output FROM prediction")
+        return {q: Prediction(a, c, None if r is None else bool(r), o) for q, a, c, r, o in rows}
+
+    def reviewed(self, kind: str, item: str, right: bool, day: date) -> None:
+        """Remembers how a review went; the first answer of a day counts."""
+        sql = "INSERT OR IGNORE INTO review (kind, item, right, day) VALUES (?, ?, ?, ?)"
+        self._change(lambda db: db.execute(sql, (kind, item, right, day.isoformat())))
+
+    def reviews(self) -> list[Review]:
+        """When everything that was solved or answered is to be asked again, what is due first at the front."""
+        rows = self._db.execute(
+            "SELECT 'exercise', exercise, date(min(at), 'localtime'), 1 FROM attempt WHERE passed GROUP BY exercise"
+            " UNION ALL SELECT 'question', question, date(at, 'localtime'), right FROM prediction WHERE right IS NOT NULL"
+            " UNION ALL SELECT kind, item, day, right FROM review"
+        )
+        history: dict[tuple[str, str], list[tuple[date, bool]]] = {}
+        for kind, item, day, right in rows:
+            history.setdefault((kind, item), []).append((date.fromisoformat(day), bool(right)))
+        made = [Review(kind, item, due_on(days)) for (kind, item), days in history.items()]
+        return sorted(made, key=lambda review: (review.due, review.kind == "exercise", review.id))
 
 
 def _open(path: Path) -> sqlite3.Connection:
