@@ -16,7 +16,7 @@ const minifiedText = {
   },
 };
 
-const widgets = ["stepper", "broadcasting"];
+const widgets = ["stepper", "broadcasting", "parsons"];
 
 await build({
   absWorkingDir: here,

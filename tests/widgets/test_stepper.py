@@ -299,7 +299,7 @@ def npm(root: Path) -> Path:
     return folder
 
 
-def test_the_bundle_is_what_its_sources_build_to(npm: Path, tmp_path: Path) -> None:
+def test_the_bundles_are_what_their_sources_build_to(npm: Path, tmp_path: Path) -> None:
     subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=npm, check=True, capture_output=True, timeout=300)
     built = {file.name: file.read_bytes() for file in tmp_path.glob("*.js")}
     committed = {file.name: file.read_bytes() for file in (npm / "static").glob("*.js")}
