@@ -25,6 +25,7 @@ live in different processes; only plain data passes between them:
     smaller(case)               (optional) simpler cases to try instead
 """
 
+import ast
 import linecache
 import re
 import tomllib
@@ -173,7 +174,10 @@ class Exercise:
         filename = f"<{self.id}: {name}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         namespace: dict[str, Any] = {"__name__": f"answer_{self.id}"}
-        exec(compile(source, filename, "exec"), namespace)
+        # One statement at a time, as a notebook does: Python 3.11 compiles calls on a module that is imported
+        # in the same piece differently, and the stub would not be recognised.
+        for statement in ast.parse(source, filename).body:
+            exec(compile(ast.Module([statement], []), filename, "exec"), namespace)
         return namespace[self.object]
 
     def reference(self) -> Any:
