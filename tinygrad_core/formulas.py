@@ -36,6 +36,12 @@ def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: fl
     return out if bias is None else out + bias
 
 
+@equals("gelu")
+def gelu(x: Tensor) -> Tensor:
+    """x Φ(x) = x (erf(x / √2) + 1) / 2."""
+    return x * ((recorded.erf(x * math.sqrt(0.5)) + 1) * 0.5)
+
+
 @equals("gelu_tanh")
 def gelu_tanh(x: Tensor) -> Tensor:
     """x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))."""

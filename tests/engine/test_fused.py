@@ -22,6 +22,7 @@ CASES = {
     "cross_entropy": [([normal(6, 4), classes(6, 4)], {})],
     "layer_norm": [([normal(3, 2, 5), normal(5), normal(5)], {"eps": 1e-5}), ([normal(4, 5), None, None], {"eps": 0.1}),
                    ([normal(4, 5), None, normal(5)], {"eps": 0.1})],
+    "gelu": [([normal(3, 4)], {})],
     "gelu_tanh": [([normal(3, 4)], {})],
     "attention": [([normal(2, 3, 4, 5), normal(2, 3, 6, 5), normal(2, 3, 6, 5), None], {"scale": 0.4}),
                   ([normal(2, 4, 5), normal(2, 6, 5), normal(2, 6, 3), normal(4, 6)], {"scale": 0.4})],
