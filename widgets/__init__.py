@@ -1,5 +1,7 @@
 """What a learner looks at: pictures that step through a recording. Knows recordings, never the engine's insides."""
 
+from .broadcasting import Broadcasting
+from .parsons import Parsons
 from .stepper import GraphStepper
 
-__all__ = ["GraphStepper"]
+__all__ = ["Broadcasting", "GraphStepper", "Parsons"]

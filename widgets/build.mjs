@@ -1,4 +1,4 @@
-// Bundles src/ into the one file that rides in every widget: `node build.mjs [output folder]`.
+// Bundles src/ into one file a widget, which rides in every instance of it: `node build.mjs [output folder]`.
 import { build } from "esbuild";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,10 +16,12 @@ const minifiedText = {
   },
 };
 
+const widgets = ["stepper", "broadcasting", "parsons"];
+
 await build({
   absWorkingDir: here,
-  entryPoints: ["src/stepper.ts"],
-  outfile: join(process.argv[2] ?? join(here, "static"), "stepper.js"),
+  entryPoints: widgets.map((name) => `src/${name}.ts`),
+  outdir: process.argv[2] ?? join(here, "static"),
   bundle: true,
   minify: true,
   format: "esm",
@@ -27,6 +29,6 @@ await build({
   charset: "utf8",
   loader: { ".html": "text" },
   legalComments: "none",
-  banner: { js: "/* GraphStepper, MIT. Contains @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
+  banner: { js: "/* tinygrad-core, MIT. Graphs are laid out by @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
   plugins: [minifiedText],
 });

@@ -47,7 +47,9 @@ def test_progress_before_and_after(tmp_path):
     assert "Nothing yet" in tgc("progress", "--dir", tmp_path).stdout
     with Progress(tmp_path / FILE) as store:
         store.attempt("nudge", "x", True, None)
-    assert "✓ solved" in tgc("progress", "--dir", tmp_path).stdout
+    said = tgc("progress", "--dir", tmp_path).stdout
+    assert "✓ solved" in said and "exercises 1 of 3 · questions 0 of" in said
+    assert "Nothing to review today; next on" in said
 
 
 def test_lab_makes_the_folder_and_passes_arguments_on(tmp_path):
