@@ -9,6 +9,9 @@ def detach(t):
     """The same memory, where gradients stop."""
     ### BEGIN SOLUTION
     return Tensor(t.array)
+    ### PARSONS
+    # alone = Tensor(t.array)
+    # return alone
     ### FADED
     # return Tensor(____)
     ### END SOLUTION

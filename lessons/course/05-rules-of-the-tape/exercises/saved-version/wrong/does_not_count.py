@@ -19,5 +19,5 @@ class Tracked:
     def unpack(saved):
         tensor, version = saved
         if tensor.memory["version"] != version:
-            raise RuntimeError("changed")
+            raise RuntimeError("a value that was saved for backward was changed in place")
         return tensor.array
