@@ -1,4 +1,4 @@
-// Bundles src/ into the one file that rides in every widget: `node build.mjs [output folder]`.
+// Bundles src/ into the one file of each widget that rides in all of its instances: `node build.mjs [output folder]`.
 import { build } from "esbuild";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,8 +18,8 @@ const minifiedText = {
 
 await build({
   absWorkingDir: here,
-  entryPoints: ["src/stepper.ts"],
-  outfile: join(process.argv[2] ?? join(here, "static"), "stepper.js"),
+  entryPoints: ["src/stepper.ts", "src/dynamic_static.ts"],
+  outdir: process.argv[2] ?? join(here, "static"),
   bundle: true,
   minify: true,
   format: "esm",
@@ -27,6 +27,6 @@ await build({
   charset: "utf8",
   loader: { ".html": "text" },
   legalComments: "none",
-  banner: { js: "/* GraphStepper, MIT. Contains @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
+  banner: { js: "/* MIT. Contains @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
   plugins: [minifiedText],
 });

@@ -6,7 +6,7 @@ const TOKEN =
   /(#.*$)|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(\d+\.?\d*(?:e[-+]?\d+)?)\b|\b(and|as|assert|class|def|del|elif|else|except|False|finally|for|from|global|if|import|in|is|lambda|None|not|or|pass|raise|return|True|try|while|with|yield)\b/g;
 const CLASSES = ["comment", "string", "number", "keyword"];
 
-function paint(line: string): Node[] {
+export function paint(line: string): Node[] {
   const out: Node[] = [];
   let at = 0;
   for (const m of line.matchAll(TOKEN)) {
@@ -20,7 +20,7 @@ function paint(line: string): Node[] {
 }
 
 /** Cells are indented as they were; what all lines share is taken away. */
-function commonIndent(lines: readonly string[]): number {
+export function commonIndent(lines: readonly string[]): number {
   const indents = lines.filter((l) => l.trim()).map((l) => l.length - l.trimStart().length);
   return indents.length ? Math.min(...indents) : 0;
 }
