@@ -12,7 +12,7 @@ def cases(rng):
     yield {"steps": up, "runs": [[3], [3], [0]]}
     yield {"steps": [*up, ["with", [3]], ["add", 0, 1], ["end"]], "runs": [[4]]}
     yield {"steps": [*up, ["mul", 0, 1], ["with", [3]], ["add", 0, 1], ["end"], ["mul", 0, 1]], "runs": [[4], [6]]}
-    calm, upset = [["with", [3]], ["add", 0, 1], ["end"], ["mul", 0, 1]], [["with", [3]], ["add", 0, 1], ["oops"], ["mul", 0, 1]]
+    calm, upset = ([["with", [3]], ["add", 0, 1], [end], ["mul", 0, 1]] for end in ("end", "oops"))
     for blocks in ([*calm, *upset], [*upset, *calm]):
         yield {"steps": [*up, ["mul", 0, 1], *blocks], "runs": [[4], [6], [8]]}
     two = [["variable", 1.0], ["variable", 2.0], ["constant", 3.0], ["assign", 0, 2], ["assign", 1, 2]]
@@ -41,11 +41,11 @@ def cases(rng):
 
 def drive(answer, case):
     """Runs beside the learner's code: plain data in, plain data out."""
-    graph = answer()
+    program = answer()
     made, open_ = [], []
     for kind, *rest in case["steps"]:
         if kind == "with":
-            open_.append(graph.control_dependencies([made[k] for k in rest[0]]))
+            open_.append(program.control_dependencies([made[k] for k in rest[0]]))
             open_[-1].__enter__()
         elif kind == "end":
             open_.pop().__exit__(None, None, None)
@@ -53,16 +53,16 @@ def drive(answer, case):
             error = ValueError("oops")
             open_.pop().__exit__(ValueError, error, None)
         elif kind == "assign":
-            made.append(graph.assign(made[rest[0]], made[rest[1]]))
+            made.append(program.assign(made[rest[0]], made[rest[1]]))
         elif kind in ("variable", "constant"):
-            made.append(graph.put(kind, (), rest[0]))
+            made.append(program.put(kind, (), rest[0]))
         else:
-            made.append(graph.put(kind, [made[k] for k in rest]))
+            made.append(program.put(kind, [made[k] for k in rest]))
     variables = [n for n, kind in zip(made, kinds(case), strict=True) if kind == "variable"]
     built = [v.value for v in variables]
     runs = []
     for fetches in case["runs"]:
-        values = session(list(graph.nodes), [made[k] for k in fetches])
+        values = session(list(program.steps), [made[k] for k in fetches])
         runs.append({"values": values, "variables": [v.value for v in variables]})
     return {"built": built, "runs": runs}
 
@@ -189,7 +189,8 @@ def smaller(case):
         if steps[at][0] in ("with", "end", "oops"):
             continue
         node -= 1
-        used = {k for kind, *rest in steps for k in (rest[0] if kind == "with" else rest) if kind not in ("variable", "constant")}
+        readers = [step for step in steps if step[0] not in ("variable", "constant")]
+        used = {k for kind, *rest in readers for k in (rest[0] if kind == "with" else rest)}
         if node in used | {k for fetches in runs for k in fetches}:
             continue
 
@@ -234,7 +235,8 @@ def tell(case, outcome):
     called = [n for n, kind in zip(names(case), kinds(case), strict=True) if kind == "variable"]
 
     def state(values):
-        return ", ".join(f"{n} = {v:g}" if isinstance(v, (int, float)) else f"{n} = {v!r}" for n, v in zip(called, values, strict=False))
+        shown = [f"{v:g}" if isinstance(v, (int, float)) else repr(v) for v in values]
+        return ", ".join(f"{n} = {v}" for n, v in zip(called, shown, strict=False))
 
     lines = [f"built: {state(outcome['built'])}"]
     lines += [f"after run {k}: {state(run['variables'])}" for k, run in enumerate(outcome["runs"], 1)]

@@ -1,34 +1,34 @@
 from contextlib import contextmanager
 
 
-class Node:
+class Step:
     """One thing to be computed, or done, later."""
 
     def __init__(self, kind, inputs=(), value=None, after=()):
         self.kind, self.inputs, self.value, self.after = kind, tuple(inputs), value, tuple(after)
 
 
-class Graph:
-    """Nodes in the order in which they were written down."""
+class Program:
+    """Steps in the order in which they were written down."""
 
     def __init__(self):
-        self.nodes = []
+        self.steps = []
         self.first = []  # what has to run before anything that is put now
 
     def put(self, kind, inputs=(), value=None):
-        """Append a new node, and return it."""
+        """Append a new step, and return it."""
         ### BEGIN SOLUTION
-        node = Node(kind, inputs, value, self.first)
-        self.nodes.append(node)
-        return node
+        step = Step(kind, inputs, value, self.first)
+        self.steps.append(step)
+        return step
         ### FADED
-        # node = Node(kind, inputs, value, ____)
-        # self.nodes.append(node)
-        # return node
+        # step = Step(kind, inputs, value, ____)
+        # self.steps.append(step)
+        # return step
         ### END SOLUTION
 
     def assign(self, variable, value):
-        """A node that gives the variable a new value when it is run."""
+        """A step that gives the variable a new value when it is run."""
         ### BEGIN SOLUTION
         return self.put("assign", [variable, value])
         ### FADED
@@ -36,11 +36,11 @@ class Graph:
         ### END SOLUTION
 
     @contextmanager
-    def control_dependencies(self, nodes):
-        """What is put inside the block runs after these nodes."""
+    def control_dependencies(self, steps):
+        """What is put inside the block runs after these steps."""
         ### BEGIN SOLUTION
         before = self.first
-        self.first = [*before, *nodes]
+        self.first = [*before, *steps]
         try:
             yield
         finally:

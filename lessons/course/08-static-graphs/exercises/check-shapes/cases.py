@@ -151,7 +151,8 @@ def tell(case, outcome):
         return repr(outcome)
     if "refused" in outcome:
         return f"refused: “{outcome['refused']}”"
-    return "\n".join(f"{key}: {tuple(shape) if isinstance(shape, list) else shape!r}" for key, shape in outcome["shapes"].items())
+    shapes = {key: tuple(shape) if isinstance(shape, list) else shape for key, shape in outcome["shapes"].items()}
+    return "\n".join(f"{key}: {shape!r}" for key, shape in shapes.items())
 
 
 def hint(case, expected, got):
@@ -173,6 +174,7 @@ def hint(case, expected, got):
         if mine != shape:
             if case[k][0] == "matmul":
                 return "matmul-result"
-            lost = isinstance(mine, list) and len(mine) == len(shape) and all(m in (n, None) for m, n in zip(mine, shape, strict=True))
+            known = isinstance(mine, list) and len(mine) == len(shape)
+            lost = known and all(m in (n, None) for m, n in zip(mine, shape, strict=True))
             return "forgets-size" if lost else None
     return None

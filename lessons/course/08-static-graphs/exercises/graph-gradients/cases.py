@@ -227,7 +227,8 @@ def tell(case, result):
         if g is None:
             lines.append(f"{name}: None")
         elif "values" in g:
-            lines.append(f"{name}: a node that gives " + ", then ".join(f"{v:g}" if isinstance(v, float) else repr(v) for v in g["values"]))
+            values = [f"{v:g}" if isinstance(v, float) else repr(v) for v in g["values"]]
+            lines.append(f"{name}: a node that gives {', then '.join(values)}")
         else:
             lines.append(f"{name}: no node of the graph" + ("" if g["number"] is None else f", but {g['number']!r}"))
     return "\n".join(lines + ["a node that was there has changed"] * result["touched"])
@@ -295,11 +296,11 @@ def hint(case, expected, got):
         return all(close(mine[k]["values"][n], sum(ends[n][k])) for k, n in pairs)
 
     ends = paths(case, right_rule)
-    late = [k for k, n in pairs if n == 1 and not close(mine[k]["values"][1], right[k]["values"][1])]
+    agree = {(k, n): close(mine[k]["values"][n], right[k]["values"][n]) for k, n in pairs}
     explains = {
         "own-input": fits(own_rule),
         "sign": fits(sign_rule),
-        "frozen": bool(late) and all(close(mine[k]["values"][0], right[k]["values"][0]) for k in (0, 1) if right[k] is not None),
+        "frozen": not all(agree.values()) and all(good for (_, n), good in agree.items() if n == 0),
         "overwrites": all(any(close(mine[k]["values"][n], one) for one in ends[n][k]) for k, n in pairs),
     }
     found = [id for id, fits_ in explains.items() if fits_]

@@ -268,7 +268,8 @@ def about(case, number, run, mine):
     if case["chain"] or not isinstance(mine["ran"], list):
         return None
     steps = case["steps"]
-    ran, wanted = Counter(mine["ran"]), {f"{steps[k][0]}_{k}" for k in needs(steps, run["fetch"], run["feed"]) if steps[k][0] in OPS}
+    needed = needs(steps, run["fetch"], run["feed"])
+    ran, wanted = Counter(mine["ran"]), {f"{steps[k][0]}_{k}" for k in needed if steps[k][0] in OPS}
     if any(f"{steps[int(k)][0]}_{k}" in ran for k in run["feed"]):
         return "feed-ignored"
     if set(ran) - wanted:

@@ -126,7 +126,8 @@ def hint(case, expected, got):
     nodes, right = got["nodes"], expected["nodes"]
     if any(kind not in ("constant", "variable") and value is not None for kind, _, _, value, _ in nodes):
         return "computes-now"
-    if len(nodes) == len(right) and any(mine[0] == "constant" != theirs[0] for mine, theirs in zip(nodes, right, strict=True)):
+    kinds = zip([mine[0] for mine in nodes], [theirs[0] for theirs in right], strict=False)
+    if len(nodes) == len(right) and any(mine == "constant" != theirs for mine, theirs in kinds):
         return "computes-now"
     names = [name for _, name, *_ in nodes]
     if len(set(names)) < len(names):

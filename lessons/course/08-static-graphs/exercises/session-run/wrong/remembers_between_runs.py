@@ -1,5 +1,8 @@
 # hint: cached
-def run(nodes, fetches, feed, compute, known={}):
+known = {}
+
+
+def run(nodes, fetches, feed, compute):
     """The values of the fetches, computed from what is fed."""
     needed, visit = set(), list(fetches)
     while visit:
