@@ -66,13 +66,22 @@ function mount(model: Model, recordings: Two<Recording>, root: HTMLElement): () 
   const names: Two<Map<number, Name>> = [namesOf(recordings[0]), namesOf(recordings[1])];
   /** Nodes that both sides make in the same moment, from one side to the other. */
   const twins: Two<Map<number, number>> = [new Map(), new Map()];
+  const twin = (a: number, b: number): void => {
+    if (twins[0].has(a) || twins[1].has(b)) return;
+    twins[0].set(a, b);
+    twins[1].set(b, a);
+    const name = names[0].get(a);
+    if (name && !name.invented) names[1].set(b, name);
+  };
   for (const [i, j] of pairs) {
-    const [a, b] = [all[0][i]!, all[1][j]!];
-    if (a.kind === "print" || a.node === null || b.node === null) continue;
-    twins[0].set(a.node, b.node);
-    twins[1].set(b.node, a.node);
-    const name = names[0].get(a.node);
-    if (name && !name.invented) names[1].set(b.node, name);
+    const [a, b] = [all[0][i]!, all[1][j]!].map((m) => m.events.find((e): e is Define => e.type === "define" && e.node === m.node));
+    if (!a || !b) continue;
+    twin(a.node, b.node);
+    // What they read under the same name is the same too.
+    for (const read of a.inputs) {
+      const other = b.inputs.find((x) => x.arg === read.arg);
+      if (other) twin(read.node, other.node);
+    }
   }
   const title = recordings[0].meta["title"] || recordings[1].meta["title"] || "Dynamic and static";
   const slug = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "dynamic-and-static";

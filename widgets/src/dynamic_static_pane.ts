@@ -1,6 +1,6 @@
 // One pane: the program line by line, its operations as text and as a graph, and what was printed.
 import { commonIndent, paint } from "./code";
-import { describe, asStep, shapeOf, told, type Verdict } from "./dynamic_static_words";
+import { describe, asStep, shapeOf, type Verdict } from "./dynamic_static_words";
 import { type Moment, type Told, type Written } from "./dynamic_static_steps";
 import { type Life, type Side } from "./dynamic_static_state";
 import { h, s, setAttr, setText } from "./dom";
@@ -292,7 +292,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       for (const [node, row] of rows) {
         const state = side.values.nodes.get(node);
         row.el.hidden = !state;
-        setText(row.value, !state ? "" : state.value ? told(state.value).replace("an array of shape ", "") : "–");
+        setText(row.value, !state ? "" : state.value ? brief(state.value) : "–");
         setAttr(row.value, "aria-label", state && !state.value ? "no value" : null);
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;
