@@ -20,6 +20,7 @@ class Question:
     after: str
     accept: tuple[str, ...] = ()
     kind: str = "short"  # or "sentence": an answer in one's own words, which nobody marks
+    again: str = ""  # the words of a review, where `ask` needs what stands around it on the page
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Lesson:
         """What the page asks, by id, in the page's order."""
         table = tomllib.loads((self.folder / "questions.toml").read_text(encoding="utf-8"))
         return {id: Question(id, **{**entry, "accept": tuple(entry.get("accept", ()))}) for id, entry in table.items()}
+
+    def predicted(self, id: str) -> str:
+        """The code of the cell that asks that question; nothing when it is asked without code."""
+        found = re.search(rf"^%%predict {re.escape(id)}\n(.*?)^```$", self.source, re.MULTILINE | re.DOTALL)
+        return found[1] if found else ""
 
     def exercises(self) -> dict[str, Exercise]:
         """The exercises by id, in the page's order."""

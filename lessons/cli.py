@@ -34,7 +34,8 @@ app.command()(grade)
 def lab(context: typer.Context, dir: Dir = Path(DEFAULT)) -> None:
     """Open the lessons in JupyterLab. Other arguments go to JupyterLab: tgc lab --no-browser."""
     from lessons.catalog import lessons
-    from lessons.folder import FolderError, update
+    from lessons.folder import FIRST_PAGE, FolderError, update
+    from lessons.grader.progress import FILE
 
     folder = dir.expanduser().resolve()
     try:
@@ -49,7 +50,8 @@ def lab(context: typer.Context, dir: Dir = Path(DEFAULT)) -> None:
         stem = name.removesuffix(".ipynb")
         typer.echo(f"There is a newer {name}. Yours has your changes and was left alone.")
         typer.echo(f"  To get the new one beside it: tgc fresh {stem} --dir {folder}")
-    _jupyter(folder, f"{lessons()[0].id}.ipynb", context.args)
+    # Whoever has begun wants to know where; whoever has not wants to begin.
+    _jupyter(folder, FIRST_PAGE if (folder / FILE).is_file() else f"{lessons()[0].id}.ipynb", context.args)
 
 
 @app.command()
@@ -66,15 +68,16 @@ def fresh(lesson: str, dir: Dir = Path(DEFAULT)) -> None:
 
 @app.command()
 def progress(dir: Dir = Path(DEFAULT)) -> None:
-    """Show what you have solved and how well you predicted."""
+    """Show where you are in the course, what is due for review, and how well you predicted."""
     from lessons.grader.progress import FILE
     from lessons.grader.progress import progress as show
+    from lessons.path import course_map
 
     folder = dir.expanduser().resolve()
     if not (folder / FILE).is_file():
         typer.echo(f"Nothing yet in {folder}. `tgc lab` opens the first lesson.")
         return
-    typer.echo(repr(show(folder)))
+    typer.echo(f"{course_map(folder)!r}\n\n{show(folder)!r}")
 
 
 @exercises.command()

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from lessons.catalog import lessons
 from lessons.grader.progress import MANIFEST
-from lessons.notebook import text
+from lessons.notebook import first_page, text
 
 DEFAULT = "~/tinygrad-lessons"
+FIRST_PAGE = "00-course.ipynb"
 
 
 class FolderError(Exception):
@@ -35,7 +36,7 @@ class Report:
 
 def shipped() -> dict[str, bytes]:
     """Every file that a learner's folder gets, as of this version of the course."""
-    return {f"{lesson.id}.ipynb": text(lesson) for lesson in lessons()}
+    return {FIRST_PAGE: first_page(), **{f"{lesson.id}.ipynb": text(lesson) for lesson in lessons()}}
 
 
 def update(folder: Path, files: Mapping[str, bytes] | None = None) -> Report:

@@ -61,6 +61,19 @@ class Card:
             self._text.append("  " + line.rstrip())
         return self
 
+    def places(self, rows: list[tuple[str, str, str, str, str]]) -> "Card":
+        """A list of pages: for each a state and its mark, a title, the file it opens, and a note."""
+        html = ""
+        for state, mark, title, file, note in rows:
+            html += (
+                f'<li data-state="{escape(state)}"><span aria-hidden="true">{escape(mark)}</span>'
+                f'<a href="{escape(file)}">{escape(title)}</a> <em>{escape(state)}</em><small>{escape(note)}</small></li>'
+            )
+            self._text.append(f"  {mark} {title}  ({state})")
+            self._text.append(f"      {note}")
+        self._html.append(f'<ol class="tgc-places">{html}</ol>')
+        return self
+
     def _repr_html_(self) -> str:
         aside = f"<span>{escape(self.aside)}</span>" if self.aside else ""
         return (

@@ -1,33 +1,34 @@
 """Makes a learner's notebook from a lesson's page: the text, and each exercise where it belongs.
 
-In a page, a code cell with the option `:exercise: ID` is where the exercise of that id stands. Its
-statement and the code to complete are put before it.
+In a page, code cells with the option `:exercise: ID` are where the exercise of that id stands. Its statement
+is put before the first of them, the code to complete before the last.
 """
 
 import copy
 import hashlib
 from typing import Any
 
-from lessons.catalog import Lesson
+from lessons.catalog import COURSE, Lesson
+from lessons.grader.exercise import Exercise
 
 
 def notebook(lesson: Lesson, rung: str = "blank") -> Any:
     """The lesson as an nbformat notebook; the same page gives the same notebook, byte for byte."""
+    return _made(lesson.source, lesson.exercises(), rung)
+
+
+def _made(source: str, exercises: dict[str, Exercise], rung: str) -> Any:
     import jupytext
     from nbformat import v4
 
-    page = jupytext.reads(lesson.source, fmt="md:myst")
-    exercises = lesson.exercises()
+    page = jupytext.reads(source, fmt="md:myst")
+    ids = [cell.metadata.pop("exercise", None) for cell in page.cells]
     cells = []
-    for cell in page.cells:
-        id = cell.metadata.pop("exercise", None)
-        if id is not None:
-            exercise = exercises[id]
-            number = list(exercises).index(id) + 1
-            minutes = exercise.meta["minutes"]
-            head = f"### Exercise {number} · {exercise.title} *({minutes} minutes)*"
-            cells.append(v4.new_markdown_cell(f"{head}\n\n{exercise.statement.strip()}"))
-            answer = v4.new_code_cell(exercise.rung(rung).strip())
+    for place, (cell, id) in enumerate(zip(page.cells, ids, strict=True)):
+        if id is not None and id not in ids[:place]:
+            cells.append(v4.new_markdown_cell(_statement(exercises, id)))
+        if id is not None and id not in ids[place + 1 :]:
+            answer = v4.new_code_cell(exercises[id].rung(rung).strip())
             answer.metadata["exercise"] = id
             cells.append(answer)
         cells.append(cell)
@@ -41,6 +42,12 @@ def notebook(lesson: Lesson, rung: str = "blank") -> Any:
     return made
 
 
+def _statement(exercises: dict[str, Exercise], id: str) -> str:
+    number, exercise = list(exercises).index(id) + 1, exercises[id]
+    head = f"### Exercise {number} · {exercise.title} *({exercise.meta['minutes']} minutes)*"
+    return f"{head}\n\n{exercise.statement.strip()}"
+
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -48,7 +55,16 @@ METADATA = {
 
 
 def text(lesson: Lesson, rung: str = "blank") -> bytes:
-    """The notebook as the bytes of its file."""
+    """The lesson's notebook as the bytes of its file."""
+    return _bytes(notebook(lesson, rung))
+
+
+def first_page() -> bytes:
+    """The notebook with the course map, as the bytes of its file."""
+    return _bytes(_made((COURSE / "course.md").read_text(encoding="utf-8"), {}, "blank"))
+
+
+def _bytes(made: Any) -> bytes:
     import nbformat
 
-    return (nbformat.writes(notebook(lesson, rung)) + "\n").encode()
+    return (nbformat.writes(made) + "\n").encode()

@@ -1,5 +1,6 @@
 """What a page asks its reader: an answer and how sure they are, locked before anything is shown."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -72,11 +73,11 @@ def _put(id: str, output: str | None) -> None:
     def lock(answer: str, confidence: str) -> None:
         right = marked(asked, answer, output)
         with Progress.here() as progress:
-            progress.predict(id, answer, confidence, right)
+            progress.predict(id, answer, confidence, right, output)
         # A plain output takes the form's place: it is saved with the page and needs no kernel.
         handle.update(reveal(asked, Prediction(answer, confidence, right), output))
 
-    handle = display(_form(asked, lock), display_id=True)
+    handle = display(form(asked, lock), display_id=True)
 
 
 def marked(asked: Any, answer: str, output: str | None) -> bool | None:
@@ -107,7 +108,8 @@ def reveal(asked: Any, said: Prediction, output: str | None) -> Card:
     return card.facts(facts).say(asked.after)
 
 
-def _form(asked: Any, lock: Callable[[str, str], None]) -> Any:
+def form(asked: Any, lock: Callable[[str, str], None]) -> Any:
+    """The question, a place for the answer and how sure one is, and the button that locks both."""
     import ipywidgets as w
 
     sentence = asked.kind == "sentence"
@@ -148,6 +150,6 @@ def _form(asked: Any, lock: Callable[[str, str], None]) -> Any:
 
     class Form(w.VBox):
         def __repr__(self) -> str:  # what is seen where widgets are not
-            return asked.ask.replace("`", "").strip()
+            return re.sub(r"```\w*\n|`", "", asked.ask).strip()
 
     return Form([w.HTML(STYLE + render(asked.ask)), row, said]).add_class("tgc-form")

@@ -16,6 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(ROOT / "artifacts"),
         help="folder for screenshots and logs (default: artifacts/ in the repository)",
     )
+    parser.addoption("--device", default="cpu", choices=("cpu", "cuda"),
+                     help="where the engine's tests compute (default: cpu); without a GPU they are skipped")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -108,7 +108,8 @@ def conv_plain(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: tuple
     return conv(recorded.pad(x, widths=widths, value=0.0), weight, bias, stride=(1, 1), dilation=(1, 1), groups=1)
 
 
-@equals("max_tiles")
-def max_tiles(x: Tensor, *, kernel: tuple[int, int]) -> Tensor:
-    """The greatest element of each of the windows that tile the image."""
-    return recorded.max_pool(x, kernel=kernel, stride=kernel, dilation=(1, 1))
+@equals("max_windows")
+def max_windows(x: Tensor, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
+                widths: tuple[tuple[int, int], ...]) -> Tensor:
+    """The greatest element of each window."""
+    return recorded.max_pool(x, kernel=kernel, stride=stride, dilation=dilation, widths=widths)

@@ -1,4 +1,4 @@
-// Bundles src/ into the one file of each widget that rides in all of its instances: `node build.mjs [output folder]`.
+// Bundles src/ into one file a widget, which rides in every instance of it: `node build.mjs [output folder]`.
 import { build } from "esbuild";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,9 +16,11 @@ const minifiedText = {
   },
 };
 
+const widgets = ["stepper", "broadcasting", "dynamic_static", "parsons"];
+
 await build({
   absWorkingDir: here,
-  entryPoints: ["src/stepper.ts", "src/dynamic_static.ts"],
+  entryPoints: widgets.map((name) => `src/${name}.ts`),
   outdir: process.argv[2] ?? join(here, "static"),
   bundle: true,
   minify: true,
@@ -27,6 +29,6 @@ await build({
   charset: "utf8",
   loader: { ".html": "text" },
   legalComments: "none",
-  banner: { js: "/* MIT. Contains @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
+  banner: { js: "/* tinygrad-core, MIT. Graphs are laid out by @dagrejs/dagre, MIT, (c) 2012-2014 Chris Pettitt. */" },
   plugins: [minifiedText],
 });

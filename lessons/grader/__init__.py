@@ -1,6 +1,7 @@
 """Checks a learner's answers at once, and remembers how it went."""
 
+from lessons.grader.arrange import parsons
 from lessons.grader.check import check, faded
 from lessons.grader.progress import progress
 
-__all__ = ["check", "faded", "progress"]
+__all__ = ["check", "faded", "parsons", "progress"]

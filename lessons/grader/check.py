@@ -51,6 +51,11 @@ def check(id: str, answer: Any) -> Card:
     print_ = fingerprint(answer)
     if print_ == fingerprint(exercise.answer(exercise.rung("blank"), "stub")):
         return _untouched(exercise)
+    return examined(exercise, answer, print_)
+
+
+def examined(exercise: Exercise, answer: Any, print_: str, rung: str = "written") -> Card:
+    """Judges an answer, remembers that it was tried on this rung, and says what was found."""
     verdict = judge(exercise, answer)
     finding = verdict.finding
     if finding is not None and finding.trouble is not None and finding.trouble.kind == "blank":
@@ -63,13 +68,13 @@ def check(id: str, answer: Any) -> Card:
     if finding is not None:
         drew = finding.trouble.kind if finding.trouble else finding.hint
     with Progress.here() as progress:
-        attempt = progress.attempt(id, print_, verdict.passed, drew)
+        attempt = progress.attempt(exercise.id, print_, verdict.passed, drew, rung)
         if finding is not None and finding.hint is not None and attempt >= HINT_FROM:
-            progress.hinted(id, print_)
+            progress.hinted(exercise.id, print_)
         note = progress.note
     if finding is not None:
-        return _failed(exercise, finding, attempt).say(note)
-    return _passed(exercise, verdict.total, attempt).say(note)
+        return _failed(exercise, finding, attempt, rung).say(note)
+    return _passed(exercise, verdict.total, attempt, rung).say(note)
 
 
 def faded(id: str) -> Card | None:
@@ -96,12 +101,19 @@ def faded(id: str) -> Card | None:
 def _untouched(exercise: Exercise) -> Card:
     return Card("open", exercise.title, f"{exercise.points} points").say(
         "Not written yet. Replace each `...` in the cell above, run that cell, then run this one. "
-        f'Do you want an easier start? Run `faded("{exercise.id}")`.'
+        f'Do you want an easier start? Run `parsons("{exercise.id}")` or `faded("{exercise.id}")`.'
     )
 
 
-def _passed(exercise: Exercise, total: int, attempt: int) -> Card:
+def _passed(exercise: Exercise, total: int, attempt: int, rung: str) -> Card:
     tries = "at the first attempt" if attempt == 1 else f"at attempt {attempt}"
+    if rung == "review":
+        return Card("passed", f"✓ {exercise.title}: in order").say(f"All {total} cases are right.")
+    if rung == "parsons":
+        card = Card("passed", f"✓ {exercise.title}: in order")
+        return card.say(f"All {total} cases are right, {tries}. Now write it yourself, without looking here.").say(
+            f'Too soon? `faded("{exercise.id}")` gives you most of it, with blanks to fill.'
+        )
     card = Card("passed", f"✓ {exercise.title}: solved", f"{exercise.points} points")
     card.say(f"All {total} cases are right, {tries}.")
     if "solved" in exercise.meta:
@@ -109,7 +121,7 @@ def _passed(exercise: Exercise, total: int, attempt: int) -> Card:
     return card
 
 
-def _failed(exercise: Exercise, finding: Finding, attempt: int) -> Card:
+def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Card:
     kit = exercise.cases
     card = Card("failed", f"✗ {exercise.title}: not yet", f"attempt {attempt}")
     hint = None
@@ -152,8 +164,8 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int) -> Card:
     card.say(question, "ask")
     if hint is not None and attempt >= HINT_FROM:
         card.say(f"Hint: {hint.hint}", "hint")
-    elif attempt >= 3:
-        card.say(f'Stuck? `faded("{exercise.id}")` gives you an easier start.', "hint")
+    elif attempt >= 3 and rung == "written":
+        card.say(f'Stuck? `parsons("{exercise.id}")` or `faded("{exercise.id}")` gives you an easier start.', "hint")
     return card
 
 

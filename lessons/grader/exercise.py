@@ -1,9 +1,11 @@
 """One exercise as it lies in its folder: text, rungs, cases, known wrong answers and their hints.
 
     exercise.toml   title, the object to write, points, minutes, and every hint; `[equivalent]` may excuse changes
-                    of the reference that change nothing, "before → after" = "why"
+                    of the reference that change nothing, "before → after" = "why"; each `[[distractor]]` names a
+                    `line` of a known mistake, the line it stands `instead` of, and the `hint` it must draw
     statement.md    the task, as the learner reads it
-    exercise.py     stub and reference in one file, the solution between markers
+    exercise.py     stub and reference in one file, the solution between markers; after `### PARSONS` may stand, in
+                    comments, the same in more lines to be put in order; after `### FADED` the rung with blanks
     cases.py        the inputs, and what is made of the outputs (below)
     wrong/*.py      known wrong answers; the first line names the hint each must draw
 
@@ -23,9 +25,11 @@ live in different processes; only plain data passes between them:
     smaller(case)               (optional) simpler cases to try instead
 """
 
+import ast
 import linecache
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,7 +38,7 @@ from typing import Any
 
 _BLOCK = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n(?P<solution>.*?)"
-    r"(?:^ *### FADED\n(?P<faded>.*?))?^ *### END SOLUTION\n",
+    r"(?:^ *### PARSONS\n(?P<parsons>.*?))?(?:^ *### FADED\n(?P<faded>.*?))?^ *### END SOLUTION\n",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -55,6 +59,32 @@ class WrongAnswer:
     name: str
     hint: str
     source: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """One place of the task where the learner writes, with what may stand there."""
+
+    indent: str
+    solution: str
+    parsons: str | None
+    faded: str | None
+
+    def code(self, which: str) -> str:
+        """The lines of that rung."""
+        if which == "blank":
+            return f"{self.indent}...  # your turn\n"
+        if which == "faded":
+            return _uncommented(self.faded or "")
+        if which == "parsons":
+            return self.solution if self.parsons is None else _uncommented(self.parsons)
+        if which == "reference":
+            return self.solution
+        raise ValueError(f"a rung is blank, faded, parsons or reference, not {which!r}")
+
+
+def _uncommented(lines: str) -> str:
+    return re.sub(r"^( *)# ", r"\1", lines, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -104,29 +134,28 @@ class Exercise:
         return _module(self.folder / "cases.py")
 
     def rung(self, which: str) -> str:
-        """The task's code: "blank" to write, "faded" with blanks to fill, or the "reference"."""
+        """The task's code: "blank" to write, "faded" with blanks to fill, "parsons" to sort, or the "reference"."""
+        return "".join(text if region is None else region.code(which) for text, region in self.pieces())
 
-        def fill(block: re.Match[str]) -> str:
-            if which == "reference":
-                return block["solution"]
-            if which == "faded":
-                return re.sub(r"^( *)# ", r"\1", block["faded"] or "", flags=re.MULTILINE)
-            return f"{block['indent']}...  # your turn\n"
-
-        if which not in ("blank", "faded", "reference"):
-            raise ValueError(f"a rung is blank, faded or reference, not {which!r}")
-        return _BLOCK.sub(fill, (self.folder / "exercise.py").read_text(encoding="utf-8"))
-
-    def solution_lines(self) -> set[int]:
-        """The numbers of the reference's lines that stand between the markers: what the learner writes."""
+    def pieces(self) -> Iterator[tuple[str, "Region | None"]]:
+        """The file from top to bottom: text that is given, and each region that the learner writes."""
         text = (self.folder / "exercise.py").read_text(encoding="utf-8")
-        lines: set[int] = set()
-        written, end = 0, 0
+        end = 0
         for block in _BLOCK.finditer(text):
-            written += text.count("\n", end, block.start())
-            count = block["solution"].count("\n")
-            lines |= set(range(written + 1, written + count + 1))
-            written, end = written + count, block.end()
+            yield text[end : block.start()], None
+            yield block[0], Region(block["indent"], block["solution"], block["parsons"], block["faded"])
+            end = block.end()
+        yield text[end:], None
+
+    def solution_lines(self, which: str = "reference") -> set[int]:
+        """The numbers of that rung's lines that stand between the markers: what the learner writes."""
+        lines: set[int] = set()
+        at = 0
+        for text, region in self.pieces():
+            count = (text if region is None else region.code(which)).count("\n")
+            if region is not None:
+                lines |= set(range(at + 1, at + count + 1))
+            at += count
         return lines
 
     def wrong(self) -> list[WrongAnswer]:
@@ -145,7 +174,10 @@ class Exercise:
         filename = f"<{self.id}: {name}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         namespace: dict[str, Any] = {"__name__": f"answer_{self.id}"}
-        exec(compile(source, filename, "exec"), namespace)
+        # One statement at a time, as a notebook does: Python 3.11 compiles calls on a module that is imported
+        # in the same piece differently, and the stub would not be recognised.
+        for statement in ast.parse(source, filename).body:
+            exec(compile(ast.Module([statement], []), filename, "exec"), namespace)
         return namespace[self.object]
 
     def reference(self) -> Any:

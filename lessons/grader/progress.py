@@ -1,18 +1,23 @@
 """What a learner has done so far, kept in one SQLite file in the learner's folder."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from lessons.grader.spacing import Review, due_on
 from lessons.look import Card
 
 FILE = "progress.sqlite"
 MANIFEST = ".tinygrad-lessons.json"  # what marks a learner's folder
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 
-_TABLES = """
+# What each version of the file adds to the one before it; a file is brought up to the newest when it is opened.
+_VERSIONS = (
+    """
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
@@ -31,8 +36,26 @@ CREATE TABLE prediction (
     confidence TEXT NOT NULL,
     right INTEGER                     -- NULL: nobody marks it
 );
-PRAGMA user_version = 1;
-"""
+""",
+    """
+-- 'written', 'parsons' or 'review'
+ALTER TABLE attempt ADD COLUMN rung TEXT NOT NULL DEFAULT 'written';
+-- what the cell printed, when one was run
+ALTER TABLE prediction ADD COLUMN output TEXT;
+CREATE TABLE arrangement (
+    exercise TEXT PRIMARY KEY,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    blocks TEXT NOT NULL              -- JSON: for each region pairs of a block's id and its level
+);
+CREATE TABLE review (
+    day TEXT NOT NULL,                -- in the learner's calendar
+    kind TEXT NOT NULL,               -- 'exercise' or 'question'
+    item TEXT NOT NULL,
+    right INTEGER NOT NULL,
+    UNIQUE (kind, item, day)          -- the first answer of a day counts
+);
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +65,7 @@ class Prediction:
     answer: str
     confidence: str
     right: bool | None
+    output: str | None = None  # what the cell printed, when one was run
 
 
 def folder(start: Path | None = None) -> Path:
@@ -100,16 +124,17 @@ class Progress:
             self._db = copy
             return _transaction(self._db, work)
 
-    def attempt(self, exercise: str, answer: str, passed: bool, drew: str | None) -> int:
-        """Remembers an answer, says which attempt it is; the same answer again is no new one."""
+    def attempt(self, exercise: str, answer: str, passed: bool, drew: str | None, rung: str = "written") -> int:
+        """Remembers an answer, says which attempt on its rung it is; the same answer again is no new one."""
 
         def work(db: sqlite3.Connection) -> int:
-            rows = db.execute("SELECT answer FROM attempt WHERE exercise = ? ORDER BY id", (exercise,)).fetchall()
+            sql = "SELECT answer FROM attempt WHERE exercise = ? AND rung = ? ORDER BY id"
+            rows = db.execute(sql, (exercise, rung)).fetchall()
             if rows and rows[-1][0] == answer:
                 return len(rows)
             db.execute(
-                "INSERT INTO attempt (exercise, answer, passed, drew) VALUES (?, ?, ?, ?)",
-                (exercise, answer, passed, drew),
+                "INSERT INTO attempt (exercise, answer, passed, drew, rung) VALUES (?, ?, ?, ?, ?)",
+                (exercise, answer, passed, drew, rung),
             )
             return len(rows) + 1
 
@@ -120,32 +145,60 @@ class Progress:
         sql = "UPDATE attempt SET hint_shown = 1 WHERE exercise = ? AND answer = ?"
         self._change(lambda db: db.execute(sql, (exercise, answer)))
 
-    def predict(self, question: str, answer: str, confidence: str, right: bool | None) -> None:
+    def predict(
+        self, question: str, answer: str, confidence: str, right: bool | None, output: str | None = None
+    ) -> None:
         """Remembers a locked prediction; the first one for a question stays."""
-        sql = "INSERT OR IGNORE INTO prediction (question, answer, confidence, right) VALUES (?, ?, ?, ?)"
-        self._change(lambda db: db.execute(sql, (question, answer, confidence, right)))
+        sql = "INSERT OR IGNORE INTO prediction (question, answer, confidence, right, output) VALUES (?, ?, ?, ?, ?)"
+        self._change(lambda db: db.execute(sql, (question, answer, confidence, right, output)))
 
     def prediction(self, question: str) -> Prediction | None:
         """What was predicted, if anything."""
-        row = self._db.execute(
-            "SELECT answer, confidence, right FROM prediction WHERE question = ?", (question,)
-        ).fetchone()
-        return row and Prediction(row[0], row[1], None if row[2] is None else bool(row[2]))
+        return self.predictions().get(question)
 
     def attempts(self) -> dict[str, dict[str, Any]]:
-        """For each exercise that was tried: attempts, whether solved, hints shown."""
+        """For each exercise that was tried: attempts, whether solved, whether put in order, hints shown."""
         rows = self._db.execute(
-            "SELECT exercise, count(*), max(passed), sum(hint_shown) FROM attempt GROUP BY exercise"
+            "SELECT exercise, sum(rung = 'written'), max(passed AND rung = 'written'), max(passed AND rung = 'parsons'),"
+            " sum(hint_shown) FROM attempt GROUP BY exercise"
         )
         return {
-            exercise: {"attempts": count, "solved": bool(passed), "hints": hints}
-            for exercise, count, passed, hints in rows
+            exercise: {"attempts": count, "solved": bool(solved), "sorted": bool(in_order), "hints": hints}
+            for exercise, count, solved, in_order, hints in rows
         }
+
+    def arrange(self, exercise: str, blocks: Any) -> None:
+        """Remembers how the blocks of an exercise lie now."""
+        sql = "INSERT OR REPLACE INTO arrangement (exercise, blocks) VALUES (?, ?)"
+        self._change(lambda db: db.execute(sql, (exercise, json.dumps(blocks))))
+
+    def arranged(self, exercise: str) -> Any:
+        """How the blocks of an exercise lay when they were last touched; None when they never were."""
+        row = self._db.execute("SELECT blocks FROM arrangement WHERE exercise = ?", (exercise,)).fetchone()
+        return row and json.loads(row[0])
 
     def predictions(self) -> dict[str, Prediction]:
         """Every locked prediction, by question."""
-        rows = self._db.execute("SELECT question, answer, confidence, right FROM prediction")
-        return {q: Prediction(a, c, None if r is None else bool(r)) for q, a, c, r in rows}
+        rows = self._db.execute("SELECT question, answer, confidence, right, output FROM prediction")
+        return {q: Prediction(a, c, None if r is None else bool(r), o) for q, a, c, r, o in rows}
+
+    def reviewed(self, kind: str, item: str, right: bool, day: date) -> None:
+        """Remembers how a review went; the first answer of a day counts."""
+        sql = "INSERT OR IGNORE INTO review (kind, item, right, day) VALUES (?, ?, ?, ?)"
+        self._change(lambda db: db.execute(sql, (kind, item, right, day.isoformat())))
+
+    def reviews(self) -> list[Review]:
+        """When everything that was solved or answered is to be asked again, what is due first at the front."""
+        rows = self._db.execute(
+            "SELECT 'exercise', exercise, date(min(at), 'localtime'), 1 FROM attempt WHERE passed GROUP BY exercise"
+            " UNION ALL SELECT 'question', question, date(at, 'localtime'), right FROM prediction WHERE right IS NOT NULL"
+            " UNION ALL SELECT kind, item, day, right FROM review"
+        )
+        history: dict[tuple[str, str], list[tuple[date, bool]]] = {}
+        for kind, item, day, right in rows:
+            history.setdefault((kind, item), []).append((date.fromisoformat(day), bool(right)))
+        made = [Review(kind, item, due_on(days)) for (kind, item), days in history.items()]
+        return sorted(made, key=lambda review: (review.due, review.kind == "exercise", review.id))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -180,13 +233,14 @@ def _transaction(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], An
 
 def _create(db: sqlite3.Connection) -> None:
     def work(db: sqlite3.Connection) -> None:
-        # Two kernels may start on a new folder at once: look again once the file is ours.
-        if not _version(db):
-            for statement in _TABLES.split(";\n"):
+        # Two kernels may start on one folder at once: look again once the file is ours.
+        for number in range(_version(db), len(_VERSIONS)):
+            for statement in _VERSIONS[number].split(";\n"):
                 if statement.strip():
                     db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number + 1}")
 
-    if not _version(db):
+    if _version(db) < len(_VERSIONS):
         _transaction(db, work)
 
 
@@ -207,6 +261,9 @@ def _memory(path: str, source: sqlite3.Connection | None = None) -> sqlite3.Conn
     return _memories[path]
 
 
+_STATES = (("solved", "✓ solved"), ("attempts", "tried"), ("sorted", "put in order"))
+
+
 def progress(where: Path | None = None) -> Card:
     """Shows what you have solved and how well you predicted."""
     from lessons.catalog import lessons
@@ -219,10 +276,10 @@ def progress(where: Path | None = None) -> Card:
     for lesson in lessons():
         rows = []
         for id, exercise in lesson.exercises().items():
-            did = tried.get(id, {"attempts": 0, "solved": False, "hints": 0})
+            did = tried.get(id, {"attempts": 0, "solved": False, "sorted": False, "hints": 0})
             total += exercise.points
             points += exercise.points * did["solved"]
-            state = "✓ solved" if did["solved"] else "tried" if did["attempts"] else "open"
+            state = next((word for key, word in _STATES if did[key]), "open")
             rows.append([exercise.title, state, did["attempts"], did["hints"]])
         card.say(f"**{lesson.title}**")
         card.table(["exercise", "state", "attempts", "hints"], rows)

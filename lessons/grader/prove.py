@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lessons.grader.exercise import Exercise
 from lessons.grader.judge import examine, judge, plain
 from lessons.grader.mutate import mutants
+from lessons.grader.parsons import Puzzle, PuzzleError
 
 SEEDS = range(5)
 
@@ -26,7 +27,7 @@ class Claim:
 
 
 def prove(exercise: Exercise) -> Iterator[Claim]:
-    """Everything that must hold: reference, stub, faded rung, wrong answers, hints, mutants."""
+    """Everything that must hold: reference, stub, rungs, wrong answers, distractors, hints, mutants."""
     yield Claim("the reference passes", _passes(exercise, exercise.rung("reference")))
     yield Claim("the reference tells the truth", _lies(exercise))
     for rung in ("blank", "faded"):
@@ -35,6 +36,7 @@ def prove(exercise: Exercise) -> Iterator[Claim]:
         except SyntaxError as error:
             problem = f"it is not Python: {error}"
         yield Claim(f"the {rung} rung fails until it is filled", problem)
+    yield from _sorts(exercise)
     answers = exercise.wrong()
     for wrong in answers:
         yield Claim(f"{wrong.name} draws “{wrong.hint}”", _draws(exercise, wrong.source, wrong.hint))
@@ -43,6 +45,19 @@ def prove(exercise: Exercise) -> Iterator[Claim]:
     yield Claim("every hint has a wrong answer", f"none for {', '.join(unproved)}" * bool(unproved))
     yield Claim("every wrong answer's hint exists", f"no {', '.join(unknown)}" * bool(unknown))
     yield _notices_mutants(exercise)
+
+
+def _sorts(exercise: Exercise) -> Iterator[Claim]:
+    """Whether the Parsons rung passes as it should be, and each distractor draws its hint in its place."""
+    try:
+        puzzle = Puzzle.of(exercise)
+    except (PuzzleError, SyntaxError) as error:
+        yield Claim("the Parsons rung can be made", str(error))
+        return
+    yield Claim("the Parsons rung passes as it should be", _passes(exercise, puzzle.assemble(puzzle.solution())))
+    for block in puzzle.distractors:
+        source = puzzle.assemble(puzzle.solution(block))
+        yield Claim(f"the distractor `{block.text}` draws “{block.hint}”", _draws(exercise, source, block.hint or ""))
 
 
 def _notices_mutants(exercise: Exercise) -> Claim:
@@ -86,7 +101,10 @@ def _lies(exercise: Exercise) -> str:
 def _draws(exercise: Exercise, source: str, hint: str) -> str:
     """Why it does not draw that hint and no other, on every seed and still after shrinking."""
     for seed in SEEDS:
-        answer = exercise.answer(source)
+        try:
+            answer = exercise.answer(source)
+        except Exception as error:
+            return f"it cannot be defined: {error}"
         finding = judge(exercise, answer, seed).finding
         if finding is None:
             return f"it passes (seed {seed})"

@@ -134,6 +134,21 @@ class Lab:
         """Change to "JupyterLab Light" or "JupyterLab Dark"."""
         self.command("apputils:change-theme", theme=name)
         expect(self.page.locator(f'body[data-jp-theme-name="{name}"]')).to_be_attached()
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def screenshot(self, path: Path, of: Locator | None = None) -> None:
         (of or self.page).screenshot(path=str(path))
+
+
+def readable(element: Locator) -> bool:
+    """Whether an element's text stands out from what is behind it: WCAG's contrast of 4.5 or more."""
+    return element.evaluate("""element => {
+        const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        const parts = color => color.match(/[\\d.]+/g).map(Number);
+        const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+        let behind = element, back;
+        do { back = parts(getComputedStyle(behind).backgroundColor); behind = behind.parentElement; }
+        while (behind && back.length > 3 && back[3] === 0);
+        const [a, b] = [light(parts(getComputedStyle(element).color)), light(back)].sort((x, y) => y - x);
+        return (a + 0.05) / (b + 0.05) >= 4.5;
+    }""")

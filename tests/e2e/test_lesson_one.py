@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e.jupyter import LONG, Lab
+from tests.e2e.jupyter import LONG, Lab, readable
 
 NOTEBOOK = "01-numbers-that-remember.ipynb"
 ONE_SIDED = "def nudge(f, x, h=1e-5):\n    return (f(x + h) - f(x)) / h"
@@ -155,20 +155,6 @@ def trust(notebook: Path, server: Server) -> None:
     """Sign a notebook as the learner's own, as `jupyter trust` does."""
     environment = os.environ | {"HOME": str(server.folder.parent)}
     subprocess.run([sys.executable, "-m", "nbformat.sign", str(notebook)], env=environment, check=True)
-
-
-def readable(element: Locator) -> bool:
-    """Whether an element's text stands out from what is behind it: WCAG's contrast of 4.5 or more."""
-    return element.evaluate("""element => {
-        const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-        const parts = color => color.match(/[\\d.]+/g).map(Number);
-        const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-        let behind = element, back;
-        do { back = parts(getComputedStyle(behind).backgroundColor); behind = behind.parentElement; }
-        while (behind && back.length > 3 && back[3] === 0);
-        const [a, b] = [light(parts(getComputedStyle(element).color)), light(back)].sort((x, y) => y - x);
-        return (a + 0.05) / (b + 0.05) >= 4.5;
-    }""")
 
 
 def test_progress_is_remembered_in_a_new_session(lab):

@@ -5,7 +5,7 @@ A program is written once, `run(T, *inputs)`, and run by this engine and, where 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ class Sample:
     name: str
     run: Callable[..., Any]
     inputs: list[np.ndarray]
-    smooth: bool = True             # slopes by small steps make sense
+    compared: dict[str, Any] = field(default_factory=dict)      # how PyTorch's results are comparable, where not fully
 
     def __str__(self) -> str:
         return f"{self.name}{[i.shape for i in self.inputs]}"
@@ -117,6 +117,62 @@ PRODUCTS: dict[str, tuple[Callable[..., Any], list[tuple[tuple[int, ...], tuple[
 }
 
 
+def _applied(name: str, *constants: Any, **settings: Any) -> Callable[..., Any]:
+    """A function of nn.functional with its settings; arrays among them become tensors of the engine at hand."""
+    def run(T: Any, *tensors: Any) -> Any:
+        given, named = ([T.tensor(v) if isinstance(v, np.ndarray) else v for v in values]
+                        for values in (constants, settings.values()))
+        return getattr(T.nn.functional, name)(*tensors, *given, **dict(zip(settings, named, strict=True)))
+    return run
+
+
+LABELS = np.array([2, 0, 1])
+ROUGH = {"hardsigmoid", "hardswish"}        # PyTorch takes 1/6 in float32 for float64 too
+IMAGE, ROWS = (2, 2, 4, 5), (3, 4)
+# functions of nn.functional: one or several of (settings, shapes of the inputs)
+FUNCTIONAL: dict[str, list[tuple[Callable[..., Any], list[tuple[int, ...]]]]] = {
+    **{name: [(_applied(name), [ROWS])] for name in (
+        "relu relu6 leaky_relu hardtanh hardsigmoid hardswish elu celu selu silu mish softplus logsigmoid softsign sigmoid tanh"
+        ).split()},
+    "gelu": [(_applied("gelu"), [ROWS]), (_applied("gelu", approximate="tanh"), [ROWS])],
+    "glu": [(_applied("glu", dim=1), [ROWS])], "prelu": [(_applied("prelu"), [ROWS, (4,)])],
+    **{name: [(_applied(name, dim=1), [ROWS])] for name in ("softmax", "log_softmax", "softmin")},
+    "linear": [(_applied("linear"), [(2, *ROWS), (5, 4), (5,)])],
+    "bilinear": [(_applied("bilinear"), [ROWS, (3, 2), (5, 4, 2), (5,)])],
+    "dropout": [(_applied("dropout", p=0.0), [ROWS])],
+    "embedding": [(lambda T, table: T.nn.functional.embedding(T.tensor([[1, 0], [3, 1]]), table), [ROWS[::-1]])],
+    "layer_norm": [(lambda T, x, w, b: T.nn.functional.layer_norm(x, (5,), w, b), [IMAGE, (5,), (5,)]),
+                   (lambda T, x: T.nn.functional.layer_norm(x, (4, 5)), [IMAGE])],
+    "rms_norm": [(lambda T, x, w: T.nn.functional.rms_norm(x, (5,), w), [IMAGE, (5,)])],
+    "group_norm": [(lambda T, x, w, b: T.nn.functional.group_norm(x, 2, w, b), [IMAGE, (2,), (2,)])],
+    "batch_norm": [(lambda T, x, w, b: T.nn.functional.batch_norm(x, None, None, w, b, True), [IMAGE, (2,), (2,)])],
+    "normalize": [(_applied("normalize"), [ROWS])], "cosine_similarity": [(_applied("cosine_similarity"), [ROWS, ROWS])],
+    "scaled_dot_product_attention": [
+        (_applied("scaled_dot_product_attention"), [(2, 3, 4), (2, 5, 4), (2, 5, 2)]),
+        (_applied("scaled_dot_product_attention", is_causal=True), [(2, 3, 4), (2, 3, 4), (2, 3, 4)])],
+    "conv1d": [(_applied("conv1d", stride=2, padding=1), [(2, 4, 7), (3, 4, 3), (3,)])],
+    "conv2d": [(_applied("conv2d", padding=1), [IMAGE, (3, 2, 3, 2), (3,)]),
+               (_applied("conv2d", stride=2, padding=(1, 0), groups=2), [IMAGE, (4, 1, 3, 2), (4,)])],
+    "conv_transpose1d": [(_applied("conv_transpose1d", stride=2), [(2, 4, 5), (4, 3, 2), (3,)])],
+    "conv_transpose2d": [(_applied("conv_transpose2d", stride=2, padding=1), [IMAGE, (2, 3, 3, 2), (3,)])],
+    "max_pool1d": [(_applied("max_pool1d", 3, 2, 1), [(2, 4, 7)])],
+    "max_pool2d": [(_applied("max_pool2d", (2, 5)), [IMAGE]), (_applied("max_pool2d", 3, 2, 1), [IMAGE])],
+    "avg_pool1d": [(_applied("avg_pool1d", 3, 2, 1), [(2, 4, 7)])], "avg_pool2d": [(_applied("avg_pool2d", 2), [IMAGE])],
+    "adaptive_avg_pool1d": [(_applied("adaptive_avg_pool1d", 3), [(2, 4, 7)])],
+    "adaptive_avg_pool2d": [(_applied("adaptive_avg_pool2d", (3, 2)), [IMAGE])],
+    "unfold": [(_applied("unfold", (2, 3), stride=2), [IMAGE])],
+    "pad": [(_applied("pad", (1, 2), value=1.5), [ROWS]), (_applied("pad", (2, 1), "reflect"), [ROWS])],
+    "mse_loss": [(_applied("mse_loss"), [ROWS, ROWS])], "l1_loss": [(_applied("l1_loss"), [ROWS, ROWS])],
+    "smooth_l1_loss": [(_applied("smooth_l1_loss"), [ROWS, ROWS])], "huber_loss": [(_applied("huber_loss"), [ROWS, ROWS])],
+    "kl_div": [(_applied("kl_div", reduction="batchmean", log_target=True), [ROWS, ROWS])],
+    "binary_cross_entropy": [(lambda T, x, y: T.nn.functional.binary_cross_entropy(T.sigmoid(x), T.sigmoid(y)), [ROWS, ROWS])],
+    "binary_cross_entropy_with_logits": [(_applied("binary_cross_entropy_with_logits"), [ROWS, ROWS])],
+    "nll_loss": [(_applied("nll_loss", LABELS), [ROWS])],
+    "cross_entropy": [(_applied("cross_entropy", LABELS), [ROWS]),
+                      (_applied("cross_entropy", LABELS, reduction="none", label_smoothing=0.2), [ROWS])],
+}
+
+
 def samples() -> Iterator[Sample]:
     """Every operation on every kind of input that it takes."""
     rng = np.random.default_rng(0)
@@ -146,3 +202,9 @@ def samples() -> Iterator[Sample]:
         for a, b in pairs:
             for x in layouts(draw(a, -1.0, 1.0, rng)):
                 yield Sample(name, run, [x, draw(b, -1.0, 1.0, rng)])
+    for name, several in FUNCTIONAL.items():
+        for run, shapes in several:
+            first, *others = [draw(shape, -1.4, 1.4, rng) for shape in shapes]
+            for x in layouts(first):
+                yield Sample(f"nn.functional.{name}", run, [x, *others],
+                             {"dtypes": ("float32",), "second": name != "hardsigmoid"} if name in ROUGH else {})

@@ -38,6 +38,30 @@ def test_retain_grad_keeps_a_gradient_in_the_middle():
     assert y.grad.tolist() == [6.0, 12.0]
 
 
+@pytest.mark.parametrize("again", ["grad", "backward"])
+def test_a_hook_may_walk_the_graph_that_is_being_walked(again):
+    torch = pytest.importorskip("torch")
+    seen = []
+    for T in (tg, torch):
+        x, w = (T.tensor(v, dtype=T.float64, requires_grad=True) for v in ([2.0, 3.0], [1.0, 5.0]))
+        a = x * w
+        b = a * a
+
+        def hook(g, T=T, a=a, x=x):
+            with T.enable_grad():
+                inner = (a * a * a).sum()
+            if again == "backward":
+                inner.backward(retain_graph=True)
+                return g * 2
+            d, = T.autograd.grad(inner, x, retain_graph=True)
+            return g * d
+
+        b.register_hook(hook)
+        (b.sum() + (x * 3).sum() + a.sum()).backward(retain_graph=True)
+        seen.append([x.grad.tolist(), w.grad.tolist()])
+    assert seen[0] == seen[1]
+
+
 # ---- custom functions
 class Cube(Function):
     @staticmethod

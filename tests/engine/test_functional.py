@@ -207,6 +207,8 @@ def test_dropout() -> None:
     (lambda: F.linear(tg.zeros(2, 3), tg.zeros(4, 5)), "last dim must be 5"),
     (lambda: F.linear([1.0, 2.0], tg.zeros(4, 2)), "got list: make one with torch.tensor(x)"),
     (lambda: F.embedding([1], tg.zeros(4, 2)), "integer indices"),
+    (lambda: F.embedding(tg.tensor([1]), tg.zeros(4, 2), sparse=True), "Leave sparse=False"),
+    (lambda: tg.nn.Embedding(4, 2, sparse=True), "Leave sparse=False"),
     (lambda: F.softmax(tg.zeros(2, 3)), "pass dim=-1"),
     (lambda: F.glu(tg.zeros(2, 3)), "even size"),
     (lambda: F.gelu(tg.zeros(2), "erf"), "'none' or 'tanh'"),

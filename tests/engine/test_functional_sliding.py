@@ -137,3 +137,14 @@ def test_of_equal_elements_the_first_gets_the_gradient(settings: dict) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, (2, 3, 6, 6)).astype(float)
     compare(lambda T, x: T.nn.functional.max_pool2d(x, **settings), x)
+
+
+@pytest.mark.parametrize("settings", [{"kernel_size": 2}, {"kernel_size": 2, "stride": 1}, {"kernel_size": 2, "padding": 1},
+                                      {"kernel_size": 3, "stride": 1, "padding": 1}])
+def test_what_is_no_number_or_infinite_is_pooled_as_by_pytorch(settings: dict) -> None:
+    nan, low = np.nan, -np.inf
+    for x in ([[1, nan, 3, 4], [2, 5, nan, nan], [7, 8, 9, low], [nan, 1, low, low]], [[low] * 4] * 4):
+        image = np.array(x)[None, None]
+        compare(lambda T, x: T.nn.functional.max_pool2d(x, **settings), image, second=False)
+        found = [T.nn.functional.max_pool2d(T.tensor(image), return_indices=True, **settings)[1].numpy() for T in (tg, torch)]
+        np.testing.assert_array_equal(*found)

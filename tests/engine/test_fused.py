@@ -27,7 +27,9 @@ CASES = {
                   ([normal(2, 4, 5), normal(2, 6, 5), normal(2, 6, 3), normal(4, 6)], {"scale": 0.4})],
     "conv_plain": [([normal(2, 3, 5, 6), normal(4, 3, 3, 2), normal(4)], {"padding": (1, 0)}),
                    ([normal(2, 1, 4, 4), normal(2, 1, 1, 3), None], {"padding": (0, 2)})],
-    "max_tiles": [([normal(2, 3, 4, 6)], {"kernel": (2, 3)})],
+    "max_windows": [
+        ([normal(2, 3, 4, 6)], {"kernel": (2, 3), "stride": (2, 3), "dilation": (1, 1), "widths": ((0, 0), (0, 0))}),
+        ([normal(2, 3, 5, 6)], {"kernel": (3, 2), "stride": (1, 2), "dilation": (1, 2), "widths": ((1, 1), (0, 1))})],
     "lstm": [([normal(4, 3, 2), normal(3, 5), normal(3, 5), normal(20, 2), normal(20, 5), normal(20)], {})],
 }
 SAMPLES = [(name, k) for name, cases in CASES.items() for k in range(len(cases))]

@@ -55,6 +55,10 @@ RECURRENT = [
     for kind in ("RNN", "GRU", "LSTM")
     for settings, shape in (("", (6, 2, 5)), (", num_layers=2, bidirectional=True", (4, 2, 5)), ("", (6, 5)),
                             (", bias=False, batch_first=True", (2, 4, 5)), (", num_layers=3, dropout=0.0", (3, 2, 5)))
+] + [
+    (f"nn.LSTM(5, 4, proj_size=2{settings})", [shape])
+    for settings, shape in (("", (6, 2, 5)), (", num_layers=2, bidirectional=True", (4, 2, 5)),
+                            (", bias=False, batch_first=True", (2, 4, 5)))
 ] + [("nn.RNN(5, 3, 2, 'relu', False)", [(6, 2, 5)]), ("nn.RNN(5, 3)", [(6, 2, 5), (1, 2, 3)]),
      ("nn.GRU(5, 3, bidirectional=True)", [(6, 2, 5), (2, 2, 3)]), ("nn.GRU(5, 3)", [(6, 5), (1, 3)])] + [
     (f"nn.{kind}Cell(5, 3{settings})", [shape]) for kind in ("RNN", "GRU", "LSTM")
@@ -65,6 +69,9 @@ ATTENTION = [
     ("nn.MultiheadAttention(8, 4, bias=False, batch_first=True)", [(2, 5, 8), (2, 3, 8), (2, 3, 8)]),
     ("nn.MultiheadAttention(8, 2, kdim=5, vdim=3)", [(5, 2, 8), (3, 2, 5), (3, 2, 3)]),
     ("nn.MultiheadAttention(8, 2)", [(5, 8), (3, 8), (3, 8)]),
+    ("nn.MultiheadAttention(8, 2, add_bias_kv=True)", [(5, 8), (3, 8), (3, 8)]),
+    ("nn.MultiheadAttention(8, 2, add_zero_attn=True, kdim=5, vdim=3)", [(5, 2, 8), (3, 2, 5), (3, 2, 3)]),
+    ("nn.MultiheadAttention(8, 2, 0.0, False, True, True, batch_first=True)", [(2, 5, 8), (2, 3, 8), (2, 3, 8)]),
     ("nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0)", [(5, 2, 8)]),
     ("nn.TransformerEncoderLayer(8, 2, 12, 0.0, 'gelu', batch_first=True, norm_first=True)", [(2, 5, 8)]),
     ("nn.TransformerEncoderLayer(8, 2, 12, 0.0, bias=False)", [(5, 2, 8)]),
@@ -92,6 +99,7 @@ def _pair(expression: str) -> tuple[Any, Any]:
     return ours, theirs
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration", "ignore:LSTM with projections")
 @pytest.mark.parametrize(("expression", "shapes"), ONE_FUNCTION + LAYERS + RECURRENT + ATTENTION)
 def test_same_values_and_gradients(expression: str, shapes: list[tuple[int, ...]]) -> None:
     ours, theirs = _pair(expression)
@@ -116,7 +124,9 @@ def test_same_values_and_gradients(expression: str, shapes: list[tuple[int, ...]
         given = tensors[:len(inputs)]
         return _flat(module(*given))
 
-    compare(code, *inputs, *parameters, second="Recurrent" not in str(type(ours).__mro__))
+    recurrent = "Recurrent" in str(type(ours).__mro__)
+    with torch.backends.mkldnn.flags(enabled=not recurrent):        # its recurrent layers have no second gradients
+        compare(code, *inputs, *parameters)
 
 
 @pytest.mark.parametrize("expression", [e for e, _ in LAYERS + RECURRENT + ATTENTION if "momentum=None" not in e])
@@ -169,10 +179,15 @@ def test_batch_norm_keeps_running_numbers(settings: str) -> None:
                                atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
-@pytest.mark.parametrize("settings", ["", ", num_layers=2, bidirectional=True", ", batch_first=True"])
+@pytest.mark.parametrize("settings", ["", ", num_layers=2, bidirectional=True", ", batch_first=True", ", proj_size=1"])
 @pytest.mark.parametrize("lengths", [[5, 4, 2, 2], [2, 5, 1, 4], [3, 3, 3, 3]])
 def test_packed_sequences(kind: str, settings: str, lengths: list[int]) -> None:
+    if "proj_size" in settings and kind != "LSTM":
+        with pytest.raises(ValueError, match="for LSTM alone"):
+            eval(f"nn.{kind}(3, 2{settings})", {"nn": tg.nn})
+        return
     ours, theirs = _pair(f"nn.{kind}(3, 2{settings})")
     first = "batch_first" in settings
     x = np.random.default_rng(0).standard_normal((4, 5, 3) if first else (5, 4, 3))
@@ -206,8 +221,9 @@ def test_pad_sequence_and_pack_sequence() -> None:
 
 @pytest.mark.parametrize("need", [True, False])
 @pytest.mark.parametrize("kind", ["bool", "float", "heads"])
-def test_attention_masks(need: bool, kind: str) -> None:
-    ours, theirs = _pair("nn.MultiheadAttention(8, 2)")
+@pytest.mark.parametrize("more", ["", ", add_bias_kv=True", ", add_zero_attn=True"])
+def test_attention_masks(need: bool, kind: str, more: str) -> None:
+    ours, theirs = _pair(f"nn.MultiheadAttention(8, 2{more})")
     rng = np.random.default_rng(0)
     hidden = np.triu(np.ones((5, 5), bool), 1)
     mask = {"bool": hidden, "float": np.where(hidden, -np.inf, rng.standard_normal((5, 5))),
@@ -243,7 +259,8 @@ def test_decoder_masks() -> None:
 @pytest.mark.parametrize(("expression", "shape"), [
     ("nn.Embedding(7, 3)", (4, 2)), ("nn.Embedding(7, 3, padding_idx=2)", (10,)),
     ("nn.Embedding(7, 3, padding_idx=-1, max_norm=1.0)", (2, 6)),
-    ("nn.Embedding(7, 3, max_norm=0.5, norm_type=1)", ())])
+    ("nn.Embedding(7, 3, max_norm=0.5, norm_type=1)", ()), ("nn.Embedding(7, 3, scale_grad_by_freq=True)", (4, 5)),
+    ("nn.Embedding(7, 3, 1, scale_grad_by_freq=True)", (30,))])
 def test_embedding(expression: str, shape: tuple[int, ...]) -> None:
     ours, theirs = _pair(expression)
     assert repr(ours) == repr(theirs)

@@ -93,6 +93,94 @@ def test_a_whole_training_step_gives_eager_modes_weights(name, make, backend):
     assert all(p.grad is None for p in traced.parameters())
 
 
+OPTIMIZERS = {
+    "SGD": {"lr": 0.1, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01}, "Adam": {"lr": 0.01, "amsgrad": True},
+    "AdamW": {"lr": 0.01, "maximize": True}, "Adamax": {}, "NAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1},
+    "RAdam": {"lr": 0.01}, "Adagrad": {"lr_decay": 0.1}, "Adadelta": {}, "RMSprop": {"centered": True, "momentum": 0.5},
+    "Rprop": {}, "Muon": {"lr": 0.02},
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizers_rule_computes_now_and_later(name, backend):
+    eager = nn.Sequential(nn.Linear(6, 5, bias=False), nn.Tanh(), nn.Linear(5, 2, bias=False))
+    traced = copy.deepcopy(eager)
+    x, y = tg.randn(8, 6), tg.randint(0, 2, (8,))
+
+    def training(net):
+        optimizer = getattr(optim, name)(net.parameters(), **OPTIMIZERS[name])
+        schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9 ** epoch)
+
+        def step():
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+        return step, schedule, optimizer
+
+    (now, decay, _), (later, other, optimizer) = training(eager), training(traced)
+    later = compile(later, backend=backend)
+    for _ in range(7):
+        close(later(), now(), rtol=1e-4)
+        decay.step()
+        other.step()
+    for p, q in zip(eager.parameters(), traced.parameters(), strict=True):
+        close(p, q, rtol=1e-4, atol=1e-5)
+        assert optimizer.state[q]["step"] == 7
+
+
+def test_a_cycled_momentum_is_read_at_every_run(backend):
+    eager = nn.Linear(3, 2)
+    traced = copy.deepcopy(eager)
+    x = tg.randn(4, 3)
+
+    def training(net):
+        optimizer = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=10)
+
+        def step():
+            optimizer.zero_grad()
+            (net(x) ** 2).mean().backward()
+            optimizer.step()
+        return step, schedule
+
+    (now, first), (later, second) = training(eager), training(traced)
+    later = compile(later, backend=backend)
+    for _ in range(8):
+        now()
+        later()
+        first.step()
+        second.step()
+    assert len(later.graphs) == 1, later.explain()
+    close(traced.weight, eager.weight)
+
+
+def test_an_optimizer_of_ones_own_is_a_rule(backend):
+    class SignDescent(optim.Optimizer):
+        def __init__(self, params, lr):
+            super().__init__(params, {"lr": lr})
+
+        def numbers(self, group, state):
+            return (group["lr"],)
+
+        def rule(self, F, p, g, state, numbers):
+            p -= F.sign(g) * numbers[0]
+
+    w = tg.tensor([1.0, -2.0], requires_grad=True)
+    optimizer = SignDescent([w], lr=0.25)
+
+    def step():
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+
+    step()
+    assert w.tolist() == [0.75, -1.75]
+    compile(step, backend=backend)()
+    assert w.tolist() == [0.5, -1.5]
+
+
 def test_a_compiled_model_can_be_differentiated_outside(backend):
     net = mlp()
     compiled = compile(net, backend=backend)
@@ -363,3 +451,42 @@ def test_source_names_the_learners_lines():
     f = compile(lambda x: tg.tanh(x * 2), backend="c")
     f(tg.ones(3))
     assert "test_static_compile.py" in f.source() and "tanhf" in f.source()
+
+
+def test_a_compiled_function_does_not_depend_on_itself(backend):
+    class Trainer:
+        def __init__(self):
+            self.scale = 2.0
+
+            @compile(backend=backend)
+            def train(x):
+                return x * self.scale
+            self.train = train
+
+    trainer = Trainer()
+    for _ in range(4):
+        assert trainer.train(tg.ones(2)).tolist() == [2, 2]
+    (entries,) = trainer.train.entries.values()
+    assert not [g.what for g in entries[0].guards if ".train." in g.what]
+    trainer.scale = 3.0
+    assert trainer.train(tg.ones(2)).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_all_shapes_and_layouts(dtype):
+    rng = np.random.default_rng(0)
+    sizes = [1, 2, 7, 8, 9, 16, 17, 31, 33, 65, 330]
+    for m, k, n in [*[tuple(rng.choice(sizes, 3)) for _ in range(30)], (300, 700, 130), (1, 400, 5), (6, 400, 1)]:
+        for flip in range(4):
+            a = tg.tensor(rng.standard_normal((k, m) if flip & 1 else (m, k)).astype(dtype))
+            b = tg.tensor(rng.standard_normal((n, k) if flip & 2 else (k, n)).astype(dtype))
+            product = compile(lambda a, b, flip=flip: (a.t() if flip & 1 else a) @ (b.t() if flip & 2 else b), backend="c")
+            wanted = (a.numpy().T if flip & 1 else a.numpy()) @ (b.numpy().T if flip & 2 else b.numpy())
+            np.testing.assert_allclose(product(a, b).numpy(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_stack_of_products_is_added_up(backend):
+    a, b = tg.randn(3, 2, 4, 5), tg.randn(2, 5, 6)
+    for dim, keepdim in ((0, False), (0, True), ((0, 1), False), (1, True)):
+        close(compile(lambda a, b, dim=dim, keepdim=keepdim: (a @ b).sum(dim, keepdim), backend=backend)(a, b),
+              (a @ b).sum(dim, keepdim), rtol=1e-4)

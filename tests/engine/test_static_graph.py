@@ -244,6 +244,19 @@ class TestErrors:
         with pytest.raises(StaticError, match="only a variable"):
             assign(placeholder((), name="x"), 1.0)
 
+    def test_in_place_writes(self, graph):
+        x = placeholder((3,), name="x")
+        y = x * 2
+        y += 1
+        y[1] = 0.0
+        assert Session(graph).run(y, {x: [1.0, 2.0, 3.0]}).tolist() == [3, 0, 7]
+        with pytest.raises(StaticError, match=r"'x' cannot be written in place .* assign\(variable, value\)"):
+            x += 1
+        with pytest.raises(StaticError, match=r"'v' cannot be written"):
+            Variable([1.0], name="v").mul_(2)
+        with pytest.raises(StaticError, match=r"tensor of shape .* cannot be written"):
+            tg.ones(3).add_(1)
+
     def test_an_unknown_backend(self, graph):
         with pytest.raises(StaticError, match="no back end 'fortran'"):
             Session(graph, "fortran")

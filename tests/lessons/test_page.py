@@ -26,7 +26,7 @@ def shell():
 def form_of(asked):
     """The form of a question, its parts, and what it locked."""
     locked = []
-    form = page._form(asked, lambda *said: locked.append(said))
+    form = page.form(asked, lambda *said: locked.append(said))
     _, row, said = form.children
     return row.children, said, locked
 
@@ -84,13 +84,13 @@ def test_a_sentence_needs_no_confidence():
 
 
 def test_the_question_is_shown_and_the_answer_is_not():
-    form = page._form(question("double"), lambda *_: None)
+    form = page.form(question("double"), lambda *_: None)
     assert "y = x + x" in form.children[0].value
     assert "both" not in form.children[0].value
 
 
 def test_without_its_widget_a_form_is_still_the_question():
-    assert repr(page._form(question("double"), lambda *_: None)).startswith("Now y = x + x, still")
+    assert repr(page.form(question("double"), lambda *_: None)).startswith("Now y = x + x, still")
 
 
 def test_a_locked_prediction_comes_back_with_its_output_and_our_words():

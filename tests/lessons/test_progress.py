@@ -34,7 +34,7 @@ def test_attempts_and_predictions_are_remembered(tmp_path):
         store.hinted("nudge", "one")
         store.predict("square", "6", "certain", True)
     with Progress(tmp_path / FILE) as store:
-        assert store.attempts() == {"nudge": {"attempts": 2, "solved": True, "hints": 1}}
+        assert store.attempts() == {"nudge": {"attempts": 2, "solved": True, "sorted": False, "hints": 1}}
         assert store.predictions() == {"square": Prediction("6", "certain", True)}
 
 

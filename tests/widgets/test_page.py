@@ -1,51 +1,23 @@
 """A stepper saved as a page, in a real browser, from a file, with the network out of reach."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.e2e import chromium
 from widgets import GraphStepper
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the dev extra installs Playwright")
 FIXTURES = Path(__file__).parent / "fixtures"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    path = chromium.find()
-    if path is None:
-        pytest.skip(chromium.HELP)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        print(f"browser: {browser.version} at {path}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
-def show(browser, tmp_path: Path) -> Iterator:
-    """Opens a fixture's page; every request beyond the page itself, and every error, fails the test."""
-    asked: list[str] = []
-    errors: list[str] = []
-    here = tmp_path.as_uri()
+def show(open_page):
+    """Opens the stepper of a fixture."""
 
-    def open_page(name: str, width: int = 1180, scheme: str = "light", **options):
-        file = GraphStepper(FIXTURES / f"{name}.json", **options).to_html(tmp_path / "page.html")
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
-        page.on("request", lambda r: r.url.startswith(here) or asked.append(r.url))
-        page.on("console", lambda line: line.type == "error" and errors.append(line.text))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        page.wait_for_selector(".tgs-bar")
-        return page
+    def show(name: str, width: int = 1180, scheme: str = "light", **options):
+        return open_page(GraphStepper(FIXTURES / f"{name}.json", **options), width, scheme)
 
-    yield open_page
-    assert asked == []
-    assert errors == []
+    return show
 
 
 def status(page) -> str:
@@ -120,35 +92,14 @@ def test_fits_and_can_be_read(show, artifacts: Path, name: str, width: int, sche
     page.locator(".tgs").screenshot(path=str(artifacts / f"stepper-{name}-{width}-{scheme}.png"))
 
 
-CONTRAST = """(selectors) => {
-  const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
-  const light = (c) => {
-    const [r, g, b] = c.map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (e) => {
-    for (; e; e = e.parentElement) {
-      const c = parse(getComputedStyle(e).backgroundColor);
-      if (c.length === 3 || c[3] > 0) return c.slice(0, 3);
-    }
-    return [255, 255, 255];
-  };
-  return selectors.map((s) => {
-    const e = document.querySelector(s);
-    const [a, b] = [light(parse(getComputedStyle(e).color).slice(0, 3)), light(behind(e))];
-    return [s, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
-  });
-}"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_their_ground(show, scheme: str) -> None:
+def test_words_stand_out_from_their_ground(show, contrast_of, scheme: str) -> None:
     """At least 4.5 to 1, as the accessibility guidelines ask."""
     page = show("diamond", scheme=scheme, step=7)
     selectors = [".tgs-sentence", ".tgs-phase", ".tgs-num.is-grad", ".tgs-file", ".tgs-count"]
     selectors += [".tgs-legend .tgs-faint", ".tgs-frac", ".tgs-bands i", ".tgs-actions .has-text"]
     selectors += [".tgs-lineno", ".tgs-swatch.is-value", ".tgs-swatch.is-grad", ".tgs-head h3"]
-    for selector, ratio in page.evaluate(CONTRAST, selectors):
+    for selector, ratio in contrast_of(page, selectors):
         assert ratio >= 4.5, f"{selector}: {ratio:.2f}"
 
 
@@ -171,7 +122,7 @@ def test_saves_the_picture_and_itself(show, tmp_path: Path) -> None:
     assert "var(--tgs-value)" in words and "--tgs-value:" in words  # the style travels inside
 
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save the stepper as one HTML page").click()
+        page.get_by_role("button", name="Save all of it as one HTML page").click()
     again = tmp_path / "again.html"
     download.value.save_as(again)
     said = status(page)

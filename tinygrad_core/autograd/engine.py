@@ -143,15 +143,18 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     to `.grad` if `accumulate` says so. `enclosed`: the targets bound a piece of graph of its own within a
     sweep that is under way, and what lies behind them, with the gradients that wait there, is left alone.
     """
+    global _under_way
     stop = frozenset(targets or ())
     order = ancestors(roots, stop if enclosed else frozenset())
     _check_writes(order)
+    waiting = _set_aside(order) if _under_way and not enclosed else ()
     found: dict[Node, Any] = {}
     built = create or any([type(g) is Tensor and type(g.array) is Symbol for g in seeds])   # with tensors, not arrays
     F: Any = recorded if built else _space(seeds)
     before = mode.grad
     if create != before:
         mode.grad = create
+    _under_way += 1
     try:
         for node, g in zip(roots, seeds):
             g = _as_kind(g, built)
@@ -171,8 +174,22 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = None
         raise
     finally:
+        _under_way -= 1
+        for node, g in waiting:
+            node.g = g
         if create != before:
             mode.grad = before
+
+
+_under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
+
+
+def _set_aside(order: list[Node]) -> list[tuple[Node, Any]]:
+    """Take the gradients that wait on these nodes for a sweep that is under way, to be put back after another one."""
+    waiting = [(node, node.g) for node in order if node.g is not None]
+    for node, _ in waiting:
+        node.g = None
+    return waiting
 
 
 def _space(seeds: list[Any]) -> Arrays:

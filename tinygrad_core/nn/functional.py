@@ -8,7 +8,7 @@ from typing import Any
 from .. import formulas, functions, hot, versions
 from ..device import array_module
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, GradError, ShapeError, at_line, learner_line
 from ..functions import log_softmax as log_softmax
 from ..functions import sigmoid as sigmoid
 from ..functions import softmax as softmax
@@ -171,29 +171,46 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 # ---- tables
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
-              norm_type: float = 2.0) -> Tensor:
+              norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     """The rows of weight (V, D) at the indices: (*,) gives (*, D).
 
     Args:
         padding_idx: a row that gets no gradient.
         max_norm: rows that are looked up and longer than this are first made so long, in place.
         norm_type: the p of that length.
+        scale_grad_by_freq: a row's gradient is divided by how often the row is looked up.
+        sparse: not to be had; gradients are whole tables.
     """
     index = getattr(input, "array", None)
     if index is None or index.dtype.kind not in "iu":
         raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long()."
                          f"{at_line(learner_line())}")
+    refuse_sparse(sparse)
     rows = weight.shape[0]
     if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
         raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
                          f"its table has the rows 0 to {rows - 1}.{at_line(learner_line())}")
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
+    if padding_idx is not None:
+        weight = apply(OPS["freeze_row"], weight, row=padding_idx)
     found = apply(OPS["getitem"], weight, index=index)
-    if padding_idx is None:
-        return found
-    learned = wrap(index != padding_idx % rows)
-    return functions.where(functions.unsqueeze(learned, -1), found, found.detach())
+    return apply(OPS["scale_gradient"], found, factor=_rarity(input, weight)) if scale_grad_by_freq else found
+
+
+def refuse_sparse(sparse: bool) -> None:
+    """Complain where somebody asks for sparse gradients."""
+    if sparse:
+        raise GradError("embedding: sparse gradients are not part of this engine. Leave sparse=False: the gradient is "
+                        f"then a whole table, which every optimiser takes.{at_line(learner_line())}")
+
+
+def _rarity(index: Tensor, table: Tensor) -> Any:
+    """1 / how often each index occurs among them, as a factor of its row: (*, 1)."""
+    flat = functions.reshape(index, -1)
+    counts = functions.zeros(table.shape[0], dtype=table.dtype, device=table.device)
+    counts = functions.scatter_add(counts, 0, flat, functions.ones_like(flat, dtype=table.dtype))
+    return functions.unsqueeze(1 / counts[index], -1).array
 
 
 def _shorten(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:

@@ -103,23 +103,31 @@ class Embedding(Module):
     Args:
         padding_idx: a row of zeros that is not learned.
         max_norm, norm_type: rows longer than `max_norm` are shortened when they are looked up.
+        scale_grad_by_freq: a row's gradient is divided by how often the row is looked up.
+        sparse: not to be had; gradients are whole tables.
 
     The table starts normally distributed.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
-                 max_norm: float | None = None, norm_type: float = 2.0, device: Any = None, dtype: Any = None):
+                 max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+                 sparse: bool = False, device: Any = None, dtype: Any = None):
         super().__init__()
+        F.refuse_sparse(sparse)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
         self.weight = parameter(num_embeddings, embedding_dim, device=device, dtype=dtype)
         self.reset_parameters()
 
     @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None,
+                        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+                        sparse: bool = False) -> Embedding:
         """A table that is `embeddings` (V, D); `freeze`: and is not learned."""
-        table = cls(embeddings.shape[0], embeddings.shape[1], padding_idx)
+        rows, size = embeddings.shape
+        table = cls(rows, size, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
         table.weight = Parameter(embeddings, requires_grad=not freeze)
         return table
 
@@ -131,14 +139,16 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows at the indices."""
-        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
+                           self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
-        """Its sizes."""
+        """Its sizes, and the settings that are not the defaults."""
         text = f"{self.num_embeddings}, {self.embedding_dim}"
-        text += "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        text += "" if self.max_norm is None else f", max_norm={self.max_norm}"
-        return text if self.norm_type == 2 else f"{text}, norm_type={self.norm_type}"
+        for name, usual in (("padding_idx", None), ("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False)):
+            if getattr(self, name) != usual:
+                text += f", {name}={getattr(self, name)}"
+        return text
 
 
 class PReLU(Module):

@@ -67,7 +67,7 @@ class _Cell(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        _own(self, "", input_size, device, dtype)
+        _own(self, "", input_size, hidden_size, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -119,11 +119,15 @@ class LSTMCell(_Cell):
     gates, states, step = 4, 2, staticmethod(_lstm_step)
 
 
-def _own(module: Any, end: str, size: int, device: Any, dtype: Any) -> None:
-    """Give a module the two products' weights and biases, for inputs of this size; `end` closes their names."""
-    rows, hidden = module.gates * module.hidden_size, module.hidden_size
-    for name, shape in (("weight_ih", (rows, size)), ("weight_hh", (rows, hidden)), ("bias_ih", (rows,)),
-                        ("bias_hh", (rows,))):
+def _own(module: Any, end: str, size: int, out: int, device: Any, dtype: Any) -> None:
+    """Give a module the two products' weights and biases, for inputs of `size` and an h of `out` elements, and what
+    turns the hidden elements into h where those are more; `end` closes their names."""
+    rows = module.gates * module.hidden_size
+    shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, size), "weight_hh": (rows, out), "bias_ih": (rows,),
+                                          "bias_hh": (rows,)}
+    if out != module.hidden_size:
+        shapes["weight_hr"] = (out, module.hidden_size)
+    for name, shape in shapes.items():
         there = module.bias or len(shape) == 2
         module.register_parameter(name + end, parameter(*shape, device=device, dtype=dtype) if there else None)
 
@@ -151,6 +155,7 @@ class _Recurrent(Module):
         batch_first: input and output are (N, T, *) in place of (T, N, *).
         dropout: the dropout probability between layers.
         bidirectional: a second set of layers runs from the end; outputs stand beside each other.
+        proj_size: an LSTM's h is made this small by one more product (Sak et al. 2014); 0 for none.
 
     Input (T, N, input_size), (T, input_size) or a PackedSequence; state (layers * directions, N, hidden_size).
     Gives (output, state): the last layer's h at every step, and every layer's last state.
@@ -162,17 +167,26 @@ class _Recurrent(Module):
     nonlinearity = "tanh"
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
-                 dtype: Any = None):
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
+                 device: Any = None, dtype: Any = None):
         super().__init__()
+        if proj_size and (self.states < 2 or not 0 < proj_size < hidden_size):
+            raise ValueError(f"{type(self).__name__}: proj_size is for LSTM alone, and smaller than hidden_size "
+                             f"({hidden_size}); got {proj_size}")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
+        self.proj_size = proj_size
         self.ends = ("", "_reverse")[:1 + bidirectional]
         for layer in range(num_layers):
             for end in self.ends:
-                size = hidden_size * len(self.ends) if layer else input_size
-                _own(self, f"_l{layer}{end}", size, device, dtype)
+                size = self.out_size * len(self.ends) if layer else input_size
+                _own(self, f"_l{layer}{end}", size, self.out_size, device, dtype)
         self.reset_parameters()
+
+    @property
+    def out_size(self) -> int:
+        """The size of h, which is what a layer puts out in one direction."""
+        return self.proj_size or self.hidden_size
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√hidden_size."""
@@ -209,15 +223,17 @@ class _Recurrent(Module):
         return output, last if self.states > 1 else last[0]
 
     def _start(self, x: Tensor, hx: Any, batch: int, single: bool, packed: PackedSequence | None) -> State:
-        """The given state, or zeros: each (layers * directions, N, hidden_size) in the order of the packed batch."""
-        shape = (self.num_layers * len(self.ends), batch, self.hidden_size)
+        """The given state, or zeros: each (layers * directions, N, its size) in the order of the packed batch."""
+        sizes = (self.out_size, self.hidden_size)[:self.states]
+        shapes = [(self.num_layers * len(self.ends), batch, size) for size in sizes]
         if hx is None:
-            return (functions.zeros(shape, dtype=x.dtype, device=x.device),) * self.states
+            return tuple(functions.zeros(shape, dtype=x.dtype, device=x.device) for shape in shapes)
         given = hx if isinstance(hx, tuple) else (hx,)
         given = tuple(functions.unsqueeze(s, 1) if single else s for s in given)
-        if len(given) != self.states or any(s.shape != shape for s in given):
+        if [s.shape for s in given] != shapes:
             raise ShapeError(f"{type(self).__name__} needs {'a state' if self.states == 1 else 'two states'} of shape "
-                             f"{shape}, got {[s.shape for s in given]}.{at_line(learner_line())}")
+                             f"{' and '.join(map(str, shapes))}, got {[s.shape for s in given]}."
+                             f"{at_line(learner_line())}")
         if packed is not None and packed.sorted_indices is not None:
             return tuple(s[:, packed.sorted_indices] for s in given)
         return given
@@ -255,7 +271,7 @@ class _Recurrent(Module):
                 state = tuple(functions.cat([s, f[running:batch]]) for s, f in zip(state, first, strict=True))
             x = functions.reshape(rows[start:start + steps * batch], (steps, batch, rows.shape[1]))
             out, state = self._block(functions.flip(x, 0) if backwards else x, state, name)
-            outputs.append(functions.reshape(functions.flip(out, 0) if backwards else out, (steps * batch, self.hidden_size)))
+            outputs.append(functions.reshape(functions.flip(out, 0) if backwards else out, (steps * batch, self.out_size)))
         for rest in reversed(ended):
             state = tuple(functions.cat([s, r]) for s, r in zip(state, rest, strict=True))
         outputs = outputs[::-1] if backwards else outputs
@@ -272,14 +288,16 @@ class _Recurrent(Module):
         outputs = []
         for t in range(x.shape[0]):
             state = type(self).step(gates[t], state, weight_hh, bias_hh, activation)
+            if self.proj_size:
+                state = (F.linear(state[0], getattr(self, f"weight_hr_{name}")), *state[1:])
             outputs.append(state[0])
         return functions.stack(outputs, 0), state
 
     def extra_repr(self) -> str:
         """Its sizes, and the settings that are not the defaults."""
         text = f"{self.input_size}, {self.hidden_size}"
-        for name, usual in (("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0),
-                            ("bidirectional", False)):
+        for name, usual in (("proj_size", 0), ("num_layers", 1), ("bias", True), ("batch_first", False),
+                            ("dropout", 0.0), ("bidirectional", False)):
             if getattr(self, name) != usual:
                 text += f", {name}={getattr(self, name)}"
         return text
@@ -325,7 +343,7 @@ class LSTM(_Recurrent):
 
     def _block(self, x: Tensor, state: State, name: str) -> tuple[Tensor, State]:
         """One layer over x (T, N, size), as one fused operation."""
-        if not x.array.size:
+        if self.proj_size or not x.array.size:
             return super()._block(x, state, name)
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights(name)
         bias = None if bias_ih is None else bias_ih + bias_hh

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,9 +79,7 @@ def _conv(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None,
         plain = n == 2 and groups == 1 and stride == dilation == (1, 1) and all(a == b for a, b in widths)
         if plain and all(h + 2 * a >= k for h, (a, _), k in zip(x.shape[2:], widths, kernel, strict=True)):
             return apply(OPS["conv_plain"], x, weight, bias, padding=tuple(a for a, _ in widths))
-        if any(a or b for a, b in widths):
-            x = apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=0.0)
-        _check_fits(name, x, kernel, dilation)
+        x = _padded(name, x, kernel, dilation, widths)
         return formulas.conv(x, weight, bias, stride=stride, dilation=dilation, groups=groups)
 
     return _batched(name, input, n, compute, _LAYOUTS[n])
@@ -98,11 +96,20 @@ def _around(name: str, n: int, padding: Any, kernel: tuple[int, ...], stride: tu
     return tuple((p, p) for p in many(0 if padding == "valid" else padding, n, name, "padding"))
 
 
-def _check_fits(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> None:
-    for size, k, d in zip(x.shape[2:], kernel, dilation, strict=True):
+def _check_fits(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...],
+                widths: Iterable[tuple[int, int]]) -> None:
+    around = [n + a + b for n, (a, b) in zip(x.shape[2:], widths, strict=True)]
+    for size, k, d in zip(around, kernel, dilation, strict=True):
         if d * (k - 1) + 1 > size:
             raise ShapeError(f"{name}: a window of {d * (k - 1) + 1} does not fit into {size} elements (the input with "
-                             f"its padding has shape {x.shape}).{at_line(learner_line())}")
+                             f"its padding has shape {(*x.shape[:2], *around)}).{at_line(learner_line())}")
+
+
+def _padded(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...],
+            widths: Sequence[tuple[int, int]]) -> Tensor:
+    """x with zeros around it, once it is sure that a window fits."""
+    _check_fits(name, x, kernel, dilation, widths)
+    return apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=0.0) if any(map(any, widths)) else x
 
 
 def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Size = 0,
@@ -168,27 +175,19 @@ def _max_pool(name: str, n: int, input: Tensor, kernel_size: Any, stride: Any, p
               ceil_mode: bool, return_indices: bool) -> Any:
     kernel, stride, padding, dilation = _window(name, n, kernel_size, stride, padding, dilation)
 
-    def compute(x: Tensor) -> Tensor:
-        tiles = n == 2 and stride == kernel and not any(padding) and dilation == (1, 1)
-        if tiles and not any(size % k for size, k in zip(x.shape[2:], kernel, strict=True)) and x.array.size:
-            return apply(OPS["max_tiles"], x, kernel=kernel)
-        widths = _pool_widths(name, x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
-        if any(a or b for a, b in widths):
-            low = -math.inf if x.is_floating_point() else np.iinfo(x.dtype).min
-            x = apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=low)
-        _check_fits(name, x, kernel, dilation)
-        return apply(OPS["max_pool"], x, kernel=kernel, stride=stride, dilation=dilation)
+    def settings(x: Tensor) -> dict[str, Any]:
+        widths = tuple(_pool_widths(name, x.shape[2:], kernel, stride, padding, dilation, ceil_mode))
+        _check_fits(name, x, kernel, dilation, widths)
+        return {"kernel": kernel, "stride": stride, "dilation": dilation, "widths": widths}
 
-    def places_of_maxima(x: Tensor) -> Tensor:
-        xp, size = array_module(x.array), x.shape[2:]
-        widths = _pool_widths(name, size, kernel, stride, padding, dilation, ceil_mode)
-        padded = OPS["pad"].forward(xp, x.array, widths=((0, 0), (0, 0), *widths), value=-math.inf)
-        _, index = OPS["max_pool"].forward(xp, padded, kernel=kernel, stride=stride, dilation=dilation)
-        at = xp.unravel_index(index, padded.shape[2:])
-        return wrap(xp.ravel_multi_index([a - w for a, (w, _) in zip(at, widths, strict=True)], size))
+    def compute(x: Tensor) -> Tensor:
+        return apply(OPS["max_windows"], x, **settings(x))
+
+    def indices(x: Tensor) -> Tensor:
+        return wrap(OPS["max_pool"].forward(array_module(x.array), x.array, **settings(x))[1])
 
     result = _batched(name, input, n, compute, _LAYOUTS[n])
-    return (result, _batched(name, input, n, places_of_maxima, _LAYOUTS[n])) if return_indices else result
+    return (result, _batched(name, input, n, indices, _LAYOUTS[n])) if return_indices else result
 
 
 def _window(name: str, n: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Any:
@@ -243,9 +242,7 @@ def _avg_pool(name: str, n: int, input: Tensor, kernel_size: Any, stride: Any, p
     def compute(x: Tensor) -> Tensor:
         size = x.shape[2:]
         widths = _pool_widths(name, size, kernel, stride, padding, dilation, ceil_mode)
-        if any(a or b for a, b in widths):
-            x = apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=0.0)
-        _check_fits(name, x, kernel, dilation)
+        x = _padded(name, x, kernel, dilation, widths)
         total = functions.sum(apply(OPS["unfold"], x, kernel=kernel, stride=stride, dilation=dilation),
                               tuple(range(2, 2 + n)))
         counts = divisor or _counts(size, x.shape[2:], kernel, stride, padding, count_include_pad)
@@ -303,9 +300,7 @@ def unfold(input: Tensor, kernel_size: Size, dilation: Size = 1, padding: Size =
     padding, dilation = many(padding, 2, "unfold", "padding"), many(dilation, 2, "unfold", "dilation")
 
     def compute(x: Tensor) -> Tensor:
-        if any(padding):
-            x = apply(OPS["pad"], x, widths=((0, 0), (0, 0), *((p, p) for p in padding)), value=0.0)
-        _check_fits("unfold", x, kernel, dilation)
+        x = _padded("unfold", x, kernel, dilation, [(p, p) for p in padding])
         columns = apply(OPS["unfold"], x, kernel=kernel, stride=stride, dilation=dilation)
         return functions.reshape(columns, (x.shape[0], x.shape[1] * math.prod(kernel), math.prod(columns.shape[4:])))
 

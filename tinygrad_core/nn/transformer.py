@@ -29,19 +29,22 @@ class MultiheadAttention(Module):
         embed_dim: the size of queries and outputs; a multiple of num_heads.
         dropout: the probability with which an attention weight is dropped in training.
         bias: whether the projections have biases.
+        add_bias_kv: one more key and value, learned, stand behind those that are given.
+        add_zero_attn: one more key and value of zeros do.
         kdim, vdim: the sizes of keys and values, by default embed_dim.
         batch_first: tensors are (N, L, E) in place of (L, N, E).
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *,
-                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False, device: Any = None,
-                 dtype: Any = None):
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
+                 add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
+                 vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None):
         super().__init__()
         if embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: embed_dim ({embed_dim}) must be a multiple of num_heads "
                              f"({num_heads})")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.head_dim, self.kdim, self.vdim = embed_dim // num_heads, kdim or embed_dim, vdim or embed_dim
+        self.add_zero_attn = add_zero_attn
         made = {"device": device, "dtype": dtype}
         together = self.kdim == self.vdim == embed_dim
         for name, size in (("q_proj_weight", embed_dim), ("k_proj_weight", self.kdim), ("v_proj_weight", self.vdim)):
@@ -49,6 +52,8 @@ class MultiheadAttention(Module):
         self.register_parameter("in_proj_weight", parameter(3 * embed_dim, embed_dim, **made) if together else None)
         self.register_parameter("in_proj_bias", parameter(3 * embed_dim, **made) if bias else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias, **made)
+        for name in ("bias_k", "bias_v"):
+            self.register_parameter(name, parameter(1, 1, embed_dim, **made) if add_bias_kv else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -59,6 +64,9 @@ class MultiheadAttention(Module):
         for p in (self.in_proj_bias, self.out_proj.bias):
             if p is not None:
                 init.zeros_(p)
+        for p in (self.bias_k, self.bias_v):
+            if p is not None:
+                init.xavier_normal_(p)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
                 need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
@@ -83,6 +91,9 @@ class MultiheadAttention(Module):
         elif not self.batch_first:
             q, k, v = (functions.transpose(t, 0, 1) for t in (q, k, v))
         mask = self._merged(q, k, attn_mask, key_padding_mask)
+        k, v = self._extended(k, self.bias_k), self._extended(v, self.bias_v)
+        if mask is not None and k.shape[1] > mask.shape[-1]:    # what stands behind the given keys is never hidden
+            mask = F.pad(mask, (0, k.shape[1] - mask.shape[-1]))
         q, k, v = (self._heads(t) for t in (q, k, v))
         dropped = self.dropout if self.training else 0.0
         weights = None
@@ -110,6 +121,14 @@ class MultiheadAttention(Module):
                    else [weight[part] for part in parts])
         return [F.linear(x, w, None if bias is None else bias[part])
                 for x, w, part in zip((query, key, value), weights, parts, strict=True)]
+
+    def _extended(self, t: Tensor, learned: Tensor | None) -> Tensor:
+        """Keys or values (N, S, E), and behind them the learned one and zeros where these are asked for."""
+        n, _, E = t.shape
+        more = [] if learned is None else [functions.expand(learned, (n, 1, E))]
+        if self.add_zero_attn:
+            more.append(functions.zeros(n, 1, E, dtype=t.dtype, device=t.device))
+        return functions.cat([t, *more], 1) if more else t
 
     def _heads(self, t: Tensor) -> Tensor:
         """(N, L, E) as (N, heads, L, E / heads)."""

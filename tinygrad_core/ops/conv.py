@@ -52,18 +52,48 @@ def _pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) 
     return out
 
 
-def _max_pool(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...],
-              dilation: tuple[int, ...]) -> Any:
-    """The greatest element of each window, and where it lies in x with the last dims flattened."""
-    size = x.shape[2:]
-    columns = _unfold(xp, x, kernel=kernel, stride=stride, dilation=dilation)
-    out = columns.shape[2 + len(size):]
-    columns = columns.reshape(*x.shape[:2], math.prod(kernel), math.prod(out))
-    where = _unfold(xp, xp.arange(math.prod(size)).reshape(1, 1, *size), kernel=kernel, stride=stride,
-                    dilation=dilation).reshape(math.prod(kernel), math.prod(out))
-    best = columns.argmax(2)
-    index = where[best, xp.arange(math.prod(out))].reshape(*x.shape[:2], *out)
-    return _pick(xp, x, index), index
+def _met(size: tuple[int, ...], out: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
+         dilation: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> Iterator[tuple[Any, Any]]:
+    """For each position in the window: the places where it meets an element, and those elements, as indices.
+
+    `widths` says by how much windows may reach over each dim's edges, where there is nothing to meet.
+    """
+    for at in product(*map(range, kernel)):
+        fits, elements = [], []
+        for i, n, count, s, d, (before, _) in zip(at, size, out, stride, dilation, widths, strict=True):
+            first = i * d - before                      # the element met in place 0
+            low = max(0, -(first // s))
+            high = max(low, min(count, (n - 1 - first) // s + 1))
+            fits.append(slice(low, high))
+            elements.append(slice(first + low * s, first + high * s, s))
+        yield (..., *fits), (..., *elements)
+
+
+def _pool_shape(x: Any, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
+                widths: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    around = tuple(n + a + b for n, (a, b) in zip(x.shape[2:], widths, strict=True))
+    return (*x.shape[:2], *places(around, kernel, stride, dilation))
+
+
+def _lowest(xp: Any, dtype: Any) -> Any:
+    return -math.inf if dtype.kind == "f" else xp.iinfo(dtype).min
+
+
+def _max_pool(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
+              widths: tuple[tuple[int, int], ...]) -> Any:
+    """The greatest element of each window, and where it lies in x with the last dims flattened.
+
+    Of equals it is the first, of elements that are not numbers the last.
+    """
+    size, shape = x.shape[2:], _pool_shape(x, kernel, stride, dilation, widths)
+    out, index = xp.full(shape, _lowest(xp, x.dtype), x.dtype), xp.full(shape, -1)
+    here = xp.arange(math.prod(size)).reshape(size)
+    for at, elements in _met(size, shape[2:], kernel, stride, dilation, widths):
+        part, best, where = x[elements], out[at], index[at]
+        better = (part > best) | (part != part) | (where < 0)
+        out[at] = xp.where(better, part, best)
+        index[at] = xp.where(better, here[elements], where)
+    return out, index
 
 
 def _pick(xp: Any, x: Any, index: Any) -> Any:
@@ -95,7 +125,7 @@ primitive("unpick", _unpick, y=lambda F, g, index: F.pick(g, index),
           notation={"out": "{y} added at {index}", "y": "{g}[{index}]"})
 
 
-# ---- the common cases, fused: stride 1 convolution of images, and pooling of windows that tile the image
+# ---- fused: stride 1 convolution of images, and pooling
 def _flat(xp: Any, x: Any, padding: tuple[int, int], kernel: tuple[int, int]) -> Any:
     """x (N, C, H, W) with zeros around it as (C, N H' W' + a tail for windows that run over the end)."""
     n, c, h, w = x.shape
@@ -164,31 +194,36 @@ primitive("conv_plain", _conv_plain, aux=("flat",), label="conv", backward=_conv
                     "bias": "Σ {g}"})
 
 
-def _tiles(x: Any, kernel: tuple[int, int]) -> Iterator[Any]:
-    """For each position in the window the elements that it meets, as a view."""
-    for i, j in product(range(kernel[0]), range(kernel[1])):
-        yield x[..., i::kernel[0], j::kernel[1]]
-
-
-def _max_tiles(xp: Any, x: Any, *, kernel: tuple[int, int]) -> Any:
-    parts = _tiles(x, kernel)
-    out = next(parts).copy()
-    for part in parts:
-        xp.maximum(out, part, out=out)
+def _max_windows(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
+                 widths: tuple[tuple[int, int], ...]) -> Any:
+    shape = _pool_shape(x, kernel, stride, dilation, widths)
+    out = xp.full(shape, _lowest(xp, x.dtype), x.dtype)
+    for at, elements in _met(x.shape[2:], shape[2:], kernel, stride, dilation, widths):
+        xp.maximum(out[at], x[elements], out=out[at])
     return out
 
 
-def _max_tiles_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel: Any) -> Any:
-    """Each window's gradient goes to its greatest element; of equals to the first."""
-    dx = xp.empty_like(x)
-    free = xp.ones(out.shape, bool)
-    for part, into in zip(_tiles(x, kernel), _tiles(dx, kernel), strict=True):
-        chosen = part == out
-        chosen &= free
-        free ^= chosen
-        xp.multiply(g, chosen, out=into)
+def _max_windows_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel: Any, stride: Any, dilation: Any,
+                          widths: Any) -> Any:
+    """Each window's gradient goes to its greatest element; of equals to the first.
+
+    It is handed out by products with 0 and 1, which infinities and NaNs do not bear: with them it takes the long way.
+    """
+    if xp.isnan(out).any() or not xp.isfinite(g).all():
+        _, index = _max_pool(xp, x, kernel=kernel, stride=stride, dilation=dilation, widths=widths)
+        return (_unpick(xp, g, index, shape=x.shape),)
+    dx, free = xp.zeros(x.shape, x.dtype), xp.ones(out.shape, bool)
+    apart = all(d * (k - 1) < s for k, s, d in zip(kernel, stride, dilation, strict=True))
+    for at, elements in _met(x.shape[2:], out.shape[2:], kernel, stride, dilation, widths):
+        chosen = x[elements] == out[at]
+        chosen &= free[at]
+        free[at] ^= chosen
+        if apart:                       # windows that share no element have nothing to add up
+            xp.multiply(g[at], chosen, out=dx[elements])
+        else:
+            dx[elements] += g[at] * chosen
     return (dx,)
 
 
-primitive("max_tiles", _max_tiles, label="max pool", backward=_max_tiles_backward,
+primitive("max_windows", _max_windows, label="max pool", backward=_max_windows_backward,
           notation={"out": "max of windows of {x}", "x": "{g} where {x} was the greatest"})

@@ -170,6 +170,11 @@ primitive("binary_cross_entropy", _log_loss, label="cross-entropy", broadcasts=T
 primitive("cast", lambda xp, x, *, dtype: x.astype(dtype), x=lambda F, g, x: F.cast(g, dtype=x.dtype))
 primitive("clone", lambda xp, x: x.copy(), x=through)
 primitive("alias", lambda xp, x: x, view=True, x=through)
+# The same numbers, of which some are learned otherwise.
+primitive("freeze_row", lambda xp, x, *, row: x, view=True, x=lambda F, g, row: F.setitem(g, 0.0, index=row),
+          notation={"out": "{x}", "x": "{g} with a row of 0"})
+primitive("scale_gradient", lambda xp, x, *, factor: x, view=True, x=lambda F, g, factor: g * factor,
+          notation={"out": "{x}", "x": "{g} · factor"})
 
 primitive("move", lambda xp, x, *, device, source: place(x, device),
           x=lambda F, g, device, source: F.move(g, device=source, source=device))

@@ -5,21 +5,17 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from .optimizer import Blockwise
+from .optimizer import Optimizer
 
 
-def track_means(xp: Any, g: Any, m: Any, v: Any, s: Any, kept: float, kept_square: float) -> None:
+def track_means(g: Any, m: Any, v: Any, kept: Any, kept_square: Any) -> None:
     """Move the running means: `m` towards `g`, `v` towards `g * g`."""
-    xp.subtract(g, m, out=s)
-    s *= 1 - kept
-    m += s
-    xp.multiply(g, g, out=s)
-    s *= 1 - kept_square
+    m += (g - m) * (1 - kept)
     v *= kept_square
-    v += s
+    v += g * g * (1 - kept_square)
 
 
-class Adam(Blockwise):
+class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015, arXiv:1412.6980), algorithm 1.
 
     Running means `m` of the gradient and `v` of its square, both corrected for having started at zero, give the
@@ -54,19 +50,15 @@ class Adam(Blockwise):
         root = sqrt(1 - kept_square ** state["step"])
         return group["lr"] * root / (1 - kept ** state["step"]), group["eps"] * root, kept, kept_square
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= lr * m / (sqrt(v) + eps)`, the corrections moved into `lr` and `eps`."""
         size, eps, kept, kept_square = numbers
-        s = scratch[0]
-        m, v = state[0], state[1]
-        track_means(xp, g, m, v, s, kept, kept_square)
-        if len(state) > 2:
-            v = xp.maximum(state[2], v, out=state[2])
-        xp.sqrt(v, out=s)
-        s += eps
-        xp.divide(m, s, out=s)
-        s *= size
-        p -= s
+        m, v, *most = state
+        track_means(g, m, v, kept, kept_square)
+        if most:
+            v, = most
+            v[...] = F.maximum(v, state[1])
+        p -= m / (F.sqrt(v) + eps) * size
 
 
 class AdamW(Adam):
@@ -81,7 +73,7 @@ class AdamW(Adam):
                          decoupled_weight_decay=True)
 
 
-class Adamax(Blockwise):
+class Adamax(Optimizer):
     """Adam with the largest recent gradient in place of the mean square (Kingma and Ba, 2015, algorithm 2)."""
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
@@ -98,30 +90,20 @@ class Adamax(Blockwise):
         kept, kept_max = group["betas"]
         return group["lr"] / (1 - kept ** state["step"]), group["eps"], kept, kept_max
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`u = max(beta * u, |g| + eps)`, `p -= lr * m / u`."""
         size, eps, kept, kept_max = numbers
         m, u = state
-        s = scratch[0]
-        xp.subtract(g, m, out=s)
-        s *= 1 - kept
-        m += s
-        xp.absolute(g, out=s)
-        s += eps
-        u *= kept_max
-        xp.maximum(u, s, out=u)
-        xp.divide(m, u, out=s)
-        s *= size
-        p -= s
+        m += (g - m) * (1 - kept)
+        u[...] = F.maximum(u * kept_max, F.abs(g) + eps)
+        p -= m / u * size
 
 
-class NAdam(Blockwise):
+class NAdam(Optimizer):
     """Adam that looks ahead along its momentum, as Nesterov does (Dozat, 2016).
 
     `momentum_decay` says how quickly the momentum grows to `betas[0]`; the other arguments are Adam's.
     """
-
-    scratches = 2
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0, momentum_decay: float = 4e-3,
@@ -143,22 +125,15 @@ class NAdam(Blockwise):
         return (group["lr"] * (1 - now) / (1 - product), group["lr"] * ahead / (1 - product * ahead), group["eps"],
                 1 / sqrt(1 - kept_square ** t), kept, kept_square)
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= (a * g + b * m) / (sqrt(v) + eps)`."""
         of_g, of_m, eps, correction, kept, kept_square = numbers
         m, v = state
-        s, d = scratch[0], scratch[1]
-        track_means(xp, g, m, v, s, kept, kept_square)
-        xp.multiply(g, of_g, out=s)
-        s += xp.multiply(m, of_m, out=d)
-        xp.sqrt(v, out=d)
-        d *= correction
-        d += eps
-        s /= d
-        p -= s
+        track_means(g, m, v, kept, kept_square)
+        p -= (g * of_g + m * of_m) / (F.sqrt(v) * correction + eps)
 
 
-class RAdam(Blockwise):
+class RAdam(Optimizer):
     """Adam that waits with the scaling until the mean square can be trusted (Liu and others, 2020).
 
     The arguments are Adam's.
@@ -186,17 +161,9 @@ class RAdam(Blockwise):
             size *= sqrt((r - 4) * (r - 2) * most / ((most - 4) * (most - 2) * r)) * sqrt(1 - power)
         return size, r > 5, group["eps"], kept, kept_square
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= lr * m`, divided by `sqrt(v) + eps` once that is steady."""
         size, scaled, eps, kept, kept_square = numbers
         m, v = state
-        s = scratch[0]
-        track_means(xp, g, m, v, s, kept, kept_square)
-        if scaled:
-            xp.sqrt(v, out=s)
-            s += eps
-            xp.divide(m, s, out=s)
-            s *= size
-        else:
-            xp.multiply(m, size, out=s)
-        p -= s
+        track_means(g, m, v, kept, kept_square)
+        p -= (m / (F.sqrt(v) + eps) if scaled else m) * size

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..tensor import Tensor
-from .optimizer import Blockwise, OptimizerError
+from .optimizer import Optimizer, OptimizerError
 
 
-class Adagrad(Blockwise):
+class Adagrad(Optimizer):
     """Divide by the root of the sum of all squares so far (Duchi, Hazan and Singer, 2011).
 
     Args:
@@ -40,25 +40,19 @@ class Adagrad(Blockwise):
         """The step's size, and eps."""
         return group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]), group["eps"]
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= lr * g / (sqrt(sum) + eps)`."""
         size, eps = numbers
-        s = scratch[0]
-        state[0] += xp.multiply(g, g, out=s)
-        xp.sqrt(state[0], out=s)
-        s += eps
-        xp.divide(g, s, out=s)
-        s *= size
-        p -= s
+        squares, = state
+        squares += g * g
+        p -= g / (F.sqrt(squares) + eps) * size
 
 
-class Adadelta(Blockwise):
+class Adadelta(Optimizer):
     """Steps in the parameters' own units: gradients scaled by recent steps over recent gradients (Zeiler, 2012).
 
     `rho` is how much of both running means stays from step to step.
     """
-
-    scratches = 2
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
                  weight_decay: float = 0, *, maximize: bool = False):
@@ -73,28 +67,19 @@ class Adadelta(Blockwise):
         """The options."""
         return group["lr"], group["rho"], group["eps"]
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`step = g * sqrt(steps + eps) / sqrt(squares + eps)`, `p -= lr * step`."""
         lr, rho, eps = numbers
         squares, steps = state
-        s, root = scratch[0], scratch[1]
-        xp.multiply(g, g, out=s)
-        s *= 1 - rho
         squares *= rho
-        squares += s
-        xp.add(steps, eps, out=s)
-        s /= xp.add(squares, eps, out=root)
-        xp.sqrt(s, out=s)
-        s *= g
-        xp.multiply(s, s, out=root)
-        root *= 1 - rho
+        squares += g * g * (1 - rho)
+        step = F.sqrt((steps + eps) / (squares + eps)) * g
         steps *= rho
-        steps += root
-        s *= lr
-        p -= s
+        steps += step * step * (1 - rho)
+        p -= step * lr
 
 
-class RMSprop(Blockwise):
+class RMSprop(Optimizer):
     """Divide by the root of a running mean of squares (Hinton, lecture 6e of "Neural networks", 2012).
 
     Args:
@@ -122,38 +107,26 @@ class RMSprop(Blockwise):
         """The options."""
         return group["lr"], group["alpha"], group["eps"], group["momentum"], group["centered"]
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= lr * g / (sqrt(v) + eps)`, or along a velocity of such steps."""
         lr, alpha, eps, momentum, centered = numbers
         v = state[0]
-        s = scratch[0]
-        xp.multiply(g, g, out=s)
-        s *= 1 - alpha
         v *= alpha
-        v += s
+        v += g * g * (1 - alpha)
         if centered:
             mean = state[1]
-            xp.subtract(g, mean, out=s)
-            s *= 1 - alpha
-            mean += s
-            xp.multiply(mean, mean, out=s)
-            xp.subtract(v, s, out=s)
-            xp.sqrt(s, out=s)
-        else:
-            xp.sqrt(v, out=s)
-        s += eps
-        xp.divide(g, s, out=s)
-        if momentum:
+            mean += (g - mean) * (1 - alpha)
+            v = v - mean * mean
+        step = g / (F.sqrt(v) + eps)
+        if len(state) > 1 + centered:
             velocity = state[-1]
             velocity *= momentum
-            velocity += s
-            xp.multiply(velocity, lr, out=s)
-        else:
-            s *= lr
-        p -= s
+            velocity += step
+            step = velocity
+        p -= step * lr
 
 
-class Rprop(Blockwise):
+class Rprop(Optimizer):
     """Only the gradient's sign counts: steps grow while it stays, shrink when it turns (Riedmiller and Braun, 1993).
 
     Args:
@@ -163,8 +136,6 @@ class Rprop(Blockwise):
         step_sizes: the smallest and the largest step.
         maximize: climb instead.
     """
-
-    scratches = 2
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
                  step_sizes: tuple[float, float] = (1e-6, 50), *, maximize: bool = False):
@@ -192,17 +163,13 @@ class Rprop(Blockwise):
         """The options."""
         return (*group["etas"], *group["step_sizes"])
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= sign(g) * size`; where the sign turned, stand still this once."""
         shrink, grow, least, most = numbers
         last, size = state
-        s, t = scratch[0], scratch[1]
-        xp.multiply(g, last, out=s)
-        turned = s < 0
-        size *= xp.where(turned, shrink, xp.where(s > 0, grow, 1)).astype(size.dtype)
-        xp.clip(size, least, most, out=size)
-        last[...] = g
-        last[turned] = 0
-        xp.sign(last, out=t)
-        t *= size
-        p -= t
+        same = g * last
+        turned = same < 0
+        scaled = F.where(turned, size * shrink, F.where(same > 0, size * grow, size))
+        size[...] = F.minimum(F.maximum(scaled, least), most)
+        last[...] = F.where(turned, 0.0, g)
+        p -= F.sign(last) * size

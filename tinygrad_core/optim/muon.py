@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from ..device import array_module
-from ..tensor import Tensor, describe
+from ..tensor import describe
 from .optimizer import Optimizer, OptimizerError
 
 _LIKE_ADAMW = "match_rms_adamw"
@@ -30,6 +29,8 @@ class Muon(Optimizer):
     PyTorch rounds to bfloat16 inside; here the parameter's own dtype is kept, so steps agree to about a percent.
     """
 
+    elementwise = False
+
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,
                  nesterov: bool = True, ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
                  eps: float = 1e-7, ns_steps: int = 5, adjust_lr_fn: str | None = None):
@@ -48,29 +49,36 @@ class Muon(Optimizer):
             raise OptimizerError(f"Muon got adjust_lr_fn={group['adjust_lr_fn']!r}: there are None, 'original' and "
                                  f"{_LIKE_ADAMW!r}")
 
-    def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The velocity."""
+        return ("momentum_buffer",)
+
+    def decoupled(self, group: dict[str, Any]) -> bool:
+        """Always."""
+        return True
+
+    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
+        """The options, as they are."""
+        return (group["lr"], group["momentum"], group["eps"], *group["ns_coefficients"], group["ns_steps"],
+                group["nesterov"], group["adjust_lr_fn"])
+
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`v += (1 - momentum) * (g - v)`, then a step along `v` made orthogonal."""
-        xp = array_module(p.array)
-        state = self.state.setdefault(p, {})
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = xp.zeros(p.shape, p.dtype)
-        v, momentum, (rows, columns) = state["momentum_buffer"], group["momentum"], p.shape
-        v += (1 - momentum) * (g - v)
-        step = orthogonal(xp, g + momentum * (v - g) if group["nesterov"] else v, group)
-        scale = 0.2 * sqrt(max(rows, columns)) if group["adjust_lr_fn"] == _LIKE_ADAMW else sqrt(
-            max(1, rows / columns))
-        array = p.array
-        array *= 1 - group["lr"] * group["weight_decay"]
-        array -= group["lr"] * scale * step
+        lr, momentum, eps, a, b, c, steps, nesterov, adjust = numbers
+        (v,), (rows, columns) = state, p.shape
+        v += (g - v) * (1 - momentum)
+        step = orthogonal(F, g + (v - g) * momentum if nesterov else v, (a, b, c), steps, eps)
+        scale = 0.2 * sqrt(max(rows, columns)) if adjust == _LIKE_ADAMW else sqrt(max(1, rows / columns))
+        p -= step * (lr * scale)
 
 
-def orthogonal(xp: Any, x: Any, group: dict[str, Any]) -> Any:
+def orthogonal(F: Any, x: Any, coefficients: tuple[Any, Any, Any], steps: int, eps: Any) -> Any:
     """`x` with its singular values pushed towards one by Newton and Schulz's iteration."""
-    a, b, c = group["ns_coefficients"]
+    a, b, c = coefficients
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
-    x = x / max(float(xp.sqrt((x * x).sum())), group["eps"])
-    for _ in range(group["ns_steps"]):
+    x = x / F.maximum(F.sqrt((x * x).sum()), eps)
+    for _ in range(steps):
         gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = x * a + (gram * b + gram @ gram * c) @ x
     return x.T if tall else x

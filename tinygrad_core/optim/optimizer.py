@@ -1,4 +1,4 @@
-"""What all optimisers share: parameter groups, their state, and steps that run through memory in blocks."""
+"""What all optimisers share: parameter groups, their state, and a rule that runs through memory in blocks."""
 from __future__ import annotations
 
 import math
@@ -10,12 +10,14 @@ import numpy as np
 from ..autograd import enable_grad
 from ..device import array_module
 from ..errors import EngineError, at_line, learner_line
+from ..ops.core import arrays
 from ..symbol import Symbol
-from ..tensor import Tensor, describe, mode, unboxed, wrap
+from ..tensor import Tensor, describe, mode, ndarray, unboxed, wrap
 from ..versions import wrote
 from ..writes import store
 
 BLOCK = 1 << 15     # elements; a block of a parameter, its gradient and its state then stays in the cache
+_HERE = arrays(np)
 
 # What each option may be: lowest and highest value; an infinite bound is itself excluded.
 _RANGES = {"lr": (0, math.inf), "eps": (0, math.inf), "weight_decay": (0, math.inf), "momentum": (0, math.inf),
@@ -43,7 +45,6 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        self._scratch: dict[Any, list[Any]] = {}
         if isinstance(params, (Tensor, dict)) or not isinstance(params, Iterable):
             raise OptimizerError(f"an optimiser takes a list of tensors, or of groups, and got {describe(params)}: "
                                  f"write [w] for a single one.{at_line(learner_line())}")
@@ -144,9 +145,72 @@ class Optimizer:
         loss.backward()
         return self.step()
 
+    # ---- what an optimiser is made of: an arithmetic rule, what it remembers, and the numbers of a step
+    elementwise: ClassVar[bool] = True      # whether the rule treats every element alike, and so may run block by block
+
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
+        """Change `p` and `state` in place, with operators and the operations of `F`; `g` is read only.
+
+        Like a gradient rule it is written once: with arrays it computes, with symbolic tensors it writes itself down.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no rule(F, p, g, state, numbers)")
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The names of the arrays that the rule remembers for each parameter; they start as zeros."""
+        return ()
+
+    def begin(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state of a parameter before its first step."""
+        zeros = array_module(p.array).zeros
+        return {"step": 0, **{name: zeros(p.shape, p.dtype) for name in self.buffers(group)}}
+
+    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
+        """What the rule needs to know about this step, from the options and the count in `state["step"]`."""
+        return ()
+
+    def decoupled(self, group: dict[str, Any]) -> bool:
+        """Whether weight decay pulls at the weights themselves, not through the gradient."""
+        return group.get("decoupled_weight_decay", False)
+
+    def decay(self, group: dict[str, Any]) -> float:
+        """What weight decay multiplies with: what it leaves of a weight where it is decoupled, how it pulls otherwise."""
+        pull = group.get("weight_decay", 0)
+        return 1 - group["lr"] * pull if self.decoupled(group) else pull
+
+    def apply(self, F: Any, p: Any, g: Any, state: list[Any], group: dict[str, Any], decay: Any, numbers: Any) -> None:
+        """The whole update of one parameter, or of one block of it: sign, weight decay, rule."""
+        if group.get("maximize"):
+            g = -g
+        if group.get("weight_decay"):
+            if self.decoupled(group):
+                p *= decay
+            else:
+                g = g + p * decay
+        self.rule(F, p, g, state, numbers)
+
     def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
-        """Change one parameter, in its own memory, given the array of its gradient."""
-        raise NotImplementedError(f"{type(self).__name__} defines no update(p, g, group)")
+        """Change one parameter, in its own memory, given the array of its gradient.
+
+        A rule is a dozen passes over a parameter, its gradient and its state. Run over the whole of a large
+        parameter, each pass would fetch them from main memory; run block by block, only the first one does.
+        """
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = self.begin(p, group)
+        state["step"] += 1
+        array, decay, numbers = p.array, self.decay(group), self.numbers(group, state)
+        buffers = [state[name] for name in self.buffers(group)]
+        if isinstance(array, np.generic):       # a parameter without dims is a number, which nothing can change in place
+            array = np.array(array)
+            self.apply(_HERE, array, g, buffers, group, decay, numbers)
+            store(p, array)
+        elif not self.elementwise or array.size <= BLOCK or type(array) is not ndarray or not array.flags.c_contiguous:
+            self.apply(arrays(array_module(array)), array, g, buffers, group, decay, numbers)
+        else:
+            flat, g, *buffers = [a.reshape(-1) for a in (array, g, *buffers)]
+            for i in range(0, flat.size, BLOCK):
+                j = i + BLOCK
+                self.apply(_HERE, flat[i:j], g[i:j], [b[i:j] for b in buffers], group, decay, numbers)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a run needs to go on from here: state and options, with parameters by number."""
@@ -168,9 +232,13 @@ class Optimizer:
                     for p, k in zip(mine["params"], theirs["params"], strict=True)}
         self.param_groups = [{**mine, **theirs, "params": mine["params"]}
                              for mine, theirs in zip(self.param_groups, groups, strict=True)]
-        self.state = {numbered[k]: {name: _own(value, numbered[k], f"{name} of parameter {k}")
-                                    for name, value in state.items() if value is not None}
-                      for k, state in state_dict["state"].items()}
+        self.state = {}
+        for k, saved in state_dict["state"].items():
+            p = numbered[k]
+            state = {name: _own(value, p, f"{name} of parameter {k}") for name, value in saved.items() if value is not None}
+            if state:                           # PyTorch's SGD counts no steps: a velocity says that there were some
+                group = next(g for g in self.param_groups if any(q is p for q in g["params"]))
+                self.state[p] = {**self.begin(p, group), "step": 1, **state}
 
     def __repr__(self) -> str:
         lines = [type(self).__name__ + " ("]
@@ -193,93 +261,4 @@ def _own(value: Any, p: Tensor, what: str) -> Any:
     return array_module(p.array).array(array, dtype=p.dtype, order="C")
 
 
-class Blockwise(Optimizer):
-    """Base of the optimisers whose rule treats every element alike.
-
-    A rule is a dozen passes over a parameter, its gradient and its state. Run over the whole of a large
-    parameter, each pass would fetch them from main memory; run block by block, only the first one does.
-    """
-
-    scratches: ClassVar[int] = 1
-
-    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The names of the arrays that the rule remembers for each parameter; they start as zeros."""
-        return ()
-
-    def numbers(self, group: dict[str, Any], state: dict[str, Any]) -> Any:
-        """What the rule needs to know about this step, from the options and the count in `state["step"]`."""
-        return None
-
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
-        """Change the flat arrays `p` and `state` in place; `g` is read only, `scratch` free to use."""
-        raise NotImplementedError(f"{type(self).__name__} defines no rule")
-
-    def begin(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        """The state of a parameter before its first step."""
-        zeros = array_module(p.array).zeros
-        return {"step": 0, **{name: zeros(p.shape, p.dtype) for name in self.buffers(group)}}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave, of this engine or of PyTorch; it is copied."""
-        super().load_state_dict(state_dict)
-        for group in self.param_groups:
-            for p in group["params"]:
-                if self.state.get(p):       # PyTorch's SGD counts no steps: a velocity says that there were some
-                    self.state[p] = {**self.begin(p, group), "step": 1, **self.state[p]}
-                else:
-                    self.state.pop(p, None)
-
-    def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
-        """Run the rule over the parameter, one block after the other."""
-        array = p.array
-        state = self.state.get(p)
-        if state is None:
-            state = self.state[p] = self.begin(p, group)
-        state["step"] += 1
-        numbers = self.numbers(group, state)
-        xp = array_module(array)
-        own = isinstance(array, np.generic) or not array.flags.c_contiguous
-        flat = (xp.ascontiguousarray(array) if own else array).reshape(-1)
-        g = g.reshape(-1)
-        arrays = [state[name].reshape(-1) for name in self.buffers(group)]
-        size = flat.size
-        block = BLOCK if xp is np else size
-        if size <= block:
-            self._run(xp, flat, g, arrays, group, numbers)
-        else:
-            for i in range(0, size, block):
-                j = i + block
-                self._run(xp, flat[i:j], g[i:j], [a[i:j] for a in arrays], group, numbers)
-        if own:
-            store(p, flat.reshape(array.shape))
-
-    def _run(self, xp: Any, p: Any, g: Any, arrays: list[Any], group: dict[str, Any], numbers: Any) -> None:
-        scratch = self._scratch_of(xp, p.dtype, p.size)
-        decay = group.get("weight_decay")
-        if group["maximize"]:
-            g = xp.negative(g, out=scratch[-1])
-        if decay:
-            if group.get("decoupled_weight_decay"):
-                p *= 1 - group["lr"] * decay
-            elif g is scratch[-1]:
-                g += xp.multiply(p, decay, out=scratch[0])
-            else:
-                decayed = xp.multiply(p, decay, out=scratch[-1])
-                decayed += g
-                g = decayed
-        self.rule(xp, p, g, arrays, scratch, numbers)
-
-    def _scratch_of(self, xp: Any, dtype: Any, size: int) -> list[Any]:
-        """Arrays to compute in: the rule's own, and one for a gradient that is not as it was found."""
-        found = self._scratch.get((xp, dtype, size))
-        if found is None:
-            whole = self._scratch.get((xp, dtype, None))
-            if whole is None or whole[0].size < size:
-                self._scratch.clear()
-                whole = [xp.empty(max(size, 1024), dtype) for _ in range(self.scratches + 1)]
-                self._scratch[xp, dtype, None] = whole
-            found = self._scratch[xp, dtype, size] = [s[:size] for s in whole]
-        return found
-
-
-__all__ = ["Blockwise", "Optimizer", "OptimizerError"]
+__all__ = ["Optimizer", "OptimizerError"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .optimizer import Blockwise, OptimizerError
+from .optimizer import Optimizer, OptimizerError
 
 
-class SGD(Blockwise):
+class SGD(Optimizer):
     """Stochastic gradient descent: `p -= lr * g`, with momentum if asked for.
 
     With momentum a velocity collects the gradients, `v = momentum * v + (1 - dampening) * g` (the first time
@@ -43,20 +43,12 @@ class SGD(Blockwise):
         return (group["lr"], group["momentum"], 1 if state["step"] == 1 else 1 - group["dampening"],
                 group["nesterov"])
 
-    def rule(self, xp: Any, p: Any, g: Any, state: list[Any], scratch: list[Any], numbers: Any) -> None:
+    def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= lr * g`, or along the velocity."""
         lr, momentum, fresh, nesterov = numbers
-        s = scratch[0]
-        if momentum:
-            v = state[0]
+        if state:
+            v, = state
             v *= momentum
-            v += g if fresh == 1 else xp.multiply(g, fresh, out=s)
-            if nesterov:
-                xp.multiply(v, momentum, out=s)
-                s += g
-                s *= lr
-            else:
-                xp.multiply(v, lr, out=s)
-        else:
-            xp.multiply(g, lr, out=s)
-        p -= s
+            v += g if type(fresh) is int else g * fresh
+            g = v * momentum + g if nesterov else v
+        p -= g * lr

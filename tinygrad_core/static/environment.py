@@ -109,6 +109,9 @@ class Environment:
         elif isinstance(value, (types.FunctionType, types.MethodType)):
             self._identity(what, value, place)
             self._walk_function(value, depth)
+        elif hasattr(value, "__wrapped__"):     # what compile and other decorators make stands for its function
+            self._identity(what, value, place)
+            self._walk_function(value.__wrapped__, depth)
         elif isinstance(value, (list, tuple, dict, set)):
             self._container(what, value, depth)
         elif isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType)):
@@ -140,12 +143,12 @@ class Environment:
             self._tensor(t)
 
     def _optimizer(self, what: str, optimizer: Optimizer, depth: int) -> None:
-        """An optimiser's options are guarded, except the learning rate, which a run reads anew."""
+        """An optimiser's options are guarded, except numbers, which a run reads anew; 0 may switch something off."""
         for k, options in enumerate(optimizer.param_groups):
             for t in options["params"]:
                 self._walk(f"{what}.param_groups[{k}]", t, depth + 1, None)
             for key, value in options.items():
-                if key not in ("params", "lr"):
+                if key not in ("params", "lr") and not (isinstance(value, float) and value):
                     self._walk(f"{what}.param_groups[{k}][{key!r}]", value, depth + 1, (options, key))
 
     def _container(self, what: str, value: Any, depth: int) -> None:

@@ -13,7 +13,7 @@ from ..errors import EngineError, Line, at_line, here, learner_frame, learner_li
 from ..node import Leaf
 from ..ops import OPS, Op
 from ..symbol import Dim, NoValueError, StaticError, Symbol, shape_text
-from ..tensor import Tensor, mode, wrap
+from ..tensor import Tensor, describe, mode, root_of, wrap
 from .infer import NEW, PROBES, concrete, infer
 
 _NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_./\-]*$")
@@ -335,6 +335,38 @@ class Graph:
         return symbol
 
     # ---- order among operations that change something
+    def write(self, t: Tensor, result: Tensor) -> Tensor:
+        """A tensor written in place: from here on it stands for another symbol; see `writes.write`."""
+        new = self.tensor_of(result).array
+        if t.shape != result.shape:
+            raise StaticError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
+                              f"{result.shape}.{at_line(learner_line())}")
+        if new.dtype != t.dtype:
+            new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
+        if t._view is not None:
+            self._write_through(t, new)
+        self.become(t, new)
+        t.node = result.node if not isinstance(t.node, Leaf) else t.node
+        return t
+
+    def become(self, t: Any, new: Symbol) -> None:
+        """Let a tensor stand for `new` from here on."""
+        if type(t.array) is not Symbol or isinstance(t.node, Leaf):
+            name = t.array.name if type(t.array) is Symbol else describe(t)
+            raise StaticError(f"{name!r} cannot be written in place in a graph, where nothing happens before a run: give a "
+                              f"Variable its new value with assign(variable, value).{at_line(learner_line())}")
+        t.array = new
+
+    def _write_through(self, view: Tensor, new: Symbol) -> None:
+        """A write into a part `base[index]` gives the base new values."""
+        base, op, attrs = view._view
+        if op.name != "getitem" or base._view is not None:
+            raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
+                              f"itself, as in x[index] = value.{at_line(learner_line())}")
+        whole = self.tensor_of(root_of(view)).array
+        put, = self.add(OPS["setitem"], (whole, new), {"index": attrs["index"]})
+        self.become(base, put)
+
     def _after_assignments(self, x: Any) -> Any:
         """A variable read under control of an assignment to it is what was assigned."""
         if isinstance(x, Symbol) and x.operation.kind == "variable":
@@ -382,13 +414,10 @@ class Graph:
         if self.recorder is not None:
             self.recorder.left(module)
 
-    def wrote(self, t: Tensor, result: Tensor) -> None:
-        """Something was written in place; `writes.write` asks `assign_in_place` before."""
-
     def _nothing(self, *_: Any) -> None:
         """What happens while a graph is built concerns the graph alone."""
 
-    seeded = visited = freed = collected = updated = ran = _nothing
+    seeded = visited = freed = collected = updated = ran = wrote = _nothing
 
     # ---- looking
     def finalize(self) -> None:

@@ -7,52 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..autograd import no_grad
-from ..dispatch import apply, recorded
+from ..dispatch import recorded
 from ..errors import at_line, learner_line
-from ..ops import OPS
-from ..ops.core import primitive
-from ..optim.adam import Adam
-from ..optim.optimizer import Blockwise, Optimizer
-from ..optim.sgd import SGD
+from ..optim.optimizer import Optimizer
 from ..symbol import StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
 from .define import Group, assign, gradients
 from .define import group as make_group
 from .environment import Asked, Guard
-
-# An update as a formula: (parameter, gradient, state, numbers of this step, options) -> (new parameter, new state).
-Formula = Callable[[Tensor, Tensor, list[Tensor], tuple[Any, ...], dict[str, Any]], tuple[Tensor, list[Tensor]]]
-
-
-def sgd(p: Tensor, g: Tensor, state: list[Tensor], numbers: tuple[Any, ...], group: dict[str, Any]) -> Any:
-    """`p - lr * g`, or along the velocity."""
-    lr, _, fresh, _ = numbers
-    if not group["momentum"]:
-        return p - g * lr, state
-    v = state[0] * group["momentum"] + (g * fresh if group["dampening"] else g)
-    return p - (v * group["momentum"] + g if group["nesterov"] else v) * lr, [v]
-
-
-def adam(p: Tensor, g: Tensor, state: list[Tensor], numbers: tuple[Any, ...], group: dict[str, Any]) -> Any:
-    """`p - lr * m / (sqrt(v) + eps)`, the corrections moved into `lr` and `eps`."""
-    size, eps = numbers[:2]
-    kept, kept_square = group["betas"]
-    m = state[0] + (g - state[0]) * (1 - kept)
-    v = state[1] * kept_square + g * g * (1 - kept_square)
-    most = recorded.maximum(state[2], v) if len(state) > 2 else v
-    return p - m / (recorded.sqrt(most) + eps) * size, [m, v, most][:len(state)]
-
-
-def _update(xp: Any, p: Any, g: Any, *state: Any, optimizer: Any, group: Any, numbers: tuple[Any, ...]) -> Any:
-    """A step of an optimiser whose formula is only known as array code, on copies."""
-    state = tuple([xp.array(s).reshape(-1) for s in state])
-    flat = xp.array(p).reshape(-1)
-    numbers = tuple([float(n) if isinstance(n, np.generic) else n for n in numbers])
-    optimizer._run(xp, flat, xp.asarray(g).reshape(-1), list(state), optimizer.param_groups[group], numbers)
-    return (flat.reshape(np.shape(p)), *[s.reshape(np.shape(p)) for s in state])
-
-
-primitive("optimizer_step", _update, several=True, label="update")
 
 
 class _Nobody:
@@ -66,15 +28,15 @@ class Step:
     """One call of an optimiser's `step`, written down."""
 
     def __init__(self, optimizer: Optimizer, graph: Any):
-        if not isinstance(optimizer, Blockwise):
+        if type(optimizer).rule is Optimizer.rule:
             raise StaticError(f"{type(optimizer).__name__} cannot be part of a graph, because its step depends on numbers "
                               "that it computes on the way: compile the loss and its gradients, and call step() outside."
                               f"{at_line(learner_line())}")
         self.optimizer, self.graph = optimizer, graph
+        self._decays: dict[Any, Tensor] = {}
         stepped = getattr(graph, "stepped", [])
         self.earlier = sum(o is optimizer for o in stepped)     # a function may take several steps
         stepped.append(optimizer)
-        self.formula = next((f for kind, f in FORMULAS.items() if isinstance(optimizer, kind)), None)
 
     def parameters(self, learns: Callable[[Tensor], bool]) -> Iterator[tuple[dict[str, Any], list[tuple[Tensor, Any]]]]:
         """Group by group the parameters that learn, each with the numbers of this step; and their state, begun."""
@@ -88,8 +50,7 @@ class Step:
                     self.optimizer.state[p] = self.optimizer.begin(p, group)
                 count = self.optimizer.state[p]["step"]
                 if count not in shared:
-                    dtype = p.dtype if self.formula is not None else np.dtype("float64")
-                    shared[count] = self.numbers(group, self.optimizer.state[p], dtype)
+                    shared[count] = self.numbers(group, self.optimizer.state[p], p.dtype)
                 learning.append((p, shared[count]))
             yield group, learning
 
@@ -99,10 +60,9 @@ class Step:
         with no_grad():
             for group, learning in self.parameters(lambda p: p.node is not None and p.node.grad is not None):
                 for p, numbers in learning:
-                    old = self.state_of(p, group)
-                    value, g = wrap(graph.symbol_of(p.array, p)), wrap(graph.tensor_of(p.node.grad).array)
-                    new, states = self.updated(p, value, g, group, numbers, [wrap(x) for x in old])
-                    graph.write(p, new)
+                    value, states = wrap(graph.symbol_of(p.array, p)), [wrap(x) for x in self.state_of(p, group)]
+                    self.updated(value, wrap(graph.tensor_of(p.node.grad).array), group, numbers, states)
+                    graph.write(p, value)
                     for name, s in zip(self.optimizer.buffers(group), states, strict=True):
                         graph.become(graph.slots[id(self.optimizer.state[p][name])], s.array)
                     graph.used_grads.add(id(p.node))
@@ -118,11 +78,11 @@ class Step:
             for group, learning in self.parameters(lambda p: found[id(p)] is not None):
                 for p, numbers in learning:
                     old = self.state_of(p, group)
-                    value = graph.tensor_of(p)
-                    g = found[id(p)]
+                    variable, g = graph.tensor_of(p), found[id(p)]
                     assert g is not None
-                    new, states = self.updated(p, wrap(value.array), g, group, numbers, [wrap(x) for x in old])
-                    members.append(assign(value, new))
+                    value, states = wrap(variable.array), [wrap(x) for x in old]
+                    self.updated(value, g, group, numbers, states)
+                    members.append(assign(variable, value))
                     members += [assign(wrap(x), s) for x, s in zip(old, states, strict=True)]
                 members.append(self._count_assigned(group, [self.optimizer.state[p] for p, _ in learning]))
         return make_group(*members, name="minimize")
@@ -167,8 +127,10 @@ class Step:
             if not isinstance(value, float):
                 return value
             kind, number = type(optimizer).__name__, dtype.type
-            if value is group["lr"]:            # the usual case, read at every run, the short way
-                return wrap(self.graph.slot(lambda: number(group["lr"]), None, f"{kind}.lr"))
+            options = [name for name, option in group.items() if option is value]
+            if len(options) == 1:               # the usual case, read at every run, the short way
+                name = options[0]
+                return wrap(self.graph.slot(lambda: number(group[name]), None, f"{kind}.{name}"))
             return wrap(self.graph.slot(lambda: number(now()[k]), None, f"{kind}.number_{k}"))
 
         values = now()
@@ -177,35 +139,23 @@ class Step:
                 f"the phase of {type(optimizer).__name__}", Asked(lambda: phase(now())), None, phase(values)))
         return tuple([slot(k, v) for k, v in enumerate(values)])
 
-    def updated(self, p: Tensor, value: Tensor, g: Tensor, group: dict[str, Any], numbers: tuple[Any, ...],
-                old: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Write down one parameter's update: its new value, and its new state."""
-        if self.formula is not None:
-            value, g = _decayed(value, g, group)
-            return self.formula(value, g, old, numbers, group)
-        new, *states = apply(OPS["optimizer_step"], value, g, *old, optimizer=self.optimizer, numbers=numbers,
-                             group=next(k for k, one in enumerate(self.optimizer.param_groups) if one is group))
-        return new, states
+    def updated(self, value: Tensor, g: Tensor, group: dict[str, Any], numbers: tuple[Any, ...], old: list[Tensor]) -> None:
+        """Write down one parameter's update: `value` and `old` then stand for what they became."""
+        self.optimizer.apply(recorded, value, g, old, group, self.decay(group, value.dtype), numbers)
+
+    def decay(self, group: dict[str, Any], dtype: Any) -> Tensor | None:
+        """What weight decay multiplies with, read anew at every run, for one group's parameters of one dtype."""
+        if not group.get("weight_decay"):
+            return None
+        key = id(group), dtype
+        if key not in self._decays:
+            self._decays[key] = wrap(self.graph.slot(lambda: dtype.type(self.optimizer.decay(group)), None, "decay"))
+        return self._decays[key]
 
     def state_of(self, p: Tensor, group: dict[str, Any]) -> list[Symbol]:
         """The symbols of what the optimiser remembers for a parameter."""
         state = self.optimizer.state[p]
         return [self.graph.slot(_reader(state, n), _writer(state, n), n) for n in self.optimizer.buffers(group)]
-
-
-def _decayed(p: Tensor, g: Tensor, group: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The parameter and its gradient after weight decay, as `Blockwise` has it."""
-    g = -g if group["maximize"] else g
-    decay = group.get("weight_decay")
-    if not decay:
-        return p, g
-    if group.get("decoupled_weight_decay"):
-        lr = mode.graph.slot(lambda: p.dtype.type(1 - group["lr"] * decay), None, "decay")
-        return p * wrap(lr), g
-    return p, g + p * decay
-
-
-FORMULAS: dict[type, Formula] = {SGD: sgd, Adam: adam}
 
 
 def _reader(state: dict[str, Any], name: str) -> Callable[[], Any]:

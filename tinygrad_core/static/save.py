@@ -16,13 +16,12 @@ from ..serialization import FileError
 from ..symbol import Dim, StaticError, Symbol
 from ..tensor import Tensor, unboxed, wrap
 from .control import Block
-from .graph import Graph, Operation, Ref
+from .graph import Graph, Operation, Ref, Slot
 from .program import ancestors
 
 FORMAT, VERSION = "tinygrad-graph", 1
 _ARITHMETIC = {f.__name__: f for f in (operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod,
                                        operator.truediv)}
-_UNSAVED = {"optimizer_step"}
 
 
 def save_graph(path: str | os.PathLike[str], outputs: Iterable[Tensor]) -> None:
@@ -78,7 +77,7 @@ def _written(operations: list[Operation]) -> list[Any]:
 
     made = []
     for o in operations:
-        if o.op is not None and o.op.name in _UNSAVED:
+        if isinstance(o.value, Slot):
             raise StaticError(f"{o.name} belongs to an optimiser, and a file holds what predicts, not what trains: save the "
                               "outputs that do not depend on it")
         value = o.value.array if o.kind == "variable" else o.value

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import versions
 from ..symbol import Dim, StaticError, Symbol, shape_text
-from ..tensor import Tensor, mode, unboxed
+from ..tensor import Tensor, mode, ndarray, unboxed
 from .backends import choose, compiled
 from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
@@ -134,29 +134,31 @@ class Plan:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
         outputs, news = self._run([*arrays, *[t.array for t in self.variables]])
         if self.variables:                      # nothing that is handed out may lie in memory that a run writes into
-            outputs = [self._apart(v) for v in outputs]
-            news = [self._apart(v) for v in news]
-        for t, new in zip(self._changed, news, strict=True):
-            if new is not None:
-                _store(t, new)
+            outputs = [self._apart(v) if type(v) is ndarray else v for v in outputs]
+        if news:                                # what the back end has not written into the variables' memory itself
+            for t, new in zip(self._changed, [self._apart(v) for v in news], strict=True):
+                if new is not None:
+                    _store(t, new)
         self._note_writes()
         return outputs
 
     def _apart(self, value: Any) -> Any:
         """A value, copied where it is or looks into a variable."""
-        if not isinstance(value, np.ndarray):
+        if not isinstance(value, ndarray):
             return value
         memory = versions.owner(value)
         return value.copy() if any([versions.owner(t.array) is memory for t in self.variables]) else value
 
     def _note_writes(self) -> None:
         """Let backward passes notice that variables were changed in place."""
+        if not self._changed:
+            return
         arrays = [t.array for t in self._changed]
-        if len(arrays) != len(self._noted) or not all(map(is_, arrays, self._noted)):
+        if self._noted and all(map(is_, arrays, self._noted)):
+            versions.wrote_again(self._writes)
+        else:
             self._noted = arrays
             self._writes = [w for w in (versions.wrote(a) for a in arrays) if w is not None]
-        elif arrays:
-            versions.wrote_again(self._writes)
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""

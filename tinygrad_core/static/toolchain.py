@@ -1,4 +1,4 @@
-"""The system's C compiler: found by trying it, its products kept on disk by their content; and the BLAS that SciPy ships."""
+"""The system's C compiler: found by trying it, its libraries kept on disk by their content; and products of matrices."""
 from __future__ import annotations
 
 import ctypes
@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
 
 FAST = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fno-math-errno", "-fPIC", "-std=gnu11")
 
@@ -57,39 +56,58 @@ def _works(name: str) -> bool:
         return True
 
 
-def _build(name: str, source: Path, library: Path) -> None:
+def _build(name: str, source: Path, library: Path, *options: str) -> None:
     """Compile and link in two steps: *linking* with -ffast-math would make the whole process flush small numbers to zero."""
     made = library.with_suffix(".o")
-    subprocess.run([name, *FAST, "-c", str(source), "-o", str(made)], check=True, capture_output=True, timeout=300)
-    subprocess.run([name, "-shared", str(made), "-o", str(library), "-lm"], check=True, capture_output=True, timeout=300)
+    for command in ((*FAST, "-c", str(source), "-o", str(made)), ("-shared", str(made), "-o", str(library), "-lm")):
+        subprocess.run([name, *options, *command], check=True, capture_output=True, timeout=300)
     made.unlink()
 
 
-def load(code: str) -> ctypes.CDLL:
-    """The code as a loaded library: compiled, or found among what was compiled before."""
+@functools.cache
+def _machine() -> str:
+    """What code for this processor does not run without: a home folder may be shared by different machines."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            first = file.read().partition("\n\n")[0]
+        return "".join(line for line in first.splitlines() if line.startswith(("model name", "flags", "Features")))
+    except OSError:
+        return platform.processor() + platform.machine()
+
+
+def load(code: str, *options: str) -> ctypes.CDLL:
+    """The code as a loaded library: compiled with these options, or found among what was compiled before."""
     name = compiler()
     assert name is not None
-    key = hashlib.sha256("\0".join([code, name, platform.processor(), platform.machine(), *FAST]).encode()).hexdigest()[:32]
+    key = hashlib.sha256("\0".join([code, name, _machine(), *FAST, *options]).encode()).hexdigest()[:32]
     library = cache_folder() / f"{key}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             source, made = Path(folder, "step.c"), Path(folder, "step.so")
             source.write_text(code, encoding="utf-8")
-            _build(name, source, made)
+            _build(name, source, made, *options)
             os.replace(made, library)           # whole or not at all, whoever else is compiling the same
     return ctypes.CDLL(str(library))
 
 
 @functools.cache
-def blas() -> dict[str, int]:
-    """The addresses of `sgemm` and `dgemm` (the Fortran interface), by way of SciPy's documented C API."""
-    cython_blas: Any = importlib.import_module("scipy.linalg.cython_blas")
+def products() -> dict[str, int]:
+    """The addresses of `sproduct` and `dproduct`, products of matrices in single and double precision: see product.c."""
+    code = Path(__file__).with_name("backends").joinpath("product.c").read_text(encoding="utf-8")
+    try:
+        library = load(code, "-fopenmp")
+    except subprocess.SubprocessError:          # a compiler without OpenMP: one thread
+        library = load(code)
+    if not ctypes.c_int.in_dll(library, "own").value:
+        library.suse(_blas("sgemm"))
+        library.duse(_blas("dgemm"))
+    return {name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for name in ("sproduct", "dproduct")}
 
+
+def _blas(function: str) -> ctypes.c_void_p:
+    """The address of a function (with Fortran's interface) of the BLAS that SciPy ships, by SciPy's documented C API."""
+    capsule = importlib.import_module("scipy.linalg.cython_blas").__pyx_capi__[function]
     name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    found = {}
-    for function in ("sgemm", "dgemm"):
-        capsule = cython_blas.__pyx_capi__[function]
-        found[function] = pointer(capsule, name(capsule))
-    return found
+    return ctypes.c_void_p(pointer(capsule, name(capsule)))

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..device import array_module
-from ..errors import Line, at_line, learner_line
+from ..errors import Line, learner_line
 from ..node import Leaf
-from ..ops import OPS
 from ..symbol import StaticError, Symbol
-from ..tensor import Tensor, root_of, unboxed, wrap
+from ..tensor import Tensor, unboxed, wrap
 from .environment import Asked, Effects, Environment, Guard
 from .graph import Graph, Operation
 
@@ -71,20 +70,6 @@ class TraceGraph(Graph):
         symbol = super().slot(read, store, name)
         return next((new for key, new in self.now.items() if self._known[key][1] is symbol), symbol)
 
-    def write(self, t: Tensor, result: Tensor) -> Tensor:
-        """A tensor written in place: from here on it stands for another symbol."""
-        new = self.tensor_of(result).array
-        if t.shape != result.shape:
-            raise StaticError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
-                              f"{result.shape}.{at_line(learner_line())}")
-        if new.dtype != t.dtype:
-            new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
-        if t._view is not None:
-            self._write_through(t, new)
-        self.become(t, new)
-        t.node = result.node if not isinstance(t.node, Leaf) else t.node
-        return t
-
     def become(self, t: Any, new: Symbol) -> None:
         """Let a tensor (or slot) stand for `new` from here on."""
         if type(t.array) is Symbol:
@@ -96,16 +81,6 @@ class TraceGraph(Graph):
         self.now[id(t.array)] = new
         if variable.operation.value is not None:
             self.updates[variable] = new
-
-    def _write_through(self, view: Tensor, new: Symbol) -> None:
-        """A write into a part `base[index]` gives the base new values."""
-        base, op, attrs = view._view
-        if op.name != "getitem" or base._view is not None:
-            raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
-                              f"itself, as in x[index] = value.{at_line(learner_line())}")
-        whole = self.tensor_of(root_of(view)).array
-        put, = self.add(OPS["setitem"], (whole, new), {"index": attrs["index"]})
-        self.become(base, put)
 
     # ---- numbers that Python asks for
     def asked_for_value(self, symbol: Symbol, what: str) -> Any:

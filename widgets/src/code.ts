@@ -6,6 +6,7 @@ const TOKEN =
   /(#.*$)|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(\d+\.?\d*(?:e[-+]?\d+)?)\b|\b(and|as|assert|class|def|del|elif|else|except|False|finally|for|from|global|if|import|in|is|lambda|None|not|or|pass|raise|return|True|try|while|with|yield)\b/g;
 const CLASSES = ["comment", "string", "number", "keyword"];
 
+/** A line of Python as text and coloured pieces. */
 export function paint(line: string): Node[] {
   const out: Node[] = [];
   let at = 0;

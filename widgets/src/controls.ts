@@ -1,7 +1,6 @@
 // The bar below: first, previous, play, next, last, the slider with its phases, and the speed.
 import { h, setAttr, setText } from "./dom";
 import { icon, type Icon } from "./icons";
-import type { Phase, Step } from "./steps";
 
 const SPEEDS: [string, number][] = [
   ["0.5×", 2800],
@@ -9,6 +8,14 @@ const SPEEDS: [string, number][] = [
   ["2×", 700],
   ["4×", 350],
 ];
+
+/** A run of steps that belong together: a stretch of the slider, in the colour of its phase. */
+export interface Band {
+  readonly phase: string;
+  readonly count: number;
+  /** What stands above it; the phase's own name by default. */
+  readonly label?: string;
+}
 
 export interface Driver {
   go(step: number): void;
@@ -27,9 +34,9 @@ export interface Controls {
   pause(): void;
 }
 
-/** Runs of steps of one phase, for the band above the slider. */
-export function bands(steps: readonly Step[]): { phase: Phase; count: number }[] {
-  const out: { phase: Phase; count: number }[] = [];
+/** Runs of one phase, for the band above the slider. */
+export function bands(steps: readonly { readonly phase: string }[]): Band[] {
+  const out: { phase: string; count: number }[] = [];
   for (const { phase } of steps) {
     const last = out.at(-1);
     if (last?.phase === phase) last.count += 1;
@@ -38,8 +45,9 @@ export function bands(steps: readonly Step[]): { phase: Phase; count: number }[]
   return out;
 }
 
-export function controls(steps: readonly Step[], driver: Driver): Controls {
-  const total = steps.length;
+/** `pace` divides the time between two steps while playing: many small steps want to go fast. */
+export function controls(shown: readonly Band[], driver: Driver, pace = 1): Controls {
+  const total = shown.reduce((n, b) => n + b.count, 0);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const button = (label: string, name: Icon, act: () => void): HTMLButtonElement => {
     const b = h("button", { type: "button", class: "tgs-button", "aria-label": label, title: label }, icon(name));
@@ -60,16 +68,19 @@ export function controls(steps: readonly Step[], driver: Driver): Controls {
 
   const slider = h("input", { type: "range", min: 0, max: total, step: 1, value: 0, "aria-label": "Step", class: "tgs-slider" });
   slider.addEventListener("input", stop(() => driver.go(Number(slider.value))));
+  const word = (b: Band): string => b.label ?? b.phase;
   const band = h(
     "div",
     { class: "tgs-bands", "aria-hidden": "true" },
-    ...bands(steps).map(({ phase, count }) => h("span", { class: `is-${phase}`, style: `flex-grow:${count}`, title: phase }, h("i", {}, count / total > 0.09 ? phase : ""))),
+    ...shown.map((b) =>
+      h("span", { class: `is-${b.phase}`, style: `flex-grow:${b.count}`, title: word(b) }, h("i", {}, b.count / total > 0.09 ? word(b) : "")),
+    ),
   );
   const count = h("output", { class: "tgs-count", "aria-hidden": "true" });
   const speed = h(
     "select",
     { class: "tgs-speed", "aria-label": "Speed", title: "Speed" },
-    ...SPEEDS.map(([label, ms]) => h("option", { value: ms, selected: ms === 1400 }, label)),
+    ...SPEEDS.map(([label, ms]) => h("option", { value: ms / pace, selected: ms === 1400 }, label)),
   );
 
   function face(playing: boolean): void {
@@ -95,7 +106,7 @@ export function controls(steps: readonly Step[], driver: Driver): Controls {
     if (timer !== undefined) return pause();
     if (driver.atEnd()) driver.go(0);
     face(true);
-    wait(150);
+    wait(150 / pace);
   }
 
   return {

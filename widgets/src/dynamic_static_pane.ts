@@ -1,15 +1,15 @@
 // One pane: the program line by line, its operations as text and as a graph, and what was printed.
 import { commonIndent, paint } from "./code";
-import { describe, asStep, shapeOf, type Verdict } from "./dynamic_static_words";
+import { asStep, shapeOf } from "./dynamic_static_words";
 import { type Moment, type Told, type Written } from "./dynamic_static_steps";
 import { type Life, type Side } from "./dynamic_static_state";
 import { h, s, setAttr, setText } from "./dom";
 import { openModules, visible } from "./fold";
 import { brief } from "./format";
 import { extents, picture, sizesOf, type Picture } from "./graph";
-import { icon } from "./icons";
 import { inspect } from "./inspector";
 import { arrange } from "./layout";
+import { markAt } from "./marks";
 import { nameOf, type Names } from "./notation";
 import { definitions } from "./steps";
 import type { Define, Event, Place, Recording } from "./types";
@@ -78,10 +78,9 @@ export interface View {
   readonly before: Side;
   /** What happens at this tick on this side; null while it waits. */
   readonly moment: Moment | null;
-  readonly waiting: string;
-  /** A question about what comes next, and its form. */
-  readonly asked: { readonly moment: Moment; readonly form: HTMLElement; readonly prompt: string } | null;
-  readonly verdict: Verdict | null;
+  /** What is asked about, and comes next. */
+  readonly asked: Moment | null;
+  readonly selected: number | null;
 }
 
 export interface PaneHands {
@@ -95,9 +94,8 @@ export interface Pane {
   readonly el: HTMLElement;
   readonly graph: Picture;
   place(folded: ReadonlySet<string>): void;
-  update(view: View): string;
+  update(view: View): void;
   light(lit: Lit): void;
-  select(node: number | null): void;
   resized(): boolean;
 }
 
@@ -188,13 +186,9 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     });
   for (const type of ["pointerleave", "focusout"] as const) graph.svg.addEventListener(type, () => hands.point(null));
 
-  // --- what was printed, and what happens ---
+  // --- what was printed ---
   const console_ = h("ol", { class: "dsv-printed", "aria-label": `${NAMES[which]}: printed so far` });
   const printed = h("figure", { class: "dsv-console" }, h("figcaption", {}, "Printed"), console_);
-  const verdictEl = h("p", { class: "tgs-verdict" });
-  const sentence = h("p", { class: "dsv-sentence" });
-  const form = h("div", { class: "dsv-form" });
-  const say = h("div", { class: "dsv-say" }, verdictEl, sentence, form);
 
   const el = h(
     "section",
@@ -203,7 +197,6 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     h("div", { class: "dsv-source" }, code, texts),
     graph.el,
     printed,
-    say,
   );
 
   function listen(target: HTMLElement, what: () => Lit): void {
@@ -214,7 +207,6 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
   const backward = events.some((e) => e.type === "backward");
   let shown: { width: number; folded: string; open: readonly Define[] } | null = null;
   let pins = new Map<number, SVGGElement>();
-  let selected: number | null = null;
 
   function place(folded: ReadonlySet<string>): void {
     const all = [...defines.values()];
@@ -246,8 +238,8 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       setAttr(g, "data-life", life ?? null);
       const value = g.querySelector(".tgs-v");
       const state = side.values.nodes.get(node);
-      if (value && state && !state.value) setText(value, shapeOf(state.define as Written));
-      else if (value && state?.value) setText(value, brief(state.value));
+      // Before it has a value, its shape is known.
+      if (value) setText(value, !state ? "" : state.value ? brief(state.value) : shapeOf(state.define as Written));
       const label = g.getAttribute("aria-label");
       if (life && label && !state?.value) g.setAttribute("aria-label", `${label.replace(/, (no value.*)$/, "")}, ${LIVES[life]}`);
       const words = !side.run ? "" : side.run.feeds.has(node) ? "fed" : side.run.fetches.has(node) ? (side.run.over ? "handed out" : "asked for") : "";
@@ -270,12 +262,9 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       const [w] = graph.stage();
       return !!shown && Math.abs(w - shown.width) > DIRECTION_CHANGES;
     },
-    select(node) {
-      selected = node;
-    },
     update(view) {
-          const { side, moment, asked } = view;
-      const now = asked?.moment ?? moment;
+          const { side, moment, asked, selected } = view;
+      const now = asked ?? moment;
       graph.update({ state: side.values, step: moment ? asStep(moment) : null, selected, hole: null, before: view.before.values });
       dress(view);
 
@@ -283,7 +272,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       const key = lineKey(now?.place ?? null);
       for (const [k, li] of lineEls) {
         setAttr(li, "aria-current", k === key ? "step" : null);
-        li.classList.toggle("is-now", k === key);
+        toggle(li, "is-now", k === key);
       }
       reveal(code, lineEls.get(key));
 
@@ -296,7 +285,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
         setAttr(row.value, "aria-label", state && !state.value ? "no value" : null);
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;
-        row.el.classList.toggle("is-now", isNow);
+        toggle(row.el, "is-now", isNow);
         if (isNow) last = row.el;
       }
       reveal(list, last);
@@ -305,7 +294,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
         const fresh = moment?.kind === "print" && i === side.printed.length - 1;
         return h("li", { class: fresh ? "is-new" : null }, p.text.replace(/\n$/, ""));
       });
-      if (asked?.moment.kind === "print") lines.push(h("li", { class: "is-asked" }, "?"));
+      if (asked?.kind === "print") lines.push(h("li", { class: "is-asked" }, "?"));
       console_.replaceChildren(...lines);
       console_.scrollTop = console_.scrollHeight;
 
@@ -313,20 +302,10 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       detail.hidden = !node;
       list.hidden = !!node;
       if (node) detail.replaceChildren(inspect(node, names, (f) => recording.sources[f]?.name ?? f, () => hands.pick(null)));
-
-      const { verdict } = view;
-      verdictEl.replaceChildren(...(verdict ? [icon(verdict.correct ? "tick" : "cross"), h("span", {}, verdict.say)] : []));
-      verdictEl.className = `tgs-verdict${verdict ? (verdict.correct ? " is-right" : " is-wrong") : ""}`;
-      const words = asked ? asked.prompt : moment ? describe(moment, names, view.before, side) : view.waiting;
-      setText(sentence, words);
-      sentence.classList.toggle("is-waiting", !asked && !moment);
-      if (form.firstChild !== (asked?.form ?? null)) form.replaceChildren(...(asked ? [asked.form] : []));
-      el.classList.toggle("is-running", !!side.run && !side.run.over);
-      return [verdict?.say, words].filter(Boolean).join(" ");
     },
     light(lit) {
-      for (const [k, li] of lineEls) li.classList.toggle("is-lit", lit.lines.has(k));
-      for (const [node, row] of rows) row.el.classList.toggle("is-lit", lit.nodes.has(node));
+      for (const [k, li] of lineEls) toggle(li, "is-lit", lit.lines.has(k));
+      for (const [node, row] of rows) toggle(row.el, "is-lit", lit.nodes.has(node));
       for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-node[data-node]"))
         setAttr(g, "data-lit", lit.nodes.has(Number(g.getAttribute("data-node"))) ? "true" : null);
     },
@@ -342,6 +321,12 @@ const LIVES: Record<Life, string> = {
   computed: "computed",
   freed: "its value was let go",
 };
+
+/** Without the class, and without an empty attribute that would say nothing. */
+function toggle(el: HTMLElement, cls: string, on: boolean): void {
+  el.classList.toggle(cls, on);
+  if (!el.classList.length) el.removeAttribute("class");
+}
 
 /** y = tanh(s) */
 function rowText(d: Define, names: Names): string {
@@ -374,13 +359,16 @@ function reveal(host: HTMLElement, target: HTMLElement | undefined): void {
     host.scrollTop = from - host.clientHeight / 2;
 }
 
+/** What happens to a node from outside: a mark and a word above it. */
 function pinned(g: SVGGElement | undefined, words: string): void {
-  if (!g || g.getAttribute("data-words") === words) return;
-  g.setAttribute("data-words", words);
+  if (!g || (g.getAttribute("data-words") ?? "") === words) return;
+  setAttr(g, "data-words", words || null);
   if (!words) return g.replaceChildren();
-  const width = words.length * 6 + 14;
+  const width = words.length * 6.4 + 32;
+  const mark = words === "fed" ? markAt("fed", "is-fed", -width / 2 + 7, -6) : markAt("fetched", "is-fetched", -width / 2 + 7, -6);
   g.replaceChildren(
-    s("rect", { class: `dsv-tag${words === "fed" ? " is-fed" : ""}`, x: -width / 2, y: -8, width, height: 16, rx: 8 }),
-    s("text", { class: "dsv-tagtext" }, words),
+    s("rect", { class: "dsv-tag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
+    mark,
+    s("text", { class: "dsv-tagtext", x: 10 }, words),
   );
 }

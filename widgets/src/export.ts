@@ -1,6 +1,5 @@
-// Files a reader takes away: the picture as SVG, the whole stepper as one HTML page.
+// Files a reader takes away: the picture as SVG or PNG, the whole widget as one HTML page.
 import page from "../static/page.html";
-import graphCss from "./graph.css";
 
 /** JSON inside <script>: nothing in it may end the element. */
 export const scriptJson = (data: unknown): string =>
@@ -23,13 +22,20 @@ export function htmlPage(title: string, state: Record<string, unknown>, bundle: 
   return page.replace(/@@(\w+)@@/g, (_, key: string) => parts[key] ?? "");
 }
 
-/** The custom properties the style sheet uses, as they resolve on this page and theme. */
-function resolved(root: Element): string {
-  const style = getComputedStyle(root);
-  const used = new Set([...graphCss.matchAll(/var\((--tgs-[\w-]+)/g)].map((m) => m[1]!));
+/** A picture to be saved: a copy that may be changed, and the part of it that is seen. */
+export interface Drawing {
+  readonly svg: SVGSVGElement;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The custom properties that the style uses, as they resolve on this page and theme. */
+function resolved(host: Element, css: string): string {
+  const style = getComputedStyle(host);
+  const used = new Set([...css.matchAll(/var\((--tgs-[\w-]+)/g)].map((m) => m[1]!));
   // A property may be defined by others: let the browser compute each one as a colour or a font.
   const probe = document.createElement("span");
-  root.append(probe);
+  host.append(probe);
   const lines = [...used].map((name) => {
     const raw = style.getPropertyValue(name).trim();
     if (name.startsWith("--tgs-font")) {
@@ -40,44 +46,49 @@ function resolved(root: Element): string {
     return `${name}:${getComputedStyle(probe).color || raw}`;
   });
   probe.remove();
-  return `.tgs-graph{${lines.join(";")}}`;
+  return `.tgs-file{${lines.join(";")}}`;
 }
 
-/** The picture as it stands, whole, with its style inside it. */
-export function svgFile(
-  svg: SVGSVGElement,
-  whole: { readonly width: number; readonly height: number; readonly pad: number },
-  title: string,
-): string {
-  const copy = svg.cloneNode(true) as SVGSVGElement;
-  const [w, tall] = [Math.ceil(whole.width + 2 * whole.pad), Math.ceil(whole.height + 2 * whole.pad)];
-  copy.setAttribute("viewBox", `0 0 ${w} ${tall}`);
-  copy.setAttribute("width", String(w));
-  copy.setAttribute("height", String(tall));
-  copy.setAttribute("class", "tgs-graph is-file");
-  copy.querySelector<SVGGElement>(".tgs-camera")!.removeAttribute("style");
-  copy.querySelector(".tgs-camera")!.setAttribute("transform", `translate(${whole.pad} ${whole.pad})`);
-  for (const hidden of copy.querySelectorAll(".tgs-node:not(.is-shown),.tgs-edge:not(.is-shown),.tgs-frame:not(.is-shown)"))
-    hidden.remove();
-  for (const el of copy.querySelectorAll("[tabindex],[role=button]"))
+/** The drawing as a file, with its style inside it; `host` is the widget whose colours it takes. */
+export function svgFile({ svg, width, height }: Drawing, host: Element, css: string, title: string): string {
+  const [w, tall] = [Math.ceil(width), Math.ceil(height)];
+  svg.setAttribute("viewBox", `0 0 ${w} ${tall}`);
+  svg.setAttribute("width", String(w));
+  svg.setAttribute("height", String(tall));
+  svg.removeAttribute("style");
+  svg.classList.add("tgs-file");
+  for (const el of svg.querySelectorAll("[tabindex],[role=button],[role=slider]"))
     for (const name of ["tabindex", "role"]) el.removeAttribute(name);
-  const make = (tag: string, text: string, cls?: string): Element => {
+  const make = (tag: string, text: string): Element => {
     const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
     el.textContent = text;
-    if (cls) el.setAttribute("class", cls);
     return el;
   };
-  const paper = make("rect", "", "tgs-paper");
-  paper.setAttribute("width", String(w));
-  paper.setAttribute("height", String(tall));
-  const host = svg.closest(".tgs") ?? svg;
-  copy.prepend(make("title", title), make("style", resolved(host) + graphCss), paper);
-  return new XMLSerializer().serializeToString(copy);
+  const paper = make("rect", "");
+  for (const [name, value] of [["class", "tgs-paper"], ["width", String(w)], ["height", String(tall)]] as const)
+    paper.setAttribute(name, value);
+  const rules = `${css}.tgs-paper{fill:var(--tgs-paper)}.tgs-file{font-family:var(--tgs-font)}`;
+  svg.prepend(make("title", title), make("style", resolved(host, rules) + rules), paper);
+  return new XMLSerializer().serializeToString(svg);
+}
+
+const SHARP = 2;
+
+/** The same picture in pixels, twice as many as it has points. */
+export async function pngFile(svg: string, width: number, height: number): Promise<Blob> {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.ceil(width) * SHARP;
+  canvas.height = Math.ceil(height) * SHARP;
+  canvas.getContext("2d")!.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((done, fail) => canvas.toBlob((b) => (b ? done(b) : fail(new Error("The picture is too large for PNG."))), "image/png"));
 }
 
 /** Hands a file to the reader. */
-export function download(name: string, type: string, content: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type }));
+export function download(name: string, content: Blob): void {
+  const url = URL.createObjectURL(content);
   const a = document.createElement("a");
   a.href = url;
   a.download = name;

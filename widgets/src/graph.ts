@@ -1,10 +1,12 @@
 // The picture: laid out once, revealed and lit by classes, never rebuilt while stepping.
 import { h, s, setAttr, setText } from "./dom";
+import type { Drawing } from "./export";
 import type { Item, Link, Visible } from "./fold";
 import { brief, isScalar, num } from "./format";
 import { icon } from "./icons";
 import { nodeLabel } from "./inspector";
 import { curve, fit, type Layout, type Size } from "./layout";
+import { MARK, outlineOf } from "./marks";
 import { nameOf, type Names } from "./notation";
 import type { State } from "./state";
 import { touched, type Step } from "./steps";
@@ -26,27 +28,6 @@ const clipPath = (text: string, most = LONGEST + 4): string =>
 
 /** A chip stands inside its open parent, whose frame says the rest of the path. */
 const lastPart = (path: string): string => clipPath(path.slice(path.lastIndexOf(".") + 1));
-
-/** The outline of each kind of node: kinds differ in shape, not only in colour. */
-export function shape(kind: string, w: number, tall: number): string {
-  const [x, y] = [w / 2, tall / 2];
-  const rounded = (r: number): string =>
-    `M${-x + r} ${-y}H${x - r}A${r} ${r} 0 0 1 ${x} ${-y + r}V${y - r}A${r} ${r} 0 0 1 ${x - r} ${y}` +
-    `H${-x + r}A${r} ${r} 0 0 1 ${-x} ${y - r}V${-y + r}A${r} ${r} 0 0 1 ${-x + r} ${-y}Z`;
-  const cut = Math.min(11, tall / 3);
-  switch (kind) {
-    case "leaf":
-      return rounded(y);
-    case "parameter":
-      return `M${-x} 0L${-x + cut} ${-y}H${x - cut}L${x} 0L${x - cut} ${y}H${-x + cut}Z`;
-    case "constant":
-      return rounded(0.1);
-    case "placeholder":
-      return `M${-x + cut} ${-y}H${x}L${x - cut} ${y}H${-x}Z`;
-    default:
-      return rounded(Math.min(9, tall / 5));
-  }
-}
 
 /** The longest text each node will ever hold, so that boxes never change their size. */
 export function extents(events: readonly Event[]): Map<number, number> {
@@ -133,9 +114,8 @@ export interface Picture {
   frame(): void;
   /** The stage has another size now. */
   resized(): void;
-  /** Brings everything into the page, so that it can be copied. */
-  complete(): void;
-  whole(): { readonly width: number; readonly height: number; readonly pad: number };
+  /** A copy of all of it, at its own size, also of what lies out of view. */
+  drawing(): Drawing;
 }
 
 export interface Hands {
@@ -314,7 +294,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const box = layout!.boxes.get(item.key)!;
     const define = item.node === null ? null : defines.get(item.node)!;
     const kind = define?.kind ?? "module";
-    const outline = shape(kind, box.w, box.h);
+    const outline = outlineOf(kind, box.w, box.h);
     const body = s("g", { class: "tgs-body" });
     const value = s("text", { class: "tgs-v" });
     if (define?.kind === "operation") {
@@ -415,7 +395,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     p.badge = s(
       "g",
       { class: "tgs-badge", transform: `translate(${box.w / 2 - 20} ${-box.h / 2 - 6})` },
-      s("path", { d: "M0 0h10v14l-5 -4l-5 4z" }),
+      s("path", { d: MARK.saved }),
     );
     p.body.append(p.badge);
   }
@@ -518,13 +498,20 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     stage,
     frame,
     resized: () => (room = null),
-    complete() {
+    drawing() {
       for (const p of parts.values()) p.off = false;
       for (const w of wiring) w.off = false;
       cards.replaceChildren(...[...parts.values()].map((p) => p.g));
       wires.replaceChildren(...wiring.map((w) => w.g));
+      const copy = svg.cloneNode(true) as SVGSVGElement;
+      frame();
+      const view = copy.querySelector(".tgs-camera")!;
+      view.removeAttribute("style");
+      view.setAttribute("transform", `translate(${PAD} ${PAD})`);
+      for (const hidden of copy.querySelectorAll(".tgs-node:not(.is-shown),.tgs-edge:not(.is-shown),.tgs-frame:not(.is-shown)"))
+        hidden.remove();
+      return { svg: copy, width: (layout?.width ?? 0) + 2 * PAD, height: (layout?.height ?? 0) + 2 * PAD };
     },
-    whole: () => ({ width: layout?.width ?? 0, height: layout?.height ?? 0, pad: PAD }),
 
     show(v, l, d, n, open) {
       visible = v;

@@ -2,6 +2,7 @@
 import { h, s } from "./dom";
 import { isScalar, num, rows, shapeTuple, spoken } from "./format";
 import { icon } from "./icons";
+import { outlineOf } from "./marks";
 import { nameOf, type Names } from "./notation";
 import type { NodeState, State } from "./state";
 import type { Nested, Num, Value } from "./types";
@@ -116,7 +117,7 @@ const SHAPES: [string, string, string][] = [
 ];
 
 /** How to read the picture: shapes first, colours second. Only the kinds that occur. */
-export function legend(kinds: ReadonlySet<string>, shape: (kind: string, w: number, h: number) => string): HTMLElement {
+export function legend(kinds: ReadonlySet<string>): HTMLElement {
   return h(
     "div",
     { class: "tgs-legend", role: "note", "aria-label": "How to read the picture" },
@@ -124,7 +125,7 @@ export function legend(kinds: ReadonlySet<string>, shape: (kind: string, w: numb
       h(
         "div",
         {},
-        s("svg", { viewBox: "-17 -10 34 20", width: 34, height: 20, "aria-hidden": "true" }, s("path", { d: shape(kind, 30, 16), class: `tgs-shape kind-${kind}` })),
+        s("svg", { viewBox: "-17 -10 34 20", width: 34, height: 20, "aria-hidden": "true" }, s("path", { d: outlineOf(kind, 30, 16), class: `tgs-shape kind-${kind}` })),
         h("span", {}, name, h("span", { class: "tgs-faint" }, ` ${more}`)),
       ),
     ),

@@ -1,22 +1,8 @@
-// From the text in the widget's state to a recording that the rest may trust, or a message to show.
+// From text to a recording that the rest may trust, or a message to show.
+import { isObject, Unreadable } from "./data";
 import type { Event, Recording } from "./types";
 
-/** A recording that cannot be shown; its message is written for the person reading it. */
-export class Unreadable extends Error {}
-
 const VERSION = 1;
-const GZIP = "gzip:";
-
-/** Large recordings travel compressed (`gzip:` and base64), small ones as plain JSON. */
-export async function unpack(text: string): Promise<string> {
-  if (!text.startsWith(GZIP)) return text;
-  const bytes = Uint8Array.from(atob(text.slice(GZIP.length)), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
-}
-
-const isObject = (x: unknown): x is Record<string, unknown> =>
-  typeof x === "object" && x !== null && !Array.isArray(x);
 
 /** Types whose events must name a node that was defined before them. */
 const ABOUT_A_NODE = ["execute", "feed", "save", "backward", "accumulate", "free", "update"];
@@ -81,15 +67,4 @@ export function parse(text: string): Recording {
     sources: (isObject(data["sources"]) ? data["sources"] : {}) as Recording["sources"],
     events: events as Event[],
   };
-}
-
-/** Reads the state's text, packed or plain. */
-export async function load(text: string): Promise<Recording> {
-  let json: string;
-  try {
-    json = await unpack(text);
-  } catch {
-    throw new Unreadable("This recording could not be unpacked: it is damaged, or this browser is too old.");
-  }
-  return parse(json);
 }

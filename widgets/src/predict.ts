@@ -1,4 +1,5 @@
-// Predict mode without the page: which question a step asks, and what to say about an answer.
+// Predict mode: which question a step asks, what to say about an answer, and the form it is typed into.
+import { h, setText } from "./dom";
 import { isScalar, num, scalarOf, shapeTuple } from "./format";
 import {
   forwardLine,
@@ -167,3 +168,32 @@ export const score = (predictions: readonly Prediction[]): string => {
 };
 
 export const asText = (q: Question): string => `${q.prompt} ${plain(q.line)}`;
+
+/**
+ * The form for an answer. `answer` takes the text, and returns what is wrong with it where it cannot be
+ * read; `skip` is called by who would rather be shown.
+ */
+export function answerForm(
+  q: { readonly prompt: string; readonly asked: string },
+  answer: (text: string) => string | null,
+  skip: () => void,
+): HTMLFormElement {
+  const input = h("input", {
+    type: "text",
+    inputmode: q.asked === "shape" ? "text" : "decimal",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-label": q.prompt,
+    placeholder: q.asked === "shape" ? "2, 3" : "a number",
+  });
+  const problem = h("span", { class: "tgs-problem", role: "alert" });
+  const show = h("button", { type: "button", class: "tgs-quiet has-text" }, "Show me");
+  show.addEventListener("click", skip);
+  const form = h("form", { class: "tgs-answer" }, input, h("button", { type: "submit", class: "tgs-check" }, "Check"), show, problem);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const wrong = answer(input.value);
+    if (wrong) setText(problem, wrong);
+  });
+  return form;
+}

@@ -1,8 +1,9 @@
 // Folding, and where things go.
 import { describe, expect, it } from "vitest";
 import { modules, nodesOf, openModules, visible } from "../src/fold";
-import { extents, shape, sizesOf } from "../src/graph";
+import { extents, sizesOf } from "../src/graph";
 import { arrange, bySent, curve, DAGRE_LIMIT, type Layout } from "../src/layout";
+import { outlineOf } from "../src/marks";
 import { nameAll } from "../src/names";
 import { definitions, plan } from "../src/steps";
 import type { Event } from "../src/types";
@@ -82,7 +83,7 @@ describe("layout", () => {
 
   it("gives every kind an outline of its own", () => {
     const kinds = ["leaf", "parameter", "constant", "placeholder", "operation"];
-    expect(new Set(kinds.map((k) => shape(k, 60, 40))).size).toBe(kinds.length);
+    expect(new Set(kinds.map((k) => outlineOf(k, 60, 40))).size).toBe(kinds.length);
   });
 });
 

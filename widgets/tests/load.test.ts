@@ -1,7 +1,8 @@
 // What cannot be shown says so in words.
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { load, parse, Unreadable } from "../src/load";
+import { unpack, Unreadable } from "../src/data";
+import { parse } from "../src/load";
 import { read } from "./help";
 
 const broken = (change: (data: any) => void): string => {
@@ -14,7 +15,7 @@ describe("load", () => {
   it("reads plain and packed recordings alike", async () => {
     const text = read("diamond");
     const packed = `gzip:${gzipSync(text).toString("base64")}`;
-    expect(await load(packed)).toEqual(await load(text));
+    expect(parse(await unpack(packed))).toEqual(parse(await unpack(text)));
   });
 
   it.each([
@@ -34,7 +35,7 @@ describe("load", () => {
   });
 
   it("explains what cannot be unpacked", async () => {
-    await expect(load("gzip:AAAA")).rejects.toThrow(/could not be unpacked/);
+    await expect(unpack("gzip:AAAA")).rejects.toThrow(/could not be unpacked/);
   });
 
   it("accepts events it does not know", () => {

@@ -1,78 +1,16 @@
 // @vitest-environment jsdom
 // The widget as a whole, on a page without a layout engine: behaviour, not looks.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { htmlPage, scriptCode, scriptJson, svgFile } from "../src/export";
-import widget, { type Model } from "../src/stepper";
+import { describe, expect, it, vi } from "vitest";
+import { htmlPage, scriptCode, scriptJson } from "../src/export";
+import widget from "../src/stepper";
 import { define, events, read } from "./help";
+import { usePage } from "./page";
 
-class FakeModel implements Model {
-  readonly saved: string[] = [];
-  private readonly listeners = new Map<string, Set<() => void>>();
-  constructor(private readonly state: Record<string, unknown>) {}
-  get(key: string): unknown {
-    return this.state[key];
-  }
-  set(key: string, value: unknown): void {
-    this.state[key] = value;
-    for (const f of this.listeners.get(`change:${key}`) ?? []) f();
-  }
-  save_changes(): void {
-    this.saved.push(JSON.stringify(this.state["step"]));
-  }
-  on(event: string, f: () => void): void {
-    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(f));
-  }
-  off(event: string, f: () => void): void {
-    this.listeners.get(event)?.delete(f);
-  }
-  count(): number {
-    return [...this.listeners.values()].reduce((n, s) => n + s.size, 0);
-  }
-}
-
-const observers = new Set<object>();
-beforeEach(() => {
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      observe(): void {
-        observers.add(this);
-      }
-      disconnect(): void {
-        observers.delete(this);
-      }
-    },
-  );
-  vi.stubGlobal("CSS", { escape: (s: string) => s.replace(/[^\w-]/g, (c) => `\\${c}`) });
-});
-afterEach(() => {
-  document.body.replaceChildren();
-  observers.clear();
-  vi.unstubAllGlobals();
-  vi.useRealTimers();
-});
+const page = usePage();
 
 async function open(recording: string, more: Record<string, unknown> = {}) {
-  const model = new FakeModel({ recording, step: 0, folded: [], layouts: {}, predict: false, predictions: [], ...more });
-  const el = document.createElement("div");
-  document.body.append(el);
-  const close = await widget.render({ model, el });
-  const root = el.querySelector<HTMLElement>(".tgs")!;
-  const key = (name: string, target: Element = root): KeyboardEvent => {
-    const event = new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true });
-    target.dispatchEvent(event);
-    return event;
-  };
-  return {
-    model,
-    el,
-    root,
-    close,
-    key,
-    button: (label: string) => root.querySelector<HTMLButtonElement>(`button[aria-label="${label}"]`)!,
-    status: () => root.querySelector("[role=status]")!.textContent!,
-    shown: () => [...root.querySelectorAll(".tgs-node.is-shown")].map((n) => n.getAttribute("data-node")),
-  };
+  const w = await page.show(widget, { recording, step: 0, folded: [], layouts: {}, predict: false, predictions: [], ...more });
+  return { ...w, shown: () => [...w.root.querySelectorAll(".tgs-node.is-shown")].map((n) => n.getAttribute("data-node")) };
 }
 
 describe("stepping", () => {
@@ -146,7 +84,7 @@ describe("stepping", () => {
     w.close();
     expect(vi.getTimerCount()).toBe(0);
     expect(w.model.count()).toBe(0);
-    expect(observers.size).toBe(0);
+    expect(page.observers.size).toBe(0);
     expect(w.el.childElementCount).toBe(0);
   });
 
@@ -298,11 +236,15 @@ describe("safety", () => {
 
   it("exports SVG that is whole, styled and harmless", async () => {
     const w = await open(poisoned(), { step: -1 });
-    const svg = svgFile(w.root.querySelector<SVGSVGElement>("svg.tgs-graph")!, { width: 400, height: 200, pad: 30 }, evil);
+    const files: Blob[] = [];
+    vi.stubGlobal("URL", { createObjectURL: (b: Blob) => (files.push(b), "blob:x"), revokeObjectURL: () => {} });
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => {});
+    w.button("Save the picture as SVG").click();
+    const svg = await files[0]!.text();
     const parsed = new DOMParser().parseFromString(svg, "image/svg+xml");
     expect(parsed.querySelector("parsererror")).toBeNull();
     expect(parsed.querySelector("img, script")).toBeNull();
-    expect(parsed.documentElement.getAttribute("viewBox")).toBe("0 0 460 260");
+    expect(parsed.documentElement.getAttribute("viewBox")).toMatch(/^0 0 \d{3} \d{3}$/);
     expect(parsed.querySelector("style")!.textContent).toContain("--tgs-value:");
     expect(parsed.querySelectorAll(".tgs-node").length).toBe(4);
     expect(parsed.querySelector("[tabindex], [style*='transform']")).toBeNull();

@@ -16,10 +16,11 @@ from ..graph import Operation, Ref
 from ..lower import lower
 from ..memory import Life, plan_memory
 from ..passes import enabled, optimised
+from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, domain, is_view, owner, reduction, through
 from ..passes.recompute import recompute
 from ..program import Program, Rewriter, rewritten
-from ..toolchain import blas, compiler, load
+from ..toolchain import compiler, load, products
 from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
@@ -51,18 +52,10 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-typedef void (*sgemm_t)(char*, char*, int*, int*, int*, float*, const float*, int*, const float*, int*, float*, float*, int*);
-typedef void (*dgemm_t)(char*, char*, int*, int*, int*, double*, const double*, int*, const double*, int*, double*, double*,
-                        int*);
-static sgemm_t SG; static dgemm_t DG; I wrong = -1;
-void use(void *s, void *d) { SG = (sgemm_t)s; DG = (dgemm_t)d; }
-/* C (M, N) = A (M, K) B (K, N) + beta C, by rows; Fortran's matrices are columns first, so the factors change places. */
-static void sgemm(int ta, int tb, int M, int N, int K, const float *A, int lda, const float *B, int ldb, float beta, float *C,
-                  int ldc) {
-  float one = 1; SG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
-static void dgemm(int ta, int tb, int M, int N, int K, const double *A, int lda, const double *B, int ldb, double beta,
-                  double *C, int ldc) {
-  double one = 1; DG(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc); }
+I wrong = -1;
+static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
+static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
+void use(void *s, void *d) { sproduct = s; dproduct = d; }
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
 static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
@@ -78,7 +71,27 @@ def c(program: Program) -> Any:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    return _with_copies(optimised(lower(optimised(program), KEPT)))
+    return _with_copies(dce(_with_sums(optimised(lower(optimised(program), KEPT)))))
+
+
+def _with_sums(program: Program) -> Program:
+    """A stack of products that is only summed is added up as it is computed."""
+    readers: dict[Symbol, int] = {}
+    for x in (*program.results, *[x for o in program.graph.operations for x in o.sources]):
+        readers[x] = readers.get(x, 0) + 1
+
+    def change(r: Rewriter, o: Operation) -> Any:
+        if o.op is None or o.op.name != "sum":
+            return None
+        x = o.sources[0]
+        made = x.operation.op
+        if made is None or made.name != "matmul" or readers[x] > 1 or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
+            return None
+        new, = r.graph.add(SUMMED_PRODUCT, tuple([r.map(y) for y in x.operation.inputs]), o.attrs)
+        new.operation.where, new.operation.module = o.where, o.module
+        return new
+
+    return rewritten(program, change)
 
 
 def _with_copies(program: Program) -> Program:
@@ -131,8 +144,11 @@ def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 from ...ops import OPS  # noqa: E402
+from ...ops.core import primitive  # noqa: E402
 
 COPY = OPS["clone"]
+SUMMED_PRODUCT = primitive("summed_product",
+                           lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 
 
 def supported(o: Operation) -> bool:
@@ -175,7 +191,7 @@ class _Layout:
         start = -raw.ctypes.data % 64
         self.block = raw[start:start + self.plan.total]
         self.small = {x: np.zeros(x.shape, x.dtype) for x in program.inputs}    # only their layout, and 0-d values
-        self.constants = {o.results[0]: np.ascontiguousarray(o.value) for o in program.constants}
+        self.constants = {o.results[0]: np.asarray(o.value, order="C") for o in program.constants}
         self.arrays: dict[Symbol, np.ndarray] = {}
 
     def _needs_memory(self, o: Operation, x: Symbol) -> bool:
@@ -307,8 +323,9 @@ class _Generated:
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
         """For operations that are not fused the kernels to try; one that does not fit says so by returning False."""
-        return {"matmul": (self.product,), "clone": (self.cloned,), "cat": (self.joined,), "assemble": (self.assembled,),
-                "sum": (self.summed,), "getitem": (self.indexed,), "scatter_into": (self.indexed, self.placed),
+        return {"matmul": (self.product,), "summed_product": (self.product,), "clone": (self.cloned,),
+                "cat": (self.joined,), "assemble": (self.assembled,), "sum": (self.summed,), "getitem": (self.indexed,),
+                "scatter_into": (self.indexed, self.placed),
                 **{name: (partial(kernel, self),) for name, kernel in WINDOWS.items()}}
 
     @staticmethod
@@ -336,7 +353,7 @@ class _Generated:
         return known[0]
 
     def product(self, o: Operation, number: int) -> bool:
-        """A product of matrices, or of stacks of them, by BLAS; False where the memory's layout does not allow it."""
+        """A product of matrices, or of stacks of them; False where the memory's layout does not allow it."""
         x, y = o.sources[0], o.sources[-1]
         out = o.results[0]
         if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
@@ -346,17 +363,21 @@ class _Generated:
         if not lda or not ldb:
             return False
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
-        batch = c_.shape[:-2]
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
-        loops, offsets = "", ["", "", ""]
+        summed = o.attrs.get("dim", ())
+        c_ = np.broadcast_to(c_.reshape(*[1 if k in summed else n for k, n in enumerate(batch)], rows, columns),
+                             (*batch, rows, columns))
+        loops, offsets, later = "", ["", "", ""], ["0"]
         for k, n in enumerate(batch):
             if n > 1:
                 loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
+                later += [f"i{k}"] if k in summed else []       # the first is stored, the others are added
         letter = "s" if out.dtype.name == "float32" else "d"
-        self.say(f"{loops}{letter}gemm({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
-                 f"{self.pointer(y)}{offsets[1]}, {ldb}, 0, {self.pointer(out)}{offsets[2]}, {columns});")
+        self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
+                 f"{self.pointer(y)}{offsets[1]}, {ldb}, {' | '.join(later)}, {self.pointer(out)}{offsets[2]}, {columns});")
         return True
 
     def cloned(self, o: Operation, number: int) -> bool:
@@ -405,14 +426,20 @@ class _Generated:
         if o.results[0].dtype.kind != "f":
             return False
         x, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
-        loops, left, right = "", f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
+        left, right = f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
+        outer, inner, dims = "", "", o.attrs["dim"]
         for k, n in enumerate(x.shape):
             if n != 1:
-                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                loop = f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
                 right += f" + i{k} * {x.strides[k] // x.itemsize}"
-                if k not in o.attrs["dim"]:
+                if k not in dims:
                     left += f" + i{k} * {out.strides[k] // out.itemsize}"
-        self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {loops}{left}) += {right});")
+                if all([j in dims for j in range(k, x.ndim)]):      # the last dims add up in a register
+                    inner += loop
+                else:
+                    outer += loop
+        self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {outer}{{ {TYPES[out.dtype.name]} s = 0; "
+                 f"{inner}s += {right}); {left}) += s; }}")
         return True
 
     def indexed(self, o: Operation, number: int) -> bool:
@@ -499,8 +526,7 @@ class _Generated:
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
         library = load(self.code)
-        addresses = blas()
-        library.use(ctypes.c_void_p(addresses["sgemm"]), ctypes.c_void_p(addresses["dgemm"]))
+        library.use(*[ctypes.c_void_p(address) for address in products().values()])
         self.wrong = ctypes.c_int64.in_dll(library, "wrong")
         self.table = (ctypes.c_void_p * max(1, len(self.bases)))(*[a.ctypes.data for a in self.bases])
         block, table = self.layout.block.ctypes.data, ctypes.addressof(self.table)
@@ -548,6 +574,8 @@ class _Run:
         self.bytes = layout.block.nbytes
         self.outputs = [self._reader(x) for x in program.outputs]
         self.news = [None if x is None else self._reader(x) for x in made.returned]
+        if all([read is None for read in self.news]):
+            self.news = []
 
     def _reader(self, x: Symbol) -> Any:
         """What gives a copy of a symbol's value after a run."""
@@ -572,7 +600,7 @@ class _Run:
             if array is not last[k]:
                 last[k] = array
                 if not array.flags.c_contiguous or array.dtype != dtype:
-                    array = copies[k] = np.ascontiguousarray(array, dtype)
+                    array = copies[k] = np.asarray(array, dtype, order="C")
                     last[k] = None
                 table[place] = array.ctypes.data
                 made.given[made.program.inputs[k]] = array
@@ -580,13 +608,13 @@ class _Run:
             call()
         if made.wrong.value >= 0:
             self._complain()
-        outputs = [read() for read in self.outputs]
         news = [None if read is None else read() for read in self.news]
         for k, copy in copies.items():          # what was written into a copy must still reach the variable
             update = self.returned.get(made.program.inputs[k])
-            if update is not None and news[update] is None:
-                news[update] = copy
-        return outputs, news
+            if update is not None:
+                news = news or [None] * len(self.returned)
+                news[update] = copy if news[update] is None else news[update]
+        return [read() for read in self.outputs], news
 
     def _complain(self) -> None:
         step, self.made.wrong.value = self.made.wrong.value, -1

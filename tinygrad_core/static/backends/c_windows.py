@@ -64,7 +64,7 @@ def _offset(part: np.ndarray, whole: np.ndarray) -> int:
 
 
 def max_pool(made: Any, o: Operation, number: int) -> bool:
-    """The greatest element of each window, and its place in the flattened image; of equals the first."""
+    """The greatest element of each window, and its place in the flattened image; of equals the first, of NaNs the last."""
     x, out, index = (made.layout.array(s) for s in (o.sources[0], *o.results))
     if not x.flags.c_contiguous or index.dtype.name != "int64":
         return False
@@ -72,11 +72,13 @@ def max_pool(made: Any, o: Operation, number: int) -> bool:
     t, n = made.type_of(o.sources[0]), len(size)
     outer = "".join(f"for (I p{k} = 0; p{k} < {places[k]}; p{k}++) " for k in range(n))
     inner = "".join(f"for (I w{k} = 0; w{k} < {o.attrs['kernel'][k]}; w{k}++) " for k in range(n))
-    at = " + ".join(f"(p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]}) * {math.prod(size[k + 1:])}"
-                    for k in range(n))
+    # The coordinates of the element that window position w meets in place p; windows may reach over the edges.
+    at = "".join(f"I c{k} = p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]} - {o.attrs['widths'][k][0]}; "
+                 f"if (c{k} < 0 || c{k} >= {size[k]}) continue; " for k in range(n))
+    flat = " + ".join(f"c{k} * {math.prod(size[k + 1:])}" for k in range(n))
     body = (f"{{ for (I b = 0; b < {math.prod(x.shape[:2])}; b++) {{ const {t} *s = x + b * {math.prod(size)}; {outer}{{ "
-            f"{t} best = -INFINITY; I where = -1; {inner}{{ I a = {at}; {t} v = s[a]; "
-            f"if (where < 0 || v > best || (v != v && best == best)) {{ best = v; where = a; }} }} "
+            f"{t} best = -INFINITY; I where = -1; {inner}{{ {at}I a = {flat}; {t} v = s[a]; "
+            f"if (where < 0 || v > best || v != v) {{ best = v; where = a; }} }} "
             "*o++ = best; *i++ = where; } } }")
     name = made.function(f"(const {t} *x, {t} *o, I *i)", body)
     made.say(f"{name}({made.pointer(o.sources[0])}, {made.pointer(o.results[0])}, {made.pointer(o.results[1])});")

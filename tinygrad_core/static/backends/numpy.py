@@ -155,7 +155,7 @@ class _Writer:
 
 def _may_share(o: Operation) -> bool:
     """Whether a result may be, or look into, an input's memory."""
-    sharing = ("identity", "array", "split", "patch", "sum_to", "stretch", "cast", "max_tiles")
+    sharing = ("identity", "array", "split", "patch", "sum_to", "stretch", "cast")
     return is_view(o) or (o.op is not None and (o.op.view or o.op.name in sharing))
 
 

@@ -69,6 +69,13 @@ def _times_one(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
     return _same(o, a) if number(b) == 1 else _same(o, b) if number(a) == 1 else None
 
 
+@rule("setitem")
+def _all_written(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
+    """x[...] = y is y."""
+    index = o.attrs["index"]
+    return _same(o, inputs[1]) if index is ... or (type(index) is tuple and len(index) == 1 and index[0] is ...) else None
+
+
 @rule("div")
 def _over_one(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
     """x / 1 is x, and dividing by a power of two is multiplying by its inverse."""

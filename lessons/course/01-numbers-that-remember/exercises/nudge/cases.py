@@ -81,10 +81,10 @@ def hint(case, expected, got):
     if isinstance(got, bool) or not isinstance(got, (int, float)):
         return None
     f, x, h = polynomial(case["f"]), case["x"], case["h"] or 1e-5
-
+    half_rises = f(x + h) - f(x), f(x) - f(x - h)
     explains = {
         "same-place": got == 0,
-        "one-sided": same(case, (f(x + h) - f(x)) / h, got) or same(case, (f(x) - f(x - h)) / h, got),
+        "one-sided": any(same(case, rise / run, got) for rise in half_rises for run in (h, 2 * h)),
         "too-narrow": same(case, 2 * expected, got),
         "precedence": isclose(got, expected * h * h, rel_tol=1e-6),
         "no-run": isclose(got, expected * 2 * h, rel_tol=1e-6),

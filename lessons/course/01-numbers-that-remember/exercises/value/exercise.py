@@ -12,6 +12,9 @@ class Value:
     def __add__(self, other):
         ### BEGIN SOLUTION
         return Value(self.data + other.data, [(self, 1.0), (other, 1.0)])
+        ### PARSONS
+        # edges = [(self, 1.0), (other, 1.0)]
+        # return Value(self.data + other.data, edges)
         ### FADED
         # return Value(self.data + other.data, [(self, ____), (other, ____)])
         ### END SOLUTION
@@ -19,6 +22,9 @@ class Value:
     def __mul__(self, other):
         ### BEGIN SOLUTION
         return Value(self.data * other.data, [(self, other.data), (other, self.data)])
+        ### PARSONS
+        # edges = [(self, other.data), (other, self.data)]
+        # return Value(self.data * other.data, edges)
         ### FADED
         # return Value(____, [(self, ____), (other, ____)])
         ### END SOLUTION
@@ -27,6 +33,10 @@ class Value:
         ### BEGIN SOLUTION
         t = math.tanh(self.data)
         return Value(t, [(self, 1 - t * t)])
+        ### PARSONS
+        # t = math.tanh(self.data)
+        # edges = [(self, 1 - t * t)]
+        # return Value(t, edges)
         ### FADED
         # t = math.tanh(self.data)
         # return Value(t, [(self, ____)])

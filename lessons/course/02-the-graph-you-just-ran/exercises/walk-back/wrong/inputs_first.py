@@ -1,0 +1,8 @@
+# hint: forwards
+def backward(order):
+    arrived = {node: 0.0 for node in order}
+    arrived[order[-1]] = 1.0
+    for node in order:
+        node.grad += arrived[node]
+        for source, slope in node.edges:
+            arrived[source] += arrived[node] * slope

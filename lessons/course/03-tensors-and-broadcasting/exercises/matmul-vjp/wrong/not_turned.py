@@ -1,0 +1,3 @@
+# hint: no-transpose
+def matmul_vjp(A, B, G):
+    return G @ B, A @ G

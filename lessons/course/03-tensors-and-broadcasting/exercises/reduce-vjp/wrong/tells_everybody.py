@@ -1,0 +1,12 @@
+# hint: max-everywhere
+import numpy as np
+
+
+def reduce_vjp(kind, x, g):
+    g = g[..., None]
+    top = x == x.max(axis=-1, keepdims=True)
+    if kind == "sum":
+        return g * np.ones_like(x)
+    if kind == "mean":
+        return g * np.ones_like(x) / x.shape[-1]
+    return g * np.ones_like(x)

@@ -1,0 +1,3 @@
+# hint: unchanged
+def unbroadcast(g, shape):
+    return g

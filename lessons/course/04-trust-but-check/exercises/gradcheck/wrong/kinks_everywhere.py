@@ -1,0 +1,21 @@
+# hint: blames
+import numpy as np
+
+
+def gradcheck(f, vjp, x, h=1e-6):
+    x = np.array(x, dtype=np.float64)
+    g = np.random.default_rng(0).normal(size=f(x).shape)
+    claimed = vjp(x, g)
+    verdict = "right"
+    for place in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[place] += h
+        down[place] -= h
+        right = ((f(up) - f(x)) * g).sum() / h
+        left = ((f(x) - f(down)) * g).sum() / h
+        slope = (right + left) / 2
+        if abs(right - left) > 1e-9:
+            return "kink"
+        if abs(claimed[place] - slope) > 1e-4 * abs(slope) + 1e-9:
+            verdict = "wrong"
+    return verdict

@@ -1,0 +1,67 @@
+"""Predictions and targets, some of them in shapes that differ."""
+
+import numpy as np
+
+
+def cases(rng):
+    """Equal shapes, shapes that would broadcast, and random ones."""
+    yield {"prediction": [3.0, 4.0], "target": [0.0, 0.0]}
+    yield {"prediction": [[1.0], [2.0]], "target": [1.0, 2.0]}
+    yield {"prediction": [1.0, 2.0], "target": [[1.0], [2.0]]}
+    yield {"prediction": [1.0, 2.0, 3.0], "target": [2.0]}
+    for _ in range(10):
+        n = rng.randint(2, 5)
+        a, b = ([float(rng.randint(-9, 9)) for _ in range(n)] for _ in range(2))
+        yield {"prediction": [[x] for x in a], "target": [[x] for x in b]} if rng.random() < 0.5 else {"prediction": a, "target": b}
+
+
+def drive(answer, case):
+    """Runs beside the learner's code: plain data in, plain data out."""
+    try:
+        return answer(np.array(case["prediction"]), np.array(case["target"]))
+    except ValueError:
+        return "ValueError"
+
+
+def truth(case):
+    """The same, number by number."""
+    a, b = np.array(case["prediction"]), np.array(case["target"])
+    if a.shape != b.shape:
+        return "ValueError"
+    return sum((x - y) * (x - y) for x, y in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)) / a.size
+
+
+def same(case, expected, got):
+    """The same number, or a refusal for both."""
+    return got == expected if isinstance(expected, str) else close(expected, got)
+
+
+def close(x, y):
+    """Numbers that agree but for rounding."""
+    return isinstance(y, (int, float)) and not isinstance(y, bool) and bool(np.isclose(x, y, rtol=1e-9))
+
+
+def smaller(case):
+    """The cases are small as they are: the simplest come first."""
+    return ()
+
+
+def show(case):
+    """The case as the learner would type it."""
+    return f"mse(np.array({case['prediction']}), np.array({case['target']}))"
+
+
+def hint(case, expected, got):
+    """Which mistake gives this number; None when several would."""
+    if expected == "ValueError":
+        return "silent" if isinstance(got, (int, float)) else None
+    miss = np.array(case["prediction"]) - np.array(case["target"])
+    square = (miss**2).sum()
+    explains = {
+        "norm": square**0.5,
+        "root": (square / miss.size) ** 0.5,
+        "sum": square,
+        "absolute": abs(miss).mean(),
+    }
+    found = [id for id, number in explains.items() if close(number, got) and not close(number, expected)]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,8 @@
+# hint: root
+import numpy as np
+
+
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("the shapes differ")
+    return np.sqrt(((prediction - target) ** 2).mean())

@@ -1,0 +1,25 @@
+"""Devices: the same tests run on each; what is missing for one is said."""
+import subprocess
+import sys
+
+import pytest
+
+import tinygrad_core as tg
+
+
+def test_the_engines_tests_run_on_a_gpu_or_say_why_not(root):
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--device", "cuda", "tests/engine/test_in_place.py"]
+    result = subprocess.run(run, cwd=root, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-2000:]
+    if not tg.cuda.is_available():
+        assert "passed" not in result.stdout and 'stay on device="cpu"' in result.stdout
+
+
+def test_a_gpu_that_is_not_there_is_explained():
+    if tg.cuda.is_available():
+        pytest.skip("there is a GPU")
+    for ask in (lambda: tg.ones(2, device="cuda"), lambda: tg.ones(2).cuda(), lambda: tg.nn.Linear(2, 2).to("cuda")):
+        with pytest.raises(tg.errors.DeviceError, match="stay on device=\"cpu\""):
+            ask()
+    with pytest.raises(tg.errors.DeviceError, match="no device 'gpu'"):
+        tg.ones(2, device="gpu")
