@@ -1,7 +1,9 @@
 """The recorder: told of everything that runs, it writes the events of a recording."""
 from __future__ import annotations
 
+import builtins
 import dis
+import io
 import linecache
 import sys
 import time
@@ -15,10 +17,12 @@ from .ops import Op
 from .ops.core import AUX, INPUT, OUT
 from .ops.notation import forward_notation, rule_notation
 from .recording import Recording, now, value_of
+from .symbol import Symbol
 from .tensor import Tensor, mode
 from .versions import version
 
 _LONG_FILE = 400                # lines; of a longer file only the part that was used is recorded
+_LONG_TEXT = 2000               # characters; of what is printed at once, no more is recorded
 
 
 class record:
@@ -43,9 +47,21 @@ class record:
             mode.watch = self.recorder
         else:
             self.graph.recorder = self.recorder
+        self.print = builtins.print
+        builtins.print = self._told_print
         return self.recording
 
+    def _told_print(self, *args: Any, **kwargs: Any) -> None:
+        """`print`, with an event for what goes to the learner's eyes."""
+        if kwargs.get("file") not in (None, sys.stdout):
+            return self.print(*args, **kwargs)
+        written = io.StringIO()
+        self.print(*args, **{**kwargs, "file": written})
+        self.recorder.printed(args, written.getvalue())
+        return self.print(written.getvalue(), end="", flush=kwargs.get("flush", False))
+
     def __exit__(self, *_: Any) -> None:
+        builtins.print = self.print
         if self.graph is None:
             mode.watch = None
         else:
@@ -228,6 +244,11 @@ class Recorder:
         """A training step ended with these metrics."""
         self.emit("step", None, metrics={k: float(v) for k, v in metrics.items()})
 
+    def printed(self, things: tuple[Any, ...], text: str) -> None:
+        """`print` ran; the event is about the first of the things that is a tensor with a node."""
+        nodes = [self.known(t) for t in things if isinstance(t, Tensor)]
+        self.emit("print", next((n for n in nodes if n is not None), None), text=text[:_LONG_TEXT])
+
     def entered(self, module: Any) -> None:
         """A module's forward begins."""
         if not self.modules:
@@ -252,6 +273,12 @@ class Recorder:
             return known
         kind = "leaf" if x.node is not None and x.is_leaf else "constant"
         return self.define_source(x, "parameter" if kind == "leaf" and type(x).__name__ == "Parameter" else kind)
+
+    def known(self, t: Tensor) -> int | None:
+        """The id of a tensor that was met before."""
+        if isinstance(t.array, Symbol):
+            return self._graphs.nodes.get(t.array.operation) if self._graphs is not None else None
+        return self.ids.get(id(key_of(t)))
 
     def id_of_node(self, node: Node) -> int:
         """The id of a graph node; one made before the recording began is defined as an operation without inputs."""

@@ -16,7 +16,7 @@ const minifiedText = {
   },
 };
 
-const widgets = ["stepper", "broadcasting", "parsons"];
+const widgets = ["stepper", "broadcasting", "dynamic_static", "parsons"];
 
 await build({
   absWorkingDir: here,

@@ -124,7 +124,7 @@ export interface Hands {
   fold(module: string): void;
 }
 
-export function picture(hands: Hands): Picture {
+export function picture(hands: Hands, readable = READABLE): Picture {
   const frames = s("g", { class: "tgs-frames" });
   const wires = s("g", { class: "tgs-wires" });
   const cards = s("g", { class: "tgs-cards" });
@@ -214,7 +214,7 @@ export function picture(hands: Hands): Picture {
     const [w, tall] = stage();
     let at = wholeView();
     if (manual) at = manual;
-    else if (at.k < READABLE) {
+    else if (at.k < readable) {
       const k = COMFORTABLE;
       const boxes = lit().map((key) => layout!.boxes.get(key)!);
       const mid = (v: number[]): number => (Math.min(...v) + Math.max(...v)) / 2;
