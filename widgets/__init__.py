@@ -2,6 +2,12 @@
 
 from .broadcasting import Broadcasting
 from .parsons import Parsons
+from .quiz import BackwardQuiz
 from .stepper import GraphStepper
 
-__all__ = ["Broadcasting", "GraphStepper", "Parsons"]
+__all__ = [
+    "BackwardQuiz",
+    "Broadcasting",
+    "GraphStepper",
+    "Parsons",
+]

@@ -16,7 +16,12 @@ const minifiedText = {
   },
 };
 
-const widgets = ["stepper", "broadcasting", "parsons"];
+const widgets = [
+  "broadcasting",
+  "parsons",
+  "quiz",
+  "stepper",
+];
 
 await build({
   absWorkingDir: here,

@@ -78,6 +78,14 @@ export interface View {
   readonly hole: { readonly node: number; readonly edge: number | null } | null;
   /** What the node had gathered before this step, to spell out sums. */
   readonly before: State;
+  /** What a widget adds to a node: a class, other words on its tag, and in what it is called. */
+  readonly marks?: ReadonlyMap<number, NodeMark>;
+}
+
+export interface NodeMark {
+  readonly cls?: string;
+  readonly tag?: string;
+  readonly said?: string;
 }
 
 /** Left, top, right, bottom in the picture's own units. */
@@ -439,12 +447,14 @@ export function picture(hands: Hands): Picture {
     if (hideValue || holdGrad) cls += " is-asked";
     if (node) {
       setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : "");
-      if (node.arriving || node.grad || p.tag || holdGrad) {
+      const mark = item.node === null ? undefined : v.marks?.get(item.node);
+      if (mark?.cls) cls += ` ${mark.cls}`;
+      if (node.arriving || node.grad || p.tag || holdGrad || mark?.tag) {
         const tag = tagOf(p);
         const sum = item.node === null || holdGrad ? null : sumOf(v.step, item.node, v.before);
         const stored = node.grad !== undefined && (node.stored || !node.arriving);
         const shown = stored ? node.grad : node.arriving;
-        const words = holdGrad ? "?" : (sum ?? (shown ? `${stored ? ".grad " : ""}${brief(shown)}` : ""));
+        const words = holdGrad ? "?" : (mark?.tag ?? sum ?? (shown ? `${stored ? ".grad " : ""}${brief(shown)}` : ""));
         pill(tag.rect, tag.text, words);
         if (words) cls += stored ? " has-grad is-stored" : " has-grad";
       }
@@ -453,7 +463,7 @@ export function picture(hands: Hands): Picture {
       const label =
         item.node === null
           ? `Module ${item.module}, folded, ${item.members.length} nodes. Open it.`
-          : nodeLabel(node, names, v.state);
+          : [nodeLabel(node, names, v.state), mark?.said].filter(Boolean).join(", ");
       setAttr(p.g, "aria-label", hideValue ? `${nameOf(names, item.node!).text}, value to be predicted` : label);
       setAttr(p.g, "aria-hidden", null);
     } else {
