@@ -4,10 +4,12 @@ from .broadcasting import Broadcasting
 from .parsons import Parsons
 from .quiz import BackwardQuiz
 from .stepper import GraphStepper
+from .stepsize import StepSize
 
 __all__ = [
     "BackwardQuiz",
     "Broadcasting",
     "GraphStepper",
     "Parsons",
+    "StepSize",
 ]

@@ -21,6 +21,7 @@ const widgets = [
   "parsons",
   "quiz",
   "stepper",
+  "stepsize",
 ];
 
 await build({

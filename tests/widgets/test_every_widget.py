@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from widgets import BackwardQuiz, Broadcasting, GraphStepper
+from widgets import BackwardQuiz, Broadcasting, GraphStepper, StepSize
 from widgets.frame import Frame
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -18,6 +18,7 @@ WIDGETS: dict[str, Callable[[], Frame]] = {
     "stepper": lambda: GraphStepper(FIXTURES / "diamond.json"),
     "quiz": lambda: BackwardQuiz(FIXTURES / "diamond.json"),
     "broadcasting": lambda: Broadcasting((3, 1), (4,), predict=False),
+    "stepsize": lambda: StepSize(lambda x: x**3, 2.0),
 }
 
 
