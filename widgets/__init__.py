@@ -5,6 +5,7 @@ from .parsons import Parsons
 from .quiz import BackwardQuiz
 from .stepper import GraphStepper
 from .stepsize import StepSize
+from .tape import Tape
 
 __all__ = [
     "BackwardQuiz",
@@ -12,4 +13,5 @@ __all__ = [
     "GraphStepper",
     "Parsons",
     "StepSize",
+    "Tape",
 ]

@@ -22,6 +22,7 @@ const widgets = [
   "quiz",
   "stepper",
   "stepsize",
+  "tape",
 ];
 
 await build({

@@ -1,40 +1,34 @@
 """What the smaller widgets compute in Python, against NumPy and the engine, and what they refuse."""
 
-import base64
-import gzip
-import json
-
 import numpy as np
 import pytest
 
 import tinygrad_core as tg
+from tests.widgets.reading import data_of
 from tinygrad_core.recording import record
-from widgets import BackwardQuiz, Broadcasting, StepSize
+from widgets import BackwardQuiz, Broadcasting, StepSize, Tape
 
 
-def data_of(widget) -> dict:
-    text = widget.data
-    if text.startswith("gzip:"):
-        text = gzip.decompress(base64.b64decode(text[5:])).decode()
-    return json.loads(text)
+def sent(widget) -> dict:
+    return data_of(widget.data)
 
 
 @pytest.mark.parametrize(("a", "b"), [((3, 1), (4,)), ((), (2, 3)), ((2, 3, 1), (1, 4))])
 def test_broadcasting_sends_what_numpy_computes(a, b) -> None:
-    data = data_of(Broadcasting(a, b))
+    data = sent(Broadcasting(a, b))
     first, second = (np.reshape(data[k]["values"], data[k]["shape"]) for k in "ab")
     assert data["values"] == (first + second).ravel().tolist()
 
 
 def test_broadcasting_takes_tensors_arrays_and_other_signs() -> None:
     x = tg.tensor([[1.5], [2.0]], requires_grad=True)
-    data = data_of(Broadcasting(x, np.array([10.0, 20.0]), "*"))
+    data = sent(Broadcasting(x, np.array([10.0, 20.0]), "*"))
     assert data["a"]["values"] == [1.5, 2.0] and data["values"] == [15.0, 30.0, 20.0, 40.0]
 
 
 def test_broadcasting_shows_a_clash_and_shapes_too_large_to_draw() -> None:
-    assert data_of(Broadcasting((2, 3), (2,)))["values"] == []
-    huge = data_of(Broadcasting((100_000, 1), (100_000,)))
+    assert sent(Broadcasting((2, 3), (2,)))["values"] == []
+    huge = sent(Broadcasting((100_000, 1), (100_000,)))
     assert huge["values"] == [] and huge["a"]["shape"] == [100_000, 1]
 
 
@@ -50,7 +44,7 @@ def test_broadcasting_refuses_the_rest(arguments, error, words) -> None:
 
 
 def test_the_best_step_is_where_theory_puts_it() -> None:
-    data = data_of(StepSize(lambda x: x**3, 2.0))
+    data = sent(StepSize(lambda x: x**3, 2.0))
     assert abs(float(data["slope"]) - 12) < 1e-12
     for curve, epsilon in zip(data["curves"], (2**-52, 2**-23), strict=True):
         for way, power in (("central", 1 / 3), ("forward", 1 / 2)):
@@ -65,13 +59,13 @@ def test_the_best_step_is_where_theory_puts_it() -> None:
 
 @pytest.mark.parametrize(("f", "at", "slope"), [(np.tanh, 0.5, 1 - np.tanh(0.5) ** 2), (np.exp, 1.0, np.e)])
 def test_the_slope_is_found_to_more_digits_than_the_curves_reach(f, at, slope) -> None:
-    data = data_of(StepSize(f, at))
+    data = sent(StepSize(f, at))
     assert float(data["slope"]) == pytest.approx(slope, rel=1e-14)
     assert min(float(e) for e in data["curves"][0]["error"]["central"]) > 1e-14
 
 
 def test_step_size_keeps_every_digit_of_a_value() -> None:
-    curve = data_of(StepSize(np.exp, 1.0))["curves"][0]
+    curve = sent(StepSize(np.exp, 1.0))["curves"][0]
     assert float(curve["plus"][40]) == pytest.approx(np.exp(1.0 + 1e-10), rel=1e-15)
     assert float(curve["plus"][40]) != float(curve["minus"][40])
 
@@ -91,5 +85,5 @@ def test_the_quiz_needs_a_backward_pass() -> None:
 def test_each_widget_says_what_it_was_where_it_cannot_be_shown() -> None:
     with record() as rec:
         (tg.tensor(2.0, requires_grad=True) * 3).backward()
-    for widget in (Broadcasting((2,), (2,)), StepSize(np.exp, 1.0), BackwardQuiz(rec)):
+    for widget in (Broadcasting((2,), (2,)), StepSize(np.exp, 1.0), BackwardQuiz(rec), Tape(rec)):
         assert "un this cell to see it" in repr(widget) and len(repr(widget)) <= 110

@@ -9,16 +9,35 @@ from xml.etree import ElementTree
 
 import pytest
 
-from widgets import BackwardQuiz, Broadcasting, GraphStepper, StepSize
+import tinygrad_core as tg
+from tests.widgets.reading import data_of
+from tinygrad_core.recording import Recording, record
+from widgets import BackwardQuiz, Broadcasting, GraphStepper, StepSize, Tape
 from widgets.frame import Frame
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+
+
+def spoiled() -> Recording:
+    """One write in place that does no harm, one that does."""
+    with record("Two writes in place") as rec:
+        x = tg.tensor([1.0, 2.0], requires_grad=True)
+        y = x * x
+        y += 1
+        z = tg.exp(y)
+        z += 1
+        with pytest.raises(RuntimeError, match="changed in place"):
+            z.sum().backward()
+    return rec
+
 
 WIDGETS: dict[str, Callable[[], Frame]] = {
     "stepper": lambda: GraphStepper(FIXTURES / "diamond.json"),
     "quiz": lambda: BackwardQuiz(FIXTURES / "diamond.json"),
     "broadcasting": lambda: Broadcasting((3, 1), (4,), predict=False),
     "stepsize": lambda: StepSize(lambda x: x**3, 2.0),
+    "tape": lambda: Tape(spoiled()),
 }
 
 
@@ -36,7 +55,8 @@ def total(page) -> int:
 
 
 SEEN = """() => [...document.querySelectorAll('.tgs-head + *, .tgs-head + * *')].filter((e) =>
-    !e.childElementCount && e.checkVisibility({opacityProperty: true, visibilityProperty: true})).map((e) => {
+    !e.childElementCount && !e.closest('.tgs-lines')
+    && e.checkVisibility({opacityProperty: true, visibilityProperty: true})).map((e) => {
   const box = e.getBoundingClientRect(), style = getComputedStyle(e);
   return [e.tagName, e.textContent, style.fill, style.stroke, style.strokeDasharray,
           style.backgroundColor, e.getAttribute('d'), ...[box.x, box.y, box.width, box.height].map(Math.round)].join('|');
@@ -44,7 +64,10 @@ SEEN = """() => [...document.querySelectorAll('.tgs-head + *, .tgs-head + * *')]
 
 
 def picture(page) -> str:
-    """What is seen of the picture: every visible element with its place, text and colours."""
+    """What is seen of the picture: every visible element with its place, text and colours.
+
+    Where the code is scrolled to may differ.
+    """
     return page.evaluate(SEEN)
 
 
@@ -157,7 +180,7 @@ def test_saves_picture_and_page(open_page, tmp_path, name: str) -> None:
 
 @pytest.mark.parametrize(("damage", "words"), [
     (lambda data: "nonsense", "not JSON"),
-    (lambda data: json.dumps(json.loads(data) | {"version": 99}), "version 99"),
+    (lambda data: json.dumps(data_of(data) | {"version": 99}), "version 99"),
     (lambda data: "gzip:AAAA", "could not be unpacked"),
 ])
 def test_says_what_is_wrong_with_its_data(open_page, name: str, damage, words: str) -> None:

@@ -35,7 +35,7 @@ export interface Controls {
 }
 
 /** What each phase is called. */
-export const PHASES: Readonly<Record<string, string>> = { start: "Start", forward: "Forward", backward: "Backward", update: "Update" };
+export const PHASES: Readonly<Record<string, string>> = { start: "Start", forward: "Forward", backward: "Backward", update: "Update", write: "In place" };
 
 /** Runs of one phase, for the band above the slider. */
 export function bands(steps: readonly { readonly phase: string }[]): Band[] {
