@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..products import matmul
 from .core import arrays, primitive
 from .elementwise import erf
 
@@ -15,7 +16,7 @@ from .elementwise import erf
 # ---- linear: y = x Wᵀ + b
 def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    out = xp.dot(flat, weight.T)
+    out = matmul(xp, flat, weight.T)
     if bias is not None:
         out += bias
     return out if x.ndim == 2 else out.reshape(x.shape[:-1] + weight.shape[:1])
@@ -37,9 +38,9 @@ def _linear_weight(F: Any, g: Any, x: Any) -> Any:
 
 def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
     flat = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    dx = xp.dot(flat, weight) if needs[0] else None
+    dx = matmul(xp, flat, weight) if needs[0] else None
     return (dx if dx is None or x.ndim == 2 else dx.reshape(x.shape),
-            xp.dot(flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
+            matmul(xp, flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
             xp.add.reduce(flat, 0) if needs[2] else None)
 
 
@@ -205,27 +206,27 @@ primitive("gelu_tanh", _gelu_tanh, aux=("t",), label="gelu", backward=_gelu_tanh
 
 # ---- scaled dot-product attention: softmax(q kᵀ scale + mask) v
 def _attention(xp: Any, q: Any, k: Any, v: Any, mask: Any, *, scale: float) -> Any:
-    p = xp.matmul(q, k.swapaxes(-1, -2))
+    p = matmul(xp, q, k.swapaxes(-1, -2))
     p *= q.dtype.type(scale)
     if mask is not None:
         p += mask
     p -= p.max(-1, keepdims=True)
     xp.exp(p, out=p)
     p /= p.sum(-1, keepdims=True)
-    return xp.matmul(p, v), p
+    return matmul(xp, p, v), p
 
 
 def _attention_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, mask_shape: Any, p: Any,
                         scale: float) -> Any:
-    dv = xp.matmul(p.swapaxes(-1, -2), g) if needs[2] else None
+    dv = matmul(xp, p.swapaxes(-1, -2), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, dv, None
-    d = xp.matmul(g, v.swapaxes(-1, -2))
+    d = matmul(xp, g, v.swapaxes(-1, -2))
     d -= xp.einsum("...ij,...ij->...i", d, p)[..., None]
     d *= p
     dmask = arrays(xp).sum_to(d, shape=mask_shape).copy() if needs[3] else None
     d *= q.dtype.type(scale)
-    return (xp.matmul(d, k) if needs[0] else None, xp.matmul(d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
+    return (matmul(xp, d, k) if needs[0] else None, matmul(xp, d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
 
 
 primitive("attention", _attention, aux=("p",), backward=_attention_backward,
