@@ -278,9 +278,15 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     if input.ndim < 2 or input.shape[1] % num_groups:
         raise ShapeError(f"group_norm needs an input (N, C, *) whose channels can be cut into {num_groups} groups, got "
                          f"{describe(input)}.{at_line(learner_line())}")
-    rows = functions.reshape(input, (input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups))
-    out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), input.shape)
-    return _per_channel(out, weight, bias)
+    return _channel_norm(input, weight, bias, num_groups, eps)[0]
+
+
+def _channel_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float) -> list[Tensor]:
+    """The input (N, C, *) normalised in groups of channels, or with 0 groups over the batch; the means and variances."""
+    n, c, *size = input.shape
+    rows = functions.reshape(input, (n, c, math.prod(size)))
+    out, mean, var = apply(OPS["channel_norm"], rows, weight, bias, groups=groups, eps=eps)
+    return [functions.reshape(out, input.shape), mean, var]
 
 
 def _per_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -315,15 +321,10 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
                          f"module.eval().{at_line(learner_line())}")
     if not count:
         return _per_channel(input, weight, bias)
-    # Batch norm is layer norm of the channels as rows.
-    first = (1, 0, *range(2, input.ndim))
-    rows = functions.permute(input, first)
-    moved = rows.shape
-    rows = functions.reshape(rows, (channels, count))
-    _move_towards(running_mean, functions.mean(rows.detach(), 1), momentum)
-    _move_towards(running_var, functions.var(rows.detach(), 1), momentum)
-    out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), moved)
-    return _per_channel(functions.permute(out, first), weight, bias)
+    out, mean, var = _channel_norm(input, weight, bias, 0, eps)
+    _move_towards(running_mean, mean.detach()[0], momentum)
+    _move_towards(running_var, var.detach()[0] * (count / (count - 1)), momentum)
+    return out
 
 
 def _move_towards(running: Tensor | None, batch: Tensor, momentum: float) -> None:

@@ -163,7 +163,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     low = _check_classes("cross_entropy", input, target, ignore_index)
     plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and input.ndim == 2 and low >= 0 > ignore_index and target.array.size:
+    if plain and low >= 0 > ignore_index and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
         return apply(OPS["cross_entropy"], input, target)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)

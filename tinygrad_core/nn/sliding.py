@@ -280,10 +280,11 @@ def _adaptive(x: Tensor, output_size: Any, n: int) -> Tensor:
         length = x.shape[dim]
         if size is None or size == length:
             continue
-        if size == 1:
-            x = functions.mean(x, dim, True)
-            continue
         whole = (slice(None),) * dim
+        if length % size == 0:
+            parted = functions.reshape(x, (*x.shape[:dim], size, length // size, *x.shape[dim + 1:]))
+            x = functions.mean(parted, dim + 1)
+            continue
         parts = [functions.mean(x[(*whole, slice(i * length // size, -(-(i + 1) * length // size)))], dim, True)
                  for i in range(size)]
         x = functions.cat(parts, dim)
@@ -324,21 +325,22 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     for dim, (before, after) in enumerate(widths):
         if before or after:
-            index = _edge(input.shape[dim], before, after, mode)
-            input = input[(*(slice(None),) * dim, array_module(input.array).asarray(index))]
+            cuts = [(*(slice(None),) * dim, part) for part in _edges(input.shape[dim], before, after, mode)]
+            input = functions.cat([apply(OPS["getitem"], input, index=cut) for cut in cuts], dim)
     return input
 
 
-def _edge(n: int, before: int, after: int, mode: str) -> np.ndarray:
-    """From which of `n` elements each element of a padded dim is taken."""
+def _edges(n: int, before: int, after: int, mode: str) -> list[slice]:
+    """The parts of a dim of `n` elements that make it a padded one; only their ends may be missing."""
     limit = {"reflect": n - 1, "circular": n, "replicate": max(before, after) if n else -1}[mode]
     if max(before, after) > limit:
         raise ShapeError(f"pad: mode {mode!r} can add at most {limit} elements to a dim of {n}, asked for "
                          f"{max(before, after)}.{at_line(learner_line())}")
-    index = np.arange(-before, n + after)
+    inside = slice(max(-before, 0), n - max(-after, 0))
     if mode == "replicate":
-        return np.clip(index, 0, n - 1)
-    if mode == "circular":
-        return index % n
-    index = np.abs(index)
-    return np.where(index >= n, 2 * (n - 1) - index, index)
+        ends: tuple[list[slice], list[slice]] = [slice(0, 1)] * before, [slice(n - 1, n)] * after
+    elif mode == "circular":
+        ends = [slice(n - before, n)][:before], [slice(0, after)][:after]
+    else:
+        ends = [slice(before, 0, -1)][:before], [slice(n - 2, n - 2 - after if n - 2 - after >= 0 else None, -1)][:after]
+    return [*ends[0], inside, *ends[1]]
