@@ -50,10 +50,13 @@ primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_lin
 
 # ---- softmax and its logarithm along one dim
 def _total(xp: Any, x: Any, dim: int) -> Any:
-    """The sum along a dim, which is kept; along the last one as a product with ones, which is the fastest way."""
-    if dim in (-1, x.ndim - 1):
+    """The sum along a dim, which is kept; of much along the last one as a product with ones, the fastest way."""
+    if x.size > _MUCH and dim in (-1, x.ndim - 1):
         return (x @ xp.ones(x.shape[-1], x.dtype))[..., None]
-    return x.sum(dim, keepdims=True)
+    return xp.add.reduce(x, dim, keepdims=True)
+
+
+_MUCH = 4096                    # elements
 
 
 def _softmax(xp: Any, x: Any, *, dim: int) -> Any:
@@ -106,7 +109,9 @@ def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
     xp.exp(p, out=p)
     total = _total(xp, p, 1)
     p /= total
-    return xp.add.reduce(xp.log(total)[:, 0] - picked, None) / x.dtype.type(target.size), p
+    losses = xp.log(total[:, 0])
+    losses -= picked
+    return xp.add.reduce(losses, None) / x.dtype.type(target.size), p
 
 
 def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) -> Any:
@@ -202,7 +207,8 @@ def _channel_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, centred: An
 
 primitive("channel_norm", _channel_norm, aux=("centred", "scale"), label="norm", several=True,
           backward=_channel_norm_backward,
-          notation={"out": "normalise({x}) · {weight} + {bias}", "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}",
+          notation={"out": "normalise({x}) · {weight} + {bias}",
+                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
                     "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
 
 
