@@ -28,7 +28,8 @@ class Lab:
         self.page.on("console", lambda line: line.type == "error" and self._error(line.text))
         self.page.on("pageerror", lambda error: self._error(f"{error.message}\n{error.stack}"))
         self.page.on("websocket", self._socket)
-        self.page.goto(f"{url}/lab/tree/{quote(notebook)}?token={token}")
+        # Without `reset` Lab opens what was open before as well, and a command may reach another notebook.
+        self.page.goto(f"{url}/lab/tree/{quote(notebook)}?reset&token={token}")
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content")
         self.panel = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         expect(self.panel.locator(".jp-Cell").first).to_be_visible(timeout=LONG)
@@ -66,6 +67,9 @@ class Lab:
         """Wait until the kernel is connected and idle; a cell's own mark says so too early."""
         status = self.page.locator("#jp-main-statusbar").get_by_text(re.compile(r"\| Idle$"))
         expect(status).to_be_visible(timeout=LONG)
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.connectionStatus === 'connected'"
+        )
 
     def run_all(self) -> None:
         """Run every cell and wait for the last."""
