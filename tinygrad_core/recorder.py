@@ -1,7 +1,9 @@
 """The recorder: told of everything that runs, it writes the events of a recording."""
 from __future__ import annotations
 
+import builtins
 import dis
+import io
 import linecache
 import sys
 import time
@@ -9,16 +11,20 @@ import weakref
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from .errors import cell_name, learner_frame
 from .node import Leaf, Node, Output
 from .ops import Op
 from .ops.core import AUX, INPUT, OUT
 from .ops.notation import forward_notation, rule_notation
 from .recording import Recording, now, value_of
+from .symbol import Symbol
 from .tensor import Tensor, mode
-from .versions import version
+from .versions import owner, version
 
 _LONG_FILE = 400                # lines; of a longer file only the part that was used is recorded
+_LONG_TEXT = 2000               # characters; of what is printed at once, no more is recorded
 
 
 class record:
@@ -43,9 +49,21 @@ class record:
             mode.watch = self.recorder
         else:
             self.graph.recorder = self.recorder
+        self.print = builtins.print
+        builtins.print = self._told_print
         return self.recording
 
+    def _told_print(self, *args: Any, **kwargs: Any) -> None:
+        """`print`, with an event for what goes to the learner's eyes."""
+        if kwargs.get("file") not in (None, sys.stdout):
+            return self.print(*args, **kwargs)
+        written = io.StringIO()
+        self.print(*args, **{**kwargs, "file": written})
+        self.recorder.printed(args, written.getvalue())
+        return self.print(written.getvalue(), end="", flush=kwargs.get("flush", False))
+
     def __exit__(self, *_: Any) -> None:
+        builtins.print = self.print
         if self.graph is None:
             mode.watch = None
         else:
@@ -70,9 +88,10 @@ class Recorder:
         self.edges: dict[tuple[int, int], int] = {}  # (node id, position of input) -> edge id
         self.sums: dict[int, Any] = {}              # gradients collected in the running backward pass
         self.counts: dict[int, int] = {}
+        self.memories: dict[int, tuple[Any, int]] = {}  # id() of an array that owns memory -> it, weakly, and its number
         self.files: dict[str, str] = {}
         self.modules: list[tuple[Any, str]] = []
-        self.next_id = self.next_edge = 0
+        self.next_id = self.next_edge = self.next_memory = 0
         self._graphs: Any = None
 
     # ---- graphs that run later
@@ -141,7 +160,8 @@ class Recorder:
         self.defines[node] = self.emit(
             "define", node, op=op.name, kind="operation", name=first.name, label=op.label, inputs=links,
             requires_grad=first.node is not None, shape=list(first.shape), dtype=str(first.dtype),
-            forward=self.written(forward_notation(op), op, names), rules=self.rules(op, names))
+            memory=self.memory_of(first.array), forward=self.written(forward_notation(op), op, names),
+            rules=self.rules(op, names))
         self.emit("execute", node, value=value_of(first.array), bytes=int(first.nbytes))
         if first.node is not None:
             self.saves(node, op, first.node, links)
@@ -171,9 +191,25 @@ class Recorder:
         if saved:
             self.emit("save", node, saved=saved, bytes=size)
 
-    def wrote(self, t: Tensor, result: Tensor) -> None:
+    def memory_of(self, array: Any, number: int | None = None) -> int:
+        """The number of the memory that an array looks into; `number` says it of an array that took another's place."""
+        block = owner(array)
+        known = self.memories.get(id(block))
+        if number is None and known is not None and known[0]() is block:
+            return known[1]
+        if number is None:
+            number, self.next_memory = self.next_memory, self.next_memory + 1
+        # A scalar cannot be referred to weakly; held, it costs next to nothing.
+        held = (lambda: block) if isinstance(block, np.generic) else weakref.ref(block)
+        self.memories[id(block)] = (held, number)
+        return number
+
+    def wrote(self, t: Tensor, result: Tensor, memory: int) -> None:
         """A tensor's memory was written in place: from now on its name stands for the result's node."""
         node = self.id_of(result)
+        self.memory_of(t.array, memory)
+        self.tensors.append((node, weakref.ref(t)))
+        self.defines[node].update(memory=memory, in_place=True)
         self.ids[id(key_of(t))] = node
         self.pinned.append(key_of(t))
         self.defines[node]["name"] = t.name or self.defines[node]["name"]
@@ -228,6 +264,11 @@ class Recorder:
         """A training step ended with these metrics."""
         self.emit("step", None, metrics={k: float(v) for k, v in metrics.items()})
 
+    def printed(self, things: tuple[Any, ...], text: str) -> None:
+        """`print` ran; the event is about the first of the things that is a tensor with a node."""
+        nodes = [self.known(t) for t in things if isinstance(t, Tensor)]
+        self.emit("print", next((n for n in nodes if n is not None), None), text=text[:_LONG_TEXT])
+
     def entered(self, module: Any) -> None:
         """A module's forward begins."""
         if not self.modules:
@@ -253,6 +294,12 @@ class Recorder:
         kind = "leaf" if x.node is not None and x.is_leaf else "constant"
         return self.define_source(x, "parameter" if kind == "leaf" and type(x).__name__ == "Parameter" else kind)
 
+    def known(self, t: Tensor) -> int | None:
+        """The id of a tensor that was met before."""
+        if isinstance(t.array, Symbol):
+            return self._graphs.nodes.get(t.array.operation) if self._graphs is not None else None
+        return self.ids.get(id(key_of(t)))
+
     def id_of_node(self, node: Node) -> int:
         """The id of a graph node; one made before the recording began is defined as an operation without inputs."""
         node = node.parents[0] if isinstance(node, Output) and id(node) not in self.ids else node
@@ -275,7 +322,8 @@ class Recorder:
             name = next((n for n, p in self.modules[-1][0]._parameters.items() if p is t), name)
         self.defines[node] = self.emit(
             "define", node, op=kind, kind=kind, name=name, label=label or name or kind, inputs=[],
-            requires_grad=t.requires_grad, shape=list(t.shape), dtype=str(t.dtype), forward="", rules={})
+            requires_grad=t.requires_grad, shape=list(t.shape), dtype=str(t.dtype), memory=self.memory_of(t.array),
+            forward="", rules={})
         self.emit("execute", node, value=value_of(t.array), bytes=int(t.nbytes))
         return node
 

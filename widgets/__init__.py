@@ -1,7 +1,19 @@
 """What a learner looks at: pictures that step through a recording. Knows recordings, never the engine's insides."""
 
 from .broadcasting import Broadcasting
+from .dynamic_static import DynamicVsStatic
 from .parsons import Parsons
+from .quiz import BackwardQuiz
 from .stepper import GraphStepper
+from .stepsize import StepSize
+from .tape import Tape
 
-__all__ = ["Broadcasting", "GraphStepper", "Parsons"]
+__all__ = [
+    "BackwardQuiz",
+    "Broadcasting",
+    "DynamicVsStatic",
+    "GraphStepper",
+    "Parsons",
+    "StepSize",
+    "Tape",
+]

@@ -208,6 +208,7 @@ def fingerprint(answer: Any) -> str:
         if isinstance(code, CodeType):
             add(code)
             digest.update(repr(getattr(thing, "__defaults__", None)).encode())
+            walk(getattr(thing, "__wrapped__", None))  # what a decorator hides
         elif isinstance(thing, type):
             for name, member in sorted(vars(thing).items()):
                 if not name.startswith("__") or callable(member):

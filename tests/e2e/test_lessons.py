@@ -1,4 +1,4 @@
-"""Every lesson after the first, opened as a learner does: all cells run, every widget shows and steps, nothing is asked outside."""
+"""Every lesson after the first, in a browser: all cells run, every widget shows and steps, nothing is asked outside."""
 
 import pytest
 from playwright.sync_api import expect

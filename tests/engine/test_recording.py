@@ -1,5 +1,6 @@
 """Recordings: complete, in order, true to the schema, and free when nobody records."""
 import json
+import sys
 
 import pytest
 
@@ -137,3 +138,63 @@ def test_recording_ends_when_the_block_raises():
     with record() as rec:
         tg.tensor(1.0) + 1
     assert len(rec)
+
+
+def test_what_is_printed_is_told_with_the_tensor_it_shows(capsys):
+    from tinygrad_core.static import Graph, placeholder
+
+    shown = print
+    with record() as rec:
+        a = tg.tensor(2.0, requires_grad=True) * 3
+        print("a is", a)
+        print("no tensor", file=sys.stderr)
+        with Graph():
+            x = placeholder((2,), name="x")
+            print(x, end="!")
+    assert print is shown
+    check(rec)
+    first, second = of(rec, "print")
+    by_name = {e["name"]: e["node"] for e in of(rec, "define")}
+    assert (first["text"], first["node"]) == (f"a is {a}\n", by_name["a"])
+    assert second["text"] == f"{x}!" and second["node"] == by_name["x"] and "no value yet" in second["text"]
+    assert capsys.readouterr().out == first["text"] + second["text"]
+
+
+def test_a_run_begins_with_what_is_fed_and_asked_for_and_ends_with_the_values():
+    from tinygrad_core.static import Graph, Session, placeholder
+
+    w = tg.tensor(3.0, requires_grad=True)
+    with record() as rec, Graph() as graph:
+        x = placeholder((), name="x")
+        y = x * w
+        y + 1
+        Session(graph).run([y, x], {x: 2.0})
+    check(rec)
+    node = {e["name"]: e["node"] for e in of(rec, "define")}
+    run, = of(rec, "run")
+    assert run["feeds"] == [node["x"]] and run["fetches"] == [node["mul"], node["x"]]
+    after = rec.events[run["seq"] + 1:]
+    assert [(e["type"], e["node"], e["value"]["data"]) for e in after] == [
+        ("feed", node["x"], 2.0), ("execute", node["w"], 3.0), ("execute", node["mul"], 6.0),
+        ("fetch", node["mul"], 6.0), ("fetch", node["x"], 2.0)]
+
+
+def test_a_recording_says_which_values_share_memory_and_which_were_written_over():
+    with record() as rec:
+        x = tg.tensor([1.0, 2.0], requires_grad=True)
+        y = x.exp()
+        part = y[:1]
+        z = y * 2
+        y.add_(1)
+        s = tg.tensor(3.0, requires_grad=True) * 2   # a scalar's array is another object after the write
+        s.add_(1)
+    by_name = {}
+    for e in rec.events:
+        if e["type"] == "define":
+            by_name.setdefault(e["name"], []).append(e)
+    first, second = by_name["y"]
+    assert second["in_place"] and "in_place" not in first
+    assert first["memory"] == second["memory"] == by_name["part"][0]["memory"]
+    assert len({e[0]["memory"] for e in (by_name["x"], by_name["y"], by_name["z"], by_name["s"])}) == 4
+    assert [e["memory"] for e in by_name["s"]] == [by_name["s"][0]["memory"]] * 2
+    assert part is not None and z is not None

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..device import CPU, default_generator
 from ..dispatch import _casts, _casts_needed, _several, _unpack, record
-from ..errors import EngineError, Line, at_line, here, learner_line
+from ..errors import EngineError, Line, at_line, here, learner_frame, learner_line
 from ..node import Leaf
 from ..ops import OPS, Op
 from ..symbol import Dim, NoValueError, StaticError, Symbol, shape_text
@@ -300,7 +300,7 @@ class Graph:
         """A symbol for real numbers met in the graph: a tensor that can learn is a variable, any other a constant."""
         if tensor is not None and isinstance(tensor.node, Leaf):
             own = vars(self._inside[-1]).get("_parameters", {}) if self._inside else {}
-            name = tensor.name or next((n for n, p in own.items() if p.array is array), "variable")
+            name = tensor.name or next((n for n, p in own.items() if p.array is array), None) or _called(tensor)
             return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
         return self.source("constant", np.shape(array), array.dtype, "constant", array)
 
@@ -450,6 +450,13 @@ class Graph:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from .show import mimebundle
         return mimebundle(self)
+
+
+def _called(tensor: Tensor) -> str:
+    """What the learner's code calls a tensor, where that can name an operation."""
+    from ..recorder import variable_name
+    name = variable_name(tensor, learner_frame()) or ""
+    return name if _NAME.match(name) else "variable"
 
 
 def listing(operations: list[Operation]) -> str:

@@ -82,13 +82,18 @@ class RunEvents:
         self.lengths: dict[Symbol, int] = {}
 
     def began(self, program: Program, values: dict[Symbol, Any]) -> None:
-        """What was fed, and the values of variables and constants, are there."""
+        """A run begins: what was fed, and the values of variables and constants, are there."""
+        fed = [self._node(x) for x in program.inputs if x.operation.kind == "placeholder"]
+        self.events.recorder.emit("run", None, feeds=fed, fetches=[self._node(x) for x in program.outputs])
         for x in program.inputs:
-            node = self.events.node(self.origin.get(x.operation, x.operation))
             kind = "feed" if x.operation.kind == "placeholder" else "execute"
-            self._tell(kind, node, values[x])
+            self._tell(kind, self._node(x), values[x])
         for o in program.constants:
-            self._tell("execute", self.events.node(self.origin.get(o, o)), values[o.results[0]])
+            self._tell("execute", self._node(o.results[0]), values[o.results[0]])
+
+    def _node(self, x: Symbol) -> int:
+        """The id of what a symbol of the program was in the graph."""
+        return self.events.node(self.origin.get(x.operation, x.operation))
 
     def _tell(self, kind: str, node: int, array: Any) -> None:
         self.events.recorder.emit(kind, node, value=value_of(array), bytes=int(array.nbytes))
@@ -97,11 +102,15 @@ class RunEvents:
         """An operation has its value."""
         first = next((r for r in o.results if r is not None), None)
         if first is not None:
-            self._tell("execute", self.events.node(self.origin.get(o, o)), values[first])
+            self._tell("execute", self._node(first), values[first])
             self.lengths[first] = int(values[first].nbytes)
 
     def freed(self, x: Symbol) -> None:
         """A value was let go."""
         if x.index == 0:
-            node = self.events.node(self.origin.get(x.operation, x.operation))
-            self.events.recorder.emit("free", node, bytes=self.lengths.get(x, 0))
+            self.events.recorder.emit("free", self._node(x), bytes=self.lengths.get(x, 0))
+
+    def ended(self, program: Program, values: dict[Symbol, Any]) -> None:
+        """The run is over: what was asked for is handed out, and every other value is gone."""
+        for x in program.outputs:
+            self._tell("fetch", self._node(x), values[x])

@@ -21,7 +21,7 @@ export function paint(line: string): Node[] {
 }
 
 /** Cells are indented as they were; what all lines share is taken away. */
-function commonIndent(lines: readonly string[]): number {
+export function commonIndent(lines: readonly string[]): number {
   const indents = lines.filter((l) => l.trim()).map((l) => l.length - l.trimStart().length);
   return indents.length ? Math.min(...indents) : 0;
 }

@@ -33,7 +33,7 @@ def interpreter(program: Program, watch: Any = None) -> Any:
 
     Args:
         watch: told of what is there at the start, `began(program, values)`, of every operation as it runs,
-            `ran(operation, values)`, and of what is let go, `freed(symbol)`.
+            `ran(operation, values)`, of what is let go, `freed(symbol)`, and of the end, `ended(program, values)`.
     """
     constants = {o.results[0]: unboxed(o.value) for o in program.constants}
     operations, ends = program.operations, last_readers(program)
@@ -55,6 +55,8 @@ def interpreter(program: Program, watch: Any = None) -> Any:
                 del values[x]
                 if watch is not None:
                     watch.freed(x)
+        if watch is not None:
+            watch.ended(program, values)
         return [values[x] for x in program.outputs], [values[new] for _, new in program.updates]
 
     return run

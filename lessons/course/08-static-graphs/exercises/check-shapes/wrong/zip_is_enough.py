@@ -1,0 +1,24 @@
+# hint: ranks
+def fits(m, n):
+    """Whether two sizes are the same, or may turn out to be."""
+    return m is None or n is None or m == n
+
+
+def check_shapes(nodes):
+    """The shape of every node, by its name."""
+    shapes = {}
+    for node in nodes:
+        if not node.inputs:
+            shapes[node.name] = node.shape
+            continue
+        a, b = [shapes[x.name] for x in node.inputs]
+        if node.kind == "matmul":
+            fine = fits(a[1], b[0])
+            shape = (a[0], b[1])
+        else:
+            fine = all(fits(m, n) for m, n in zip(a, b))
+            shape = tuple(n if m is None else m for m, n in zip(a, b))
+        if not fine:
+            raise ValueError(f"{node.name} cannot take {a} and {b}")
+        shapes[node.name] = shape
+    return shapes

@@ -1,0 +1,18 @@
+# hint: overwrites
+def gradients(graph, y, xs):
+    """Nodes for the gradients of y with respect to xs."""
+    grads = {y: graph.constant(1.0)}
+    for node in reversed(graph.nodes):
+        if node not in grads:
+            continue
+        g = grads[node]
+        if node.kind == "mul":
+            a, b = node.inputs
+            sent = [graph.op("mul", g, b), graph.op("mul", g, a)]
+        elif node.kind == "neg":
+            sent = [graph.op("neg", g)]
+        else:
+            sent = [g, g]
+        for x, part in zip(node.inputs, sent):
+            grads[x] = part
+    return [grads.get(x) for x in xs]

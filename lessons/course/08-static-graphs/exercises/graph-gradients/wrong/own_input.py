@@ -1,0 +1,20 @@
+# hint: own-input
+def gradients(graph, y, xs):
+    """Nodes for the gradients of y with respect to xs."""
+    grads = {y: graph.constant(1.0)}
+    for node in reversed(graph.nodes):
+        if node not in grads:
+            continue
+        g = grads[node]
+        if node.kind == "mul":
+            a, b = node.inputs
+            sent = [graph.op("mul", g, a), graph.op("mul", g, b)]
+        elif node.kind == "neg":
+            sent = [graph.op("neg", g)]
+        else:
+            sent = [g, g]
+        for x, part in zip(node.inputs, sent):
+            if x in grads:
+                part = graph.op("add", grads[x], part)
+            grads[x] = part
+    return [grads.get(x) for x in xs]

@@ -1,0 +1,374 @@
+// One pane: the program line by line, its operations as text and as a graph, and what was printed.
+import { commonIndent, paint } from "./code";
+import { asStep, shapeOf } from "./dynamic_static_words";
+import { type Moment, type Told, type Written } from "./dynamic_static_steps";
+import { type Life, type Side } from "./dynamic_static_state";
+import { h, s, setAttr, setText } from "./dom";
+import { openModules, visible } from "./fold";
+import { brief } from "./format";
+import { extents, picture, sizesOf, type Picture } from "./graph";
+import { inspect } from "./inspector";
+import { arrange } from "./layout";
+import { markAt } from "./marks";
+import { nameOf, type Names } from "./notation";
+import { definitions } from "./steps";
+import type { Define, Event, Place, Recording } from "./types";
+
+/** What the reader points at: nodes of this pane, and lines of its program. */
+export interface Lit {
+  readonly nodes: ReadonlySet<number>;
+  readonly lines: ReadonlySet<string>;
+}
+export const lineKey = (place: Place | null): string => (place ? `${place.file}:${place.line}` : "");
+
+interface Chunk {
+  readonly file: string;
+  readonly first: number;
+  readonly lines: readonly string[];
+}
+
+const FAR = 3;
+const LONGEST_CHUNK = 400;
+
+/** The parts of the sources that the recording ran through, each from the head of its block on. */
+export function excerpts(recording: Recording, events: readonly Told[]): Chunk[] {
+  const used = new Map<string, Set<number>>();
+  for (const e of events) if (e.source) used.set(e.source.file, (used.get(e.source.file) ?? new Set()).add(e.source.line));
+  const files = [...used.keys()].filter((f) => recording.sources[f]);
+  const name = (f: string): string => recording.sources[f]!.name;
+  files.sort((a, b) => name(a).localeCompare(name(b), undefined, { numeric: true }));
+  const out: Chunk[] = [];
+  for (const file of files) {
+    const source = recording.sources[file]!;
+    const indent = (line: string): number => line.length - line.trimStart().length;
+    const text = (n: number): string => source.lines[n - source.first] ?? "";
+    const lines = [...used.get(file)!].sort((a, b) => a - b).filter((n) => n >= source.first && n < source.first + source.lines.length);
+    let at = 0;
+    let over = -Infinity;
+    while (at < lines.length) {
+      let first = lines[at]!;
+      let end = at;
+      while (end + 1 < lines.length && lines[end + 1]! - lines[end]! <= FAR) end += 1;
+      const last = lines[end]!;
+      const depth = indent(text(first));
+      // Up to the head of the block, or to what stands alone above it.
+      for (let n = first - 1; n >= source.first && n > over && first - n <= 12; n--) {
+        const line = text(n);
+        if (!line.trim()) {
+          if (depth === 0) break;
+          continue;
+        }
+        if (/^\s*with record\(/.test(line)) break;
+        first = n;
+        if (indent(line) < depth) break;
+      }
+      over = last;
+      at = end + 1;
+      const cut = Array.from({ length: Math.min(last - first + 1, LONGEST_CHUNK) }, (_, k) => text(first + k));
+      const before = out.at(-1);
+      if (before?.file === file && before.first + before.lines.length === first) out[out.length - 1] = { ...before, lines: [...before.lines, ...cut] };
+      else out.push({ file, first, lines: cut });
+    }
+  }
+  return out;
+}
+
+export interface View {
+  readonly side: Side;
+  readonly before: Side;
+  /** What happens at this tick on this side; null while it waits. */
+  readonly moment: Moment | null;
+  /** What is asked about, and comes next. */
+  readonly asked: Moment | null;
+  readonly selected: number | null;
+}
+
+export interface PaneHands {
+  /** The pointer or the focus is on something, or on nothing any more. */
+  point(what: Lit | null): void;
+  pick(node: number | null): void;
+  fold(path: string, fold: boolean): void;
+}
+
+export interface Pane {
+  readonly el: HTMLElement;
+  readonly graph: Picture;
+  place(folded: ReadonlySet<string>): void;
+  update(view: View): void;
+  light(lit: Lit): void;
+  resized(): boolean;
+}
+
+export const NAMES = ["Dynamic", "Static"] as const;
+const MOTTOS = ["every line runs now", "defined first, run later"] as const;
+const TEXTS = ["What ran", "The graph as text"] as const;
+const DIRECTION_CHANGES = 60;
+/** Both graphs are to be seen whole, as long as they can be read at all. */
+const READABLE = 0.45;
+
+export function pane(which: 0 | 1, recording: Recording, events: readonly Told[], names: Names, hands: PaneHands): Pane {
+  const defines = definitions(events as readonly Event[]) as Map<number, Written>;
+  const linesOf = new Map<number, Set<string>>();
+  const nodesAt = new Map<string, Set<number>>();
+  for (const e of events)
+    if (e.node !== null && e.source && e.type !== "free" && e.type !== "save") {
+      if (e.type === "define") linesOf.set(e.node, (linesOf.get(e.node) ?? new Set()).add(lineKey(e.source)));
+      nodesAt.set(lineKey(e.source), (nodesAt.get(lineKey(e.source)) ?? new Set()).add(e.node));
+    }
+  const litBy = (nodes: Iterable<number>, line?: string): Lit => {
+    const all = new Set(nodes);
+    return { nodes: all, lines: line ? new Set([line]) : new Set([...all].flatMap((n) => [...(linesOf.get(n) ?? [])])) };
+  };
+
+  // --- the program ---
+  const chunks = excerpts(recording, events);
+  const code = h("div", { class: "dsv-program tgs-lines", role: "group", "aria-label": `${NAMES[which]}: the program` });
+  const lineEls = new Map<string, HTMLElement>();
+  const digits = String(Math.max(1, ...chunks.map((c) => c.first + c.lines.length - 1))).length;
+  code.style.setProperty("--digits", String(digits));
+  chunks.forEach((chunk, k) => {
+    if (chunks[k - 1]?.file !== chunk.file) code.append(h("p", { class: "tgs-file" }, recording.sources[chunk.file]!.name));
+    else code.append(h("p", { class: "dsv-gap", "aria-hidden": "true" }, "⋯"));
+    const cut = commonIndent(chunk.lines);
+    code.append(
+      h(
+        "ol",
+        {},
+        ...chunk.lines.map((line, i) => {
+          const key = `${chunk.file}:${chunk.first + i}`;
+          const li = h(
+            "li",
+            { "data-line": key },
+            h("span", { class: "tgs-lineno", "aria-hidden": "true" }, String(chunk.first + i)),
+            h("code", {}, ...paint(line.slice(cut))),
+          );
+          lineEls.set(key, li);
+          if (nodesAt.has(key)) {
+            li.tabIndex = -1;
+            listen(li, () => litBy(nodesAt.get(key)!, key));
+          }
+          return li;
+        }),
+      ),
+    );
+  });
+  roving(code, "li[tabindex]");
+
+  // --- the operations as text ---
+  const list = h("ol", { class: "dsv-rows", role: "group", "aria-label": `${NAMES[which]}: ${TEXTS[which].toLowerCase()}` });
+  const rows = new Map<number, { el: HTMLElement; value: HTMLElement }>();
+  for (const [node, d] of defines) {
+    const value = h("span", { class: "dsv-value" });
+    const el = h("li", { tabindex: -1, hidden: true }, h("code", {}, d.listing ?? rowText(d, names)), value);
+    listen(el, () => litBy([node]));
+    el.addEventListener("click", () => hands.pick(node));
+    el.addEventListener("keydown", (e) => e.key === "Enter" && hands.pick(node));
+    rows.set(node, { el, value });
+    list.append(el);
+  }
+  roving(list, "li:not([hidden])");
+  const detail = h("div", { class: "tgs-detail dsv-detail", hidden: true });
+  const texts = h("figure", { class: "dsv-texts" }, h("figcaption", { class: "tgs-file" }, TEXTS[which]), list, detail);
+
+  // --- the graph ---
+  const longest = new Map(extents(events as readonly Event[]));
+  for (const d of defines.values()) longest.set(d.node, Math.max(longest.get(d.node) ?? 0, shapeOf(d).length));
+  const graph = picture({
+    pick: (node) => hands.pick(node),
+    unfold: (path) => hands.fold(path, false),
+    fold: (path) => hands.fold(path, true),
+  }, READABLE);
+  graph.svg.setAttribute("aria-label", `${NAMES[which]}: the graph`);
+  for (const type of ["pointerover", "focusin"] as const)
+    graph.svg.addEventListener(type, (e) => {
+      const g = (e.target as Element).closest("[data-node]");
+      hands.point(g ? litBy([Number(g.getAttribute("data-node"))]) : null);
+    });
+  for (const type of ["pointerleave", "focusout"] as const) graph.svg.addEventListener(type, () => hands.point(null));
+
+  // --- what was printed ---
+  const console_ = h("ol", { class: "dsv-printed", "aria-label": `${NAMES[which]}: printed so far` });
+  const printed = h("figure", { class: "dsv-console" }, h("figcaption", {}, "Printed"), console_);
+
+  const el = h(
+    "section",
+    { class: `dsv-pane is-${NAMES[which].toLowerCase()}`, "aria-label": `${NAMES[which]}: ${MOTTOS[which]}` },
+    h("header", { class: "dsv-title" }, h("h4", {}, NAMES[which]), h("span", {}, MOTTOS[which])),
+    h("div", { class: "dsv-source" }, code, texts),
+    graph.el,
+    printed,
+  );
+
+  function listen(target: HTMLElement, what: () => Lit): void {
+    for (const type of ["pointerenter", "focus"]) target.addEventListener(type, () => hands.point(what()));
+    for (const type of ["pointerleave", "blur"]) target.addEventListener(type, () => hands.point(null));
+  }
+
+  const backward = events.some((e) => e.type === "backward");
+  let shown: { width: number; folded: string; open: readonly Define[] } | null = null;
+  let pins = new Map<number, SVGGElement>();
+
+  function place(folded: ReadonlySet<string>): void {
+    const all = [...defines.values()];
+    const v = visible(all, folded);
+    // Room for gradients on the lines only where some will come.
+    if (!backward) for (const link of v.links) link.graded = false;
+    const [w, tall] = graph.stage();
+    const open = openModules(all, folded);
+    const layout = arrange(v, sizesOf(v, defines, names, longest), [w - 60, tall - 60], undefined, open);
+    graph.show(v, layout, defines, names, open);
+    shown = { width: w, folded: [...folded].join(), open: all };
+    pins = new Map();
+    for (const item of v.items) {
+      if (item.node === null) continue;
+      const g = graph.svg.querySelector<SVGGElement>(`[data-key="${item.key}"] .tgs-body`);
+      const box = layout.boxes.get(item.key);
+      if (!g || !box) continue;
+      const pin = s("g", { class: "dsv-pin", transform: `translate(0 ${-box.h / 2 - 9})` });
+      g.append(pin);
+      pins.set(item.node, pin);
+    }
+  }
+
+  function dress(view: View): void {
+    const { side } = view;
+    for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-node[data-node]")) {
+      const node = Number(g.getAttribute("data-node"));
+      const life = side.life.get(node);
+      setAttr(g, "data-life", life ?? null);
+      const value = g.querySelector(".tgs-v");
+      const state = side.values.nodes.get(node);
+      // Before it has a value, its shape is known.
+      if (value) setText(value, !state ? "" : state.value ? brief(state.value) : shapeOf(state.define as Written));
+      const label = g.getAttribute("aria-label");
+      if (life && label && !state?.value) g.setAttribute("aria-label", `${label.replace(/, (no value.*)$/, "")}, ${LIVES[life]}`);
+      const words = !side.run ? "" : side.run.feeds.has(node) ? "fed" : side.run.fetches.has(node) ? (side.run.over ? "handed out" : "asked for") : "";
+      pinned(pins.get(node), words);
+    }
+    for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-edge[data-edge]")) {
+      const to = consumers.get(Number(g.getAttribute("data-edge")!.split(" ")[0]));
+      setAttr(g, "data-life", to === undefined ? null : (side.life.get(to) ?? null));
+    }
+  }
+  const consumers = new Map<number, number>();
+  for (const d of defines.values()) for (const i of d.inputs) consumers.set(i.edge, d.node);
+
+  return {
+    el,
+    graph,
+    place,
+    resized() {
+      graph.resized();
+      const [w] = graph.stage();
+      return !!shown && Math.abs(w - shown.width) > DIRECTION_CHANGES;
+    },
+    update(view) {
+          const { side, moment, asked, selected } = view;
+      const now = asked ?? moment;
+      graph.update({ state: side.values, step: moment ? asStep(moment) : null, selected, hole: null, before: view.before.values });
+      dress(view);
+
+      setAttr(code, "data-phase", now ? asStep(now).phase : "forward");
+      const key = lineKey(now?.place ?? null);
+      for (const [k, li] of lineEls) {
+        setAttr(li, "aria-current", k === key ? "step" : null);
+        toggle(li, "is-now", k === key);
+      }
+      reveal(code, lineEls.get(key));
+
+      let last: HTMLElement | undefined;
+      const touched = new Set(now && !asked ? now.events.map((e) => e.node) : []);
+      for (const [node, row] of rows) {
+        const state = side.values.nodes.get(node);
+        row.el.hidden = !state;
+        setText(row.value, !state ? "" : state.value ? brief(state.value) : "–");
+        setAttr(row.value, "aria-label", state && !state.value ? "no value" : null);
+        setAttr(row.el, "data-life", side.life.get(node) ?? null);
+        const isNow = touched.has(node) && node === now?.node;
+        toggle(row.el, "is-now", isNow);
+        if (isNow) last = row.el;
+      }
+      reveal(list, last);
+
+      const lines = side.printed.map((p, i) => {
+        const fresh = moment?.kind === "print" && i === side.printed.length - 1;
+        return h("li", { class: fresh ? "is-new" : null }, p.text.replace(/\n$/, ""));
+      });
+      if (asked?.kind === "print") lines.push(h("li", { class: "is-asked" }, "?"));
+      console_.replaceChildren(...lines);
+      console_.scrollTop = console_.scrollHeight;
+
+      const node = selected === null ? undefined : side.values.nodes.get(selected);
+      detail.hidden = !node;
+      list.hidden = !!node;
+      if (node) detail.replaceChildren(inspect(node, names, (f) => recording.sources[f]?.name ?? f, () => hands.pick(null)));
+    },
+    light(lit) {
+      for (const [k, li] of lineEls) toggle(li, "is-lit", lit.lines.has(k));
+      for (const [node, row] of rows) toggle(row.el, "is-lit", lit.nodes.has(node));
+      for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-node[data-node]"))
+        setAttr(g, "data-lit", lit.nodes.has(Number(g.getAttribute("data-node"))) ? "true" : null);
+    },
+  };
+}
+
+const LIVES: Record<Life, string> = {
+  defined: "no value yet",
+  needed: "needed by this run, no value yet",
+  idle: "not needed by this run",
+  fed: "fed",
+  read: "read",
+  computed: "computed",
+  freed: "its value was let go",
+};
+
+/** Without the class, and without an empty attribute that would say nothing. */
+function toggle(el: HTMLElement, cls: string, on: boolean): void {
+  el.classList.toggle(cls, on);
+  if (!el.classList.length) el.removeAttribute("class");
+}
+
+/** y = tanh(s) */
+function rowText(d: Define, names: Names): string {
+  const name = nameOf(names, d.node);
+  if (d.kind !== "operation") return `${name.text}: ${d.kind}`;
+  return `${name.drawn ? `${name.text} = ` : ""}${d.op}(${d.inputs.map((i) => nameOf(names, i.node).text).join(", ")})`;
+}
+
+/** Tab reaches the list, up and down move in it; left and right are the stepper's. */
+function roving(host: HTMLElement, items: string): void {
+  host.tabIndex = 0;
+  host.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    const all = [...host.querySelectorAll<HTMLElement>(items)];
+    const at = all.indexOf(document.activeElement as HTMLElement);
+    const to = all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + (event.key === "ArrowDown" ? 1 : -1)))];
+    if (!to) return;
+    event.preventDefault();
+    event.stopPropagation();
+    to.focus();
+  });
+}
+
+/** Only the pane scrolls; the notebook stays where the reader left it. */
+function reveal(host: HTMLElement, target: HTMLElement | undefined): void {
+  if (!target) return;
+  const top = target.offsetTop - host.offsetTop;
+  const from = target.offsetParent === host ? target.offsetTop : top;
+  if (from < host.scrollTop + 4 || from + target.offsetHeight > host.scrollTop + host.clientHeight - 4)
+    host.scrollTop = from - host.clientHeight / 2;
+}
+
+/** What happens to a node from outside: a mark and a word above it. */
+function pinned(g: SVGGElement | undefined, words: string): void {
+  if (!g || (g.getAttribute("data-words") ?? "") === words) return;
+  setAttr(g, "data-words", words || null);
+  if (!words) return g.replaceChildren();
+  const width = words.length * 6.4 + 32;
+  const mark = words === "fed" ? markAt("fed", "is-fed", -width / 2 + 7, -6) : markAt("fetched", "is-fetched", -width / 2 + 7, -6);
+  g.replaceChildren(
+    s("rect", { class: "dsv-tag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
+    mark,
+    s("text", { class: "dsv-tagtext", x: 10 }, words),
+  );
+}
