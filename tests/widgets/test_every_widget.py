@@ -16,7 +16,7 @@ from widgets.frame import Frame
 
 WIDGETS: dict[str, Callable[[], Frame]] = {
     "broadcasting": lambda: Broadcasting((3, 1), (4,), predict=False),
-    "dynamic-static": lambda: DynamicVsStatic(*(FIXTURES / "dynamic_static" / f"{side}.json" for side in ("eager", "static"))),
+    "dynamic-static": lambda: DynamicVsStatic(*[FIXTURES / "dynamic_static" / f"{s}.json" for s in ("eager", "static")]),
 }
 
 
@@ -38,7 +38,7 @@ def picture(page) -> str:
     return page.evaluate("""() => {
       const seen = (e) => e.nodeType === 3 ? e.data : e.nodeType !== 1
         || (e.matches('.tgs-node, .tgs-edge, .tgs-frame') && !e.matches('.is-shown')) ? ''
-        : `<${e.tagName} ${[...e.attributes].map((a) => `${a.name}=${a.value}`).sort()}>${[...e.childNodes].map(seen).join('')}`;
+        : [e.tagName, ...[...e.attributes].map((a) => `${a.name}=${a.value}`).sort(), ...[...e.childNodes].map(seen)].join(' ');
       return seen(document.querySelector('.tgs-head + *'));
     }""")
 
