@@ -1,11 +1,23 @@
-"""What every test may ask for: the order of the rooms, shared data, a place for artefacts."""
+"""What every test may ask for: the order of the rooms, one browser, shared data, a place for artefacts."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# A container has no sandbox to give and no graphics card; nothing may phone home.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # Quick tests first: a broken engine should be reported before a browser has started.
 ORDER = ("engine", "widgets", "lessons", "", "e2e")
 
@@ -36,6 +48,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def root() -> Path:
     """The repository's root."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The browser that all tests share."""
+    from tests.e2e import chromium
+
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the dev extra installs Playwright")
+    path = chromium.find()
+    if path is None:
+        pytest.fail(chromium.HELP, pytrace=False)
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        print(f"browser: {running.version} at {path}")
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,12 @@ def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: fl
     return out if bias is None else out + bias
 
 
+@equals("gelu")
+def gelu(x: Tensor) -> Tensor:
+    """x Φ(x) = x (erf(x / √2) + 1) / 2."""
+    return x * ((recorded.erf(x * math.sqrt(0.5)) + 1) * 0.5)
+
+
 @equals("gelu_tanh")
 def gelu_tanh(x: Tensor) -> Tensor:
     """x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
@@ -71,9 +77,12 @@ def _sigmoid(x: Tensor) -> Tensor:
     return (recorded.tanh(x * 0.5) + 1.0) * 0.5
 
 
+@equals("conv")
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: tuple[int, ...], dilation: tuple[int, ...],
-         groups: int) -> Tensor:
+         groups: int, widths: tuple[tuple[int, int], ...]) -> Tensor:
     """x (N, C, *size) with weight (O, C/groups, *kernel): each window of x times each of the O kernels."""
+    if any(map(any, widths)):
+        x = recorded.pad(x, widths=((0, 0), (0, 0), *widths), value=0.0)
     kernel, n, out_channels = weight.shape[2:], x.shape[0], weight.shape[0]
     columns = recorded.unfold(x, kernel=kernel, stride=stride, dilation=dilation)
     size = columns.shape[2 + len(kernel):]
@@ -99,13 +108,6 @@ def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: tu
         widths = tuple((-p, o - p) for p, o in zip(padding, output_padding, strict=True))
         out = recorded.pad(out, widths=((0, 0), (0, 0), *widths), value=0.0)
     return out if bias is None else out + recorded.reshape(bias, shape=(-1, *(1 for _ in kernel)))
-
-
-@equals("conv_plain")
-def conv_plain(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: tuple[int, int]) -> Tensor:
-    """A kernel slid over images with zeros around them, by steps of one."""
-    widths = ((0, 0), (0, 0), *((p, p) for p in padding))
-    return conv(recorded.pad(x, widths=widths, value=0.0), weight, bias, stride=(1, 1), dilation=(1, 1), groups=1)
 
 
 @equals("max_windows")

@@ -48,6 +48,7 @@ def grade(
     similar: Annotated[Path | None, typer.Option(help="A page with answers that are alike.")] = None,
     canvas: Annotated[Path | None, typer.Option(help="A CSV file for Canvas.")] = None,
     nbgrader: Annotated[Path | None, typer.Option(help="A CSV file with nbgrader's columns.")] = None,
+    nbgrader_db: Annotated[Path | None, typer.Option(help="A gradebook of nbgrader 0.9, made or added to.")] = None,
     gradescope: Annotated[Path | None, typer.Option(help="A folder for Gradescope's results.json files.")] = None,
     require_isolation: Annotated[str, typer.Option(help="Refuse less: strong, good or weak.")] = "good",
     trust_students: Annotated[bool, typer.Option("--trust-students", help="Mark even without isolation.")] = False,
@@ -65,6 +66,7 @@ def grade(
     from lessons.classroom import feedback as telling
     from lessons.classroom import similar as alike
     from lessons.classroom.gradebook import Gradebook
+    from lessons.classroom.nbgrader import NbgraderError, nbgrader_database
     from lessons.classroom.sandbox import MEANING, Broken
     from lessons.classroom.scores import Policy, moment, scores
     from lessons.classroom.submissions import SubmissionsError
@@ -107,6 +109,11 @@ def grade(
         exports.canvas_csv(canvas, results, title)
     if nbgrader:
         exports.nbgrader_csv(nbgrader, results, title, policy)
+    if nbgrader_db:
+        try:
+            nbgrader_database(nbgrader_db, results, exercises, title, policy)
+        except NbgraderError as error:
+            _stop(str(error))
     if gradescope:
         exports.gradescope(gradescope, results)
     if feedback:

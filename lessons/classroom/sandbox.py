@@ -22,7 +22,7 @@ from lessons.classroom.inside import frames
 TIERS = ("strong", "good", "weak")
 MEANING = {
     "strong": "bubblewrap, Landlock, seccomp and limits",
-    "good": "Landlock, seccomp and limits; no bubblewrap, no scratch folder",
+    "good": "Landlock, seccomp and limits; no bubblewrap",
     "weak": "limits only: for students you trust",
 }
 MEMORY = 1 << 30
@@ -121,7 +121,7 @@ class Sandbox:
     def __init__(self, tier: str, secret: Iterable[Path] = ()) -> None:
         self.tier = tier
         self._ahead: tuple[int, Child] | None = None
-        self._scratch = tempfile.mkdtemp(prefix="tgc-") if tier == "weak" else None
+        self._scratch = None if tier == "strong" else tempfile.mkdtemp(prefix="tgc-")
         secret = [Path(__file__).resolve().parents[1], *(Path(p).resolve() for p in secret)]
         readable = _readable([p for p in secret if p != HERE / "inside"])
         setup = {
@@ -129,8 +129,8 @@ class Sandbox:
             "memory": MEMORY,
             "cpu": 2,
             "preload": PRELOAD,
-            "readable": [*readable, "/dev/urandom", "/dev/null", "/scratch"],
-            "scratch": "/scratch" if tier == "strong" else self._scratch,
+            "readable": [*readable, "/dev/urandom", "/dev/null"],
+            "scratch": self._scratch,
         }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = [str(HERE), *dict.fromkeys(str(Path(found).parent) for found in _packages())]

@@ -43,6 +43,15 @@ def tgc(*words):
     return result
 
 
+def ask(path, sql):
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
 def rows(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -79,8 +88,10 @@ def test_a_release_leaves_alone_what_somebody_changed(tmp_path):
 
 def test_a_class_is_marked_with_all_its_papers(inbox, tmp_path, best):
     out = tmp_path / "marks.csv"
-    papers = {name: tmp_path / name for name in ("feedback", "report.html", "similar.html", "canvas.csv", "nb.csv", "gs")}
-    options = zip(("--feedback", "--report", "--similar", "--canvas", "--nbgrader", "--gradescope"), papers.values())
+    names = ("feedback", "report.html", "similar.html", "canvas.csv", "nb.csv", "nb.db", "gs")
+    papers = {name: tmp_path / name for name in names}
+    flags = ("--feedback", "--report", "--similar", "--canvas", "--nbgrader", "--nbgrader-db", "--gradescope")
+    options = zip(flags, papers.values())
     result = tgc("grade", inbox, "--out", out, "--course", COURSE, *(word for pair in options for word in pair))
     assert result.exit_code == 0, result.output
     assert best in result.output
@@ -101,6 +112,7 @@ def test_a_class_is_marked_with_all_its_papers(inbox, tmp_path, best):
         "assignment": "course", "duedate": "", "timestamp": "", "student_id": "ada", "last_name": "ada",
         "first_name": "", "email": "", "raw_score": "4", "late_submission_penalty": "0", "score": "4", "max_score": "4",
     }  # fmt: skip
+    assert sum(points for points, in ask(papers["nb.db"], "select auto_score from grade")) == 6
     ada = json.loads((papers["gs"] / "ada.json").read_text())
     assert ada["score"] == 4 and ada["tests"][0]["status"] == "passed"
 

@@ -1,10 +1,17 @@
 """Submissions that cheat, break out, break down or never end: each gets its mark, and the run goes on."""
 
+import contextlib
 import os
+import select
 import socket
+import subprocess
+import sys
+import tempfile
 
 import pytest
 
+from lessons.classroom import mark as marking
+from lessons.classroom import sandbox
 from lessons.classroom.exports import said
 from lessons.classroom.mark import Job, mark
 
@@ -210,11 +217,115 @@ def softmax(x):
 
 def test_the_scratch_folder_is_each_submissions_own(softmax, tier):
     """What one leaves behind, the next does not find."""
-    leaves = tries("open('left', 'w').write('here')")
-    finds = "import os\ndef softmax(x): return [str(os.listdir('.') if os.getcwd() == '/scratch' else []), 0.0]"
+    writes = "open('f/left', 'w').write('here')"
+    leaves = then("os.makedirs('f', exist_ok=True)", writes, "assert open('f/left').read() == 'here'")
+    finds = "import os\ndef softmax(x): return [str(os.listdir('.')), 0.0]"
     assert _mark(softmax, tier, leaves).status == "passed"
     (told,) = [part["yours"] for part in _mark(softmax, tier, finds).feedback if "yours" in part]
     assert told == "['[]', 0.0]"
+
+
+def test_a_scratch_folder_of_the_disk_is_removed_whatever_was_done_to_it(softmax, tmp_path, monkeypatch):
+    """Without bubblewrap it lies on the disk: nothing of it may stay, not even when the grader is killed."""
+    if not sandbox.works("good"):
+        pytest.skip("Landlock does not work here")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    marking.close()
+    leaves = tries("os.umask(0o777)", "open('d', 'w').write('x')", "os.makedirs('a/b')", "open('a/b/c', 'w')")
+    assert _mark(softmax, "good", leaves).status == "passed"
+    (base,) = tmp_path.iterdir()
+    for _ in range(1000):  # it is cleared away while the next ones are marked
+        if not (base / "1").exists():
+            break
+        assert _mark(softmax, "good", RIGHT).status == "passed"
+    assert not (base / "1").exists()
+    marking.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grader_that_dies_leaves_no_folder(tmp_path):
+    if not sandbox.works("good"):
+        pytest.skip("Landlock does not work here")
+    code = "from lessons.classroom.sandbox import Sandbox; import os; b = Sandbox('good'); b.child(2); print(b._process.pid)"
+    grader = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; sys.stdout.flush(); os.kill(os.getpid(), 9)"],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert grader.returncode == -9, grader.stderr
+    prepared = int(grader.stdout)
+    with contextlib.suppress(ProcessLookupError):
+        ended = os.pidfd_open(prepared)
+        select.select([ended], [], [], 60)
+        os.close(ended)
+    assert list(tmp_path.iterdir()) == []
+
+
+# What fills a folder, as lines that end with `made`, a size in bytes that must stay below the bound.
+FILLING = {
+    "large files": ["for i in range(10 ** 4):", "    open(f'f{i}', 'wb').write(bytes(1 << 19))"],
+    "files that are removed while they are open": [
+        "import mmap",
+        "for i in range(10 ** 4):",
+        "    f = open('f', 'wb+')",
+        "    f.write(bytes(1 << 19))",
+        "    kept.append(mmap.mmap(f.fileno(), 4096))",
+        "    f.close(), os.unlink('f')",
+    ],
+    "space that counts for no size": [
+        "import ctypes",
+        "f = open('f', 'wb')",
+        "assert ctypes.CDLL(None).fallocate(f.fileno(), 1, ctypes.c_long(0), ctypes.c_long(1 << 30)) == 0",
+    ],
+    "folders": ["for i in range(10 ** 5): os.mkdir(f'd{i}')"],
+    "names for one file": ["open('f', 'w')", "for i in range(10 ** 5): os.link('f', f'l{i}')"],
+    "links": ["for i in range(10 ** 5): os.symlink('x' * 200, f'l{i}')"],
+    "files without a name": ["for i in range(10 ** 5): kept.append(os.open('.', os.O_TMPFILE | os.O_RDWR))"],
+    "pipes": ["for i in range(10 ** 5): os.mkfifo(f'p{i}')"],
+    "nodes": ["for i in range(10 ** 5): os.mknod(f'n{i}')"],
+    "one large file": ["f = open('f', 'wb')", "for i in range(1 << 10): f.write(bytes(1 << 20))"],
+    "a hole and its end": ["os.truncate(open('f', 'wb').name, 1 << 40)"],
+}
+
+
+@pytest.mark.parametrize("name", FILLING)
+def test_the_scratch_folder_cannot_be_filled(softmax, tier, name):
+    """Whatever is tried, it ends with an error soon, and what was made is small."""
+    body = "\n".join(f"        {line}" for line in FILLING[name])
+    source = f"""
+import os, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def softmax(x):
+    kept = []
+    try:
+{body}
+        said = 'nothing stopped it'
+    except BaseException as error:
+        said = type(error).__name__
+    size = names = 0
+    for where, folders, files in os.walk('.'):
+        names += len(folders) + len(files)
+        size += sum(os.lstat(os.path.join(where, f)).st_blocks * 512 for f in files)
+    return [said + ' ' + str(names <= 256) + ' ' + str(size <= 1 << 26), float(len(kept) <= 256)]
+"""
+    told = next(part for part in _mark(softmax, tier, source).feedback if "yours" in part)["yours"]
+    assert told.endswith("True True', 1.0]") and "nothing stopped it" not in told, told
+
+
+def test_ordinary_files_are_no_trouble(softmax, tier):
+    """A temporary folder, arrays saved and loaded, a file that is written again and again."""
+    uses = then(
+        "import tempfile, numpy as np",
+        "with tempfile.TemporaryDirectory() as d:",
+        "    np.save(d + '/a.npy', np.arange(1000.0))",
+        "    assert np.load(d + '/a.npy').sum() == 499500",
+        "with tempfile.NamedTemporaryFile() as f:",
+        "    f.write(b'x'), f.flush()",
+        "for i in range(3): open('log', 'a').write('line')",
+        "os.rename('log', 'old')",
+        "assert os.listdir('.') == ['old'] and os.path.getsize('old') % 12 == 0",
+    )
+    made = _mark(softmax, tier, uses)
+    assert made.status == "passed", made.feedback
 
 
 def test_the_next_submission_is_unharmed(softmax, tier):

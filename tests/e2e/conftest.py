@@ -1,4 +1,4 @@
-"""One JupyterLab, started by the real `tgc lab`, and one browser, shared by all browser tests."""
+"""One JupyterLab, started by the real `tgc lab`, shared by all tests that need one."""
 
 import contextlib
 import os
@@ -15,21 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.e2e import chromium
 from tests.e2e.jupyter import Lab
 
-# A container has no sandbox to give and no graphics card; nothing may phone home.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_SECONDS = 120
 
 
@@ -115,18 +104,6 @@ def server(home: Path, artifacts: Path) -> Iterator[Server]:
     log.unlink(missing_ok=True)
     with serve(home, log) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The browser that the tests share."""
-    path = chromium.find()
-    if path is None:
-        pytest.fail(chromium.HELP, pytrace=False)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")

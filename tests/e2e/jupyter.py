@@ -28,7 +28,7 @@ class Lab:
         self.page.on("console", lambda line: line.type == "error" and self._error(line.text))
         self.page.on("pageerror", lambda error: self._error(f"{error.message}\n{error.stack}"))
         self.page.on("websocket", self._socket)
-        self.page.goto(f"{url}/lab/tree/{quote(notebook)}?token={token}")
+        self.page.goto(f"{url}/lab/tree/{quote(notebook)}?token={token}&reset")  # without what other windows had open
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content")
         self.panel = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         expect(self.panel.locator(".jp-Cell").first).to_be_visible(timeout=LONG)

@@ -8,8 +8,8 @@ import tinygrad_core as tg
 
 
 def test_the_engines_tests_run_on_a_gpu_or_say_why_not(root):
-    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--device", "cuda", "tests/engine/test_in_place.py"]
-    result = subprocess.run(run, cwd=root, capture_output=True, text=True)
+    options = ["-q", "-p", "no:cacheprovider", "--device", "cuda", "tests/engine/test_in_place.py"]
+    result = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=root, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-2000:]
     if not tg.cuda.is_available():
         assert "passed" not in result.stdout and 'stay on device="cpu"' in result.stdout

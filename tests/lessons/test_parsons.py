@@ -160,7 +160,7 @@ def test_the_right_arrangement_is_in_order_and_not_yet_written():
     blocks, said = show("backward")
     arrange(blocks, Puzzle.of(exercise("backward")).solution())
     assert "in order" in said.value and blocks.verdict["passed"]
-    assert "put in order" in repr(progress()) and "0 of 8 points" in repr(progress())
+    assert "put in order" in repr(progress()) and "(0 of " in repr(progress())
     check("backward", exercise("backward").reference())
     assert "✓ solved" in repr(progress()) and "attempt 1" not in repr(progress())
 

@@ -1,26 +1,9 @@
-"""One browser for all widget tests, and pages opened from files with the network out of reach."""
+"""Widgets' own pages, opened from files with the network out of reach."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.e2e import chromium
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the dev extra installs Playwright")
-    path = chromium.find()
-    if path is None:
-        pytest.skip(chromium.HELP)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        print(f"browser: {browser.version} at {path}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

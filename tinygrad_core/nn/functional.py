@@ -60,7 +60,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x above 0, x * negative_slope below."""
-    return _into(input, functions.where(input > 0, input, input * negative_slope), inplace)
+    return _into(input, apply(OPS["leaky_relu"], input, slope=negative_slope), inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -72,8 +72,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between the bounds, the bounds beyond them; the gradient at a bound is 0."""
-    held = functions.where(input >= max_val, max_val, functions.where(input <= min_val, min_val, input))
-    return _into(input, held, inplace)
+    return _into(input, apply(OPS["hardtanh"], input, low=min_val, high=max_val), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -88,27 +87,23 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x relu6(x + 3) / 6 (Howard et al. 2019)."""
-    curved = input * (input + 3) * (1 / 6)
-    return _into(input, functions.where(input >= 3, input, functions.where(input <= -3, 0.0, curved)), inplace)
+    return _into(input, input * hardsigmoid(input), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x above 0, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
-    above = input > 0
-    below = functions.expm1(functions.where(above, 0.0, input)) * alpha
-    return _into(input, functions.where(above, input, below), inplace)
+    return _into(input, apply(OPS["elu"], input, alpha=alpha, scale=1.0, rate=1.0), inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x above 0, alpha (exp(x / alpha) - 1) below."""
-    above = input > 0
-    below = functions.expm1(functions.where(above, 0.0, input) * (1 / alpha)) * alpha
-    return _into(input, functions.where(above, input, below), inplace)
+    return _into(input, apply(OPS["elu"], input, alpha=alpha, scale=1.0, rate=1 / alpha), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale * elu(x, alpha) with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return _into(input, elu(input, 1.6732632423543772) * 1.0507009873554805, inplace)
+    out = apply(OPS["elu"], input, alpha=1.6732632423543772, scale=1.0507009873554805, rate=1.0)
+    return _into(input, out, inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -122,10 +117,13 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above `threshold`."""
-    straight = input * beta > threshold
-    curved = functions.log1p(functions.exp(functions.where(straight, 0.0, input) * beta)) * (1 / beta)
-    return functions.where(straight, input, curved)
+    """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above `threshold`.
+
+    Above 20 the two are one but for 2e-9: a threshold of 20 or more, which others need against overflow, changes nothing.
+    """
+    curve = apply(OPS["softplus"], input if beta == 1 else input * beta)
+    curve = curve if beta == 1 else curve * (1 / beta)
+    return curve if threshold >= 20 else functions.where(input * beta > threshold, input, curve)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -135,11 +133,10 @@ def softsign(input: Tensor) -> Tensor:
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh": by a tanh."""
-    if approximate == "tanh":
-        return apply(OPS["gelu_tanh"], input) if input.ndim else formulas.gelu_tanh(input)
-    if approximate != "none":
+    if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return input * ((functions.erf(input * math.sqrt(0.5)) + 1) * 0.5)
+    name = "gelu" if approximate == "none" else "gelu_tanh"
+    return apply(OPS[name], input) if input.ndim else getattr(formulas, name)(input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -58,19 +58,16 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     """d² / (2 beta) for differences smaller than `beta`, |d| - beta/2 for larger ones."""
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
-    distance = functions.abs(_difference("smooth_l1_loss", input, target))
-    if beta > 0:
-        distance = functions.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta)
-    return _reduced(distance, reduction)
+    difference = _difference("smooth_l1_loss", input, target)
+    losses = apply(OPS["huber"], difference, delta=beta) if beta else functions.abs(difference)
+    return _reduced(losses if beta in (0, 1) else losses * (1 / beta), reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """d²/2 for differences up to `delta`, delta (|d| - delta/2) for larger ones (Huber 1964)."""
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    distance = functions.abs(_difference("huber_loss", input, target))
-    losses = functions.where(distance <= delta, distance * distance * 0.5, (distance - 0.5 * delta) * delta)
-    return _reduced(losses, reduction)
+    return _reduced(apply(OPS["huber"], _difference("huber_loss", input, target), delta=delta), reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -109,10 +106,8 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """log sigmoid(x), exact and without overflow: -log(1 + exp(-x)) above 0, x - log(1 + exp(x)) below."""
-    above = input > 0
-    straight = functions.where(above, 0.0, input)
-    return straight - functions.log1p(functions.exp(functions.where(above, -input, input)))
+    """log sigmoid(x) = -log(1 + exp(-x)), without overflow."""
+    return -apply(OPS["softplus"], -input)
 
 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, *,

@@ -76,11 +76,8 @@ def _conv(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None,
                              f"input must have {weight.shape[1] * groups if weight.ndim > 1 else '?'} channels, in "
                              f"the layout ({_LAYOUTS[n]}).{at_line(learner_line())}")
         widths = _around(name, n, padding, kernel, stride, dilation)
-        plain = n == 2 and groups == 1 and stride == dilation == (1, 1) and all(a == b for a, b in widths)
-        if plain and all(h + 2 * a >= k for h, (a, _), k in zip(x.shape[2:], widths, kernel, strict=True)):
-            return apply(OPS["conv_plain"], x, weight, bias, padding=tuple(a for a, _ in widths))
-        x = _padded(name, x, kernel, dilation, widths)
-        return formulas.conv(x, weight, bias, stride=stride, dilation=dilation, groups=groups)
+        _check_fits(name, x, kernel, dilation, widths)
+        return apply(OPS["conv"], x, weight, bias, stride=stride, dilation=dilation, groups=groups, widths=widths)
 
     return _batched(name, input, n, compute, _LAYOUTS[n])
 

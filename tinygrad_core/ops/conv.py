@@ -125,71 +125,58 @@ primitive("unpick", _unpick, y=lambda F, g, index: F.pick(g, index),
           notation={"out": "{y} added at {index}", "y": "{g}[{index}]"})
 
 
-# ---- fused: stride 1 convolution of images, and pooling
-def _flat(xp: Any, x: Any, padding: tuple[int, int], kernel: tuple[int, int]) -> Any:
-    """x (N, C, H, W) with zeros around it as (C, N H' W' + a tail for windows that run over the end)."""
-    n, c, h, w = x.shape
-    ph, pw = padding
-    rows, row = h + 2 * ph, w + 2 * pw
-    flat = xp.zeros((c, n * rows * row + (kernel[0] - 1) * row + kernel[1] - 1), x.dtype)
-    inside = flat[:, :n * rows * row].reshape(c, n, rows, row)
-    inside[:, :, ph:ph + h, pw:pw + w] = x.transpose(1, 0, 2, 3)
-    return flat
+# ---- fused: convolution as one product of matrices, and pooling
+def _columns_of(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
+                groups: int, widths: tuple[tuple[int, int], ...]) -> Any:
+    """Every window of x (N, C, *size) as a column, a matrix (K C/groups, N places) for each group of channels."""
+    n, c, *size = x.shape
+    shape = (groups, math.prod(kernel), c // groups, n, *_pool_shape(x, kernel, stride, dilation, widths)[2:])
+    columns = (xp.zeros if any(map(any, widths)) else xp.empty)(shape, x.dtype)
+    image = x.swapaxes(0, 1).reshape(groups, c // groups, n, *size)
+    for k, (at, elements) in enumerate(_met(x.shape[2:], shape[4:], kernel, stride, dilation, widths)):
+        columns[:, k][at] = image[elements]
+    return columns.reshape(groups, shape[1] * shape[2], math.prod(shape[3:]))
 
 
-def _shifts(flat: Any, n: int, rows: int, row: int, kernel: tuple[int, int]) -> Iterator[Any]:
-    """For each position in the window what it meets in all places, as a view (C, N, places) of the flat image.
-
-    In the layout (C, N, H, W) a step of the window is a step along the flat array, so that each position
-    meets one long run of every image; the places that run over a row's end are cut off afterwards.
-    """
-    places = (rows - kernel[0] + 1) * row
-    for i, j in product(range(kernel[0]), range(kernel[1])):
-        start = i * row + j
-        yield flat[:, start:start + n * rows * row].reshape(len(flat), n, rows * row)[:, :, :places]
+def _kernels_of(weight: Any, groups: int) -> Any:
+    """Kernels (O, C/groups, *kernel) as the matrices (O/groups, K C/groups) that such columns are multiplied by."""
+    o, c, *kernel = weight.shape
+    k = math.prod(kernel)
+    return weight.reshape(groups, o // groups, c, k).swapaxes(2, 3).reshape(groups, o // groups, k * c)
 
 
-def _columns(xp: Any, flat: Any, n: int, rows: int, row: int, kernel: tuple[int, int]) -> Any:
-    """The shifts one below the other, as the matrix (KH KW C, N places) that one product turns into all outputs."""
-    columns = xp.empty((kernel[0] * kernel[1], len(flat), n, (rows - kernel[0] + 1) * row), flat.dtype)
-    for into, shift in zip(columns, _shifts(flat, n, rows, row, kernel), strict=True):
-        into[...] = shift
-    return columns.reshape(kernel[0] * kernel[1] * len(flat), -1)
-
-
-def _conv_plain(xp: Any, x: Any, weight: Any, bias: Any, *, padding: tuple[int, int]) -> Any:
-    n, _, h, w = x.shape
-    o, _, kh, kw = weight.shape
-    rows, row = h + 2 * padding[0], w + 2 * padding[1]
-    flat = _flat(xp, x, padding, (kh, kw))
-    y = xp.dot(weight.transpose(0, 2, 3, 1).reshape(o, -1), _columns(xp, flat, n, rows, row, (kh, kw)))
+def _conv(xp: Any, x: Any, weight: Any, bias: Any, *, stride: tuple[int, ...], dilation: tuple[int, ...], groups: int,
+          widths: tuple[tuple[int, int], ...]) -> Any:
+    kernel, o = weight.shape[2:], weight.shape[0]
+    columns = _columns_of(xp, x, kernel=kernel, stride=stride, dilation=dilation, groups=groups, widths=widths)
+    y = xp.matmul(_kernels_of(weight, groups), columns).reshape(o, columns.shape[2])
     if bias is not None:
         y += bias[:, None]
-    return y.reshape(o, n, rows - kh + 1, row)[..., :row - kw + 1].transpose(1, 0, 2, 3), flat
+    return y.reshape(o, len(x), *_pool_shape(x, kernel, stride, dilation, widths)[2:]).swapaxes(0, 1)
 
 
-def _conv_plain_backward(xp: Any, g: Any, needs: Any, x_shape: Any, weight: Any, flat: Any, padding: Any) -> Any:
-    n, _, h, w = x_shape
-    o, c, kh, kw = weight.shape
-    ph, pw = padding
-    rows, row = h + 2 * ph, w + 2 * pw
-    gy = xp.zeros((o, n, rows - kh + 1, row), g.dtype)
-    gy[..., :row - kw + 1] = g.transpose(1, 0, 2, 3)
-    gy = gy.reshape(o, -1)
-    columns = _columns(xp, flat, n, rows, row, (kh, kw))
-    dx = dw = None
+def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Any, dilation: Any, groups: Any,
+                   widths: Any) -> Any:
+    (n, c, *size), (o, _, *kernel), out = x.shape, weight.shape, g.shape[2:]
+    k = math.prod(kernel)
+    gy = xp.ascontiguousarray(g.swapaxes(0, 1)).reshape(groups, o // groups, n * math.prod(out))
+    dx = dw = columns = None
     if needs[1]:
-        dw = xp.dot(gy, columns.T).reshape(o, kh, kw, c).transpose(0, 3, 1, 2)
+        columns = _columns_of(xp, x, kernel=kernel, stride=stride, dilation=dilation, groups=groups, widths=widths)
+        dw = xp.matmul(gy, columns.swapaxes(1, 2)).reshape(groups, o // groups, k, c // groups).swapaxes(2, 3)
+        dw = dw.reshape(weight.shape)
     if needs[0]:
-        xp.dot(weight.transpose(0, 2, 3, 1).reshape(o, -1).T, gy, out=columns)
-        back = xp.zeros(flat.shape, g.dtype)
-        for shift, part in zip(_shifts(back, n, rows, row, (kh, kw)), columns.reshape(kh * kw, c, n, -1), strict=True):
-            shift += part
-        dx = back[:, :n * rows * row].reshape(c, n, rows, row)[:, :, ph:ph + h, pw:pw + w].transpose(1, 0, 2, 3)
-    return dx, dw, xp.add.reduce(gy, 1) if needs[2] else None
+        product = xp.multiply if o == groups else xp.matmul        # of a column and a row; the faster one of the two
+        columns = product(_kernels_of(weight, groups).swapaxes(1, 2), gy, out=columns)
+        columns = columns.reshape(groups, k, c // groups, n, *out)
+        dx = xp.zeros((groups, c // groups, n, *size), g.dtype)
+        for i, (at, elements) in enumerate(_met(x.shape[2:], out, kernel, stride, dilation, widths)):
+            dx[elements] += columns[:, i][at]
+        dx = dx.reshape(c, n, *size).swapaxes(0, 1)
+    return dx, dw, xp.add.reduce(gy.reshape(o, gy.shape[2]), 1) if needs[2] else None
 
 
-primitive("conv_plain", _conv_plain, aux=("flat",), label="conv", backward=_conv_plain_backward,
+primitive("conv", _conv, backward=_conv_backward,
           notation={"out": "{weight} ∗ {x} + {bias}", "x": "{weight} turned round ∗ {g}", "weight": "{x} ∗ {g}",
                     "bias": "Σ {g}"})
 

@@ -5,9 +5,11 @@ in `formulas`, with the functions of tensors.
 """
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .core import arrays, primitive
+from .elementwise import erf
 
 
 # ---- linear: y = x Wᵀ + b
@@ -138,7 +140,31 @@ primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", 
                     "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
 
 
-# ---- GELU by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks and Gimpel 2016)
+# ---- GELU: x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016)
+def _gelu(xp: Any, x: Any) -> Any:
+    cdf = erf(xp, x * math.sqrt(0.5))
+    cdf += 1
+    cdf *= 0.5
+    return x * cdf, cdf
+
+
+def _gelu_backward(xp: Any, g: Any, needs: Any, x: Any, cdf: Any) -> Any:
+    """g (Φ + x φ), φ = exp(-x²/2) / √(2π) the normal density."""
+    d = x * x
+    d *= -0.5
+    xp.exp(d, out=d)
+    d *= 1 / math.sqrt(2 * math.pi)
+    d *= x
+    d += cdf
+    d *= g
+    return (d,)
+
+
+primitive("gelu", _gelu, aux=("cdf",), backward=_gelu_backward,
+          notation={"out": "{x} · Φ({x})", "x": "{g} · (Φ({x}) + {x} · φ({x}))"})
+
+
+# ---- GELU by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
 _GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715
 
 

@@ -196,4 +196,36 @@ def sigmoid(x: Tensor) -> Tensor:
     return F.tanh(x * 0.5) * 0.5 + 0.5
 
 
+@formula
+def leaky_relu(x: Tensor, *, slope: float) -> Tensor:
+    """x above 0, x * slope below."""
+    return F.where(x > 0, x, x * slope)
+
+
+@formula
+def hardtanh(x: Tensor, *, low: float, high: float) -> Tensor:
+    """x between the limits, the limits beyond."""
+    return F.where(x >= high, high, F.where(x <= low, low, x))
+
+
+@formula
+def elu(x: Tensor, *, alpha: float, scale: float, rate: float) -> Tensor:
+    """scale x above 0, scale alpha (exp(rate x) - 1) below."""
+    return F.where(x > 0, x * scale, F.expm1(F.where(x > 0, 0.0, x) * rate) * (alpha * scale))
+
+
+@formula
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x)), without overflow."""
+    return F.log1p(F.exp(-F.abs(x))) + F.relu(x)
+
+
+@formula
+def huber(x: Tensor, *, delta: float) -> Tensor:
+    """c (|x| - c/2), where c is |x| but at most delta."""
+    size = F.abs(x)
+    near = F.minimum(size, delta)
+    return near * (size - near * 0.5)
+
+
 __all__ = ["FORMULAS", "formula", "lower"]

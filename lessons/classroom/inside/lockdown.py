@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 import platform
 import resource
@@ -26,7 +27,8 @@ _DENIED = {
         "msgget=68 mq_open=240 chmod=90 fchmod=91 fchmodat=268 fchmodat2=452 chown=92 fchown=93 lchown=94 fchownat=260 "
         "utime=132 utimes=235 futimesat=261 utimensat=280 setxattr=188 lsetxattr=189 fsetxattr=190 removexattr=197 "
         "lremovexattr=198 fremovexattr=199 inotify_init1=294 fanotify_init=300 swapon=167 reboot=169 migrate_pages=256 "
-        "move_pages=279 mount_setattr=442 open_tree=428 move_mount=429 fsopen=430 process_madvise=440"
+        "move_pages=279 mount_setattr=442 open_tree=428 move_mount=429 fsopen=430 process_madvise=440 "
+        "fallocate=285 link=86 linkat=265 symlink=88 symlinkat=266 mknod=133 mknodat=259"
     ),
     "aarch64": (
         "socket=198 connect=203 bind=200 listen=201 socketpair=199 ptrace=117 process_vm_readv=270 process_vm_writev=271 "
@@ -39,7 +41,7 @@ _DENIED = {
         "msgget=186 mq_open=180 fchmod=52 fchmodat=53 fchmodat2=452 fchown=55 fchownat=54 utimensat=88 setxattr=5 "
         "lsetxattr=6 fsetxattr=7 removexattr=14 lremovexattr=15 fremovexattr=16 inotify_init1=26 fanotify_init=262 "
         "swapon=224 reboot=142 migrate_pages=238 move_pages=239 mount_setattr=442 open_tree=428 move_mount=429 "
-        "fsopen=430 process_madvise=440"
+        "fsopen=430 process_madvise=440 fallocate=47 linkat=37 symlinkat=36 mknodat=33"
     ),
 }
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -48,7 +50,20 @@ _CLONE, _KILLS, _PRLIMIT = (
     {"x86_64": (62, 234), "aarch64": (129, 131)},  # kill, tgkill
     {"x86_64": 302, "aarch64": 261},
 )
-_CLONE3 = 435
+_IOCTL = {"x86_64": 16, "aarch64": 29}
+_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # is it a terminal, how much can be read, close on exec, ...
+_CLONE3, _OPENAT2 = 435, 437
+# What makes files and folders, with the place of the flags among its arguments; None when it always does.
+_MAKES: dict[str, dict[int, int | None]] = {
+    "x86_64": {2: 1, 257: 2, 85: None, 83: None, 258: None},  # open, openat, creat, mkdir, mkdirat
+    "aarch64": {56: 2, 34: None},
+}
+_MAKING = 0x400040  # O_CREAT, O_TMPFILE
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_ASK, _CONTINUE = 0x7FC00000, 1
+_RECEIVE, _SEND = 0xC0502100, 0xC0182101
+# Landlock's names for what may be done in a folder: write and read a file, list, remove both, make both, truncate.
+_SCRATCH = 2 | 4 | 8 | 16 | 32 | 128 | 256 | 1 << 14
 
 
 def limits(memory: int, cpu: int, files: int = 64, file_size: int = 1 << 20) -> None:
@@ -93,7 +108,7 @@ def landlock(readable: Sequence[str], writable: Sequence[str] = ()) -> bool:
     rules = libc.syscall(444, attributes, 24 if version >= 6 else 16 if version >= 4 else 8, 0)
     if rules < 0:
         return False
-    for paths, access in ((readable, 4 | 8), (writable, rights & ~1)):  # 4 read a file, 8 a folder
+    for paths, access in ((readable, 4 | 8), (writable, _SCRATCH & rights)):  # 4 read a file, 8 a folder
         for path in paths:
             try:
                 handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -118,8 +133,9 @@ def seccomp() -> bool:
     program = [(load, 0, 0, 4), (equal, 1, 0, _AUDIT[machine]), (leave, 0, 0, _KILL), (load, 0, 0, number)]
     if machine == "x86_64":
         program += [(above, 0, 1, 0x40000000), (leave, 0, 0, refuse)]  # the other ABI
-    # glibc then uses clone, whose flags a filter can see: a thread may be made, a process may not.
-    program += [(equal, 0, 1, _CLONE3), (leave, 0, 0, _ERRNO | errno.ENOSYS)]
+    # glibc then uses clone and openat, whose flags a filter can see: a thread may be made, a process may not.
+    for unseen in (_CLONE3, _OPENAT2):
+        program += [(equal, 0, 1, unseen), (leave, 0, 0, _ERRNO | errno.ENOSYS)]
     program += [(equal, 0, 4, _CLONE[machine]), (load, 0, 0, first), (some, 1, 0, 0x10000), (leave, 0, 0, refuse)]
     program += [(leave, 0, 0, _ALLOW)]
     for call in _KILLS[machine]:
@@ -127,14 +143,51 @@ def seccomp() -> bool:
         program += [(leave, 0, 0, _ALLOW)]
     program += [(equal, 0, 5, _PRLIMIT[machine]), (load, 0, 0, first), (equal, 2, 0, own), (equal, 1, 0, second)]
     program += [(leave, 0, 0, refuse), (leave, 0, 0, _ALLOW)]
+    # Some ask a file system for space that counts for no file's size.
+    program += [(equal, 0, 3 + len(_IOCTLS), _IOCTL[machine]), (load, 0, 0, 24)]
+    program += [(equal, 1 + left, 0, one) for left, one in zip(reversed(range(len(_IOCTLS))), _IOCTLS)]
+    program += [(leave, 0, 0, _ERRNO | errno.ENOTTY), (leave, 0, 0, _ALLOW)]
     for entry in _DENIED[machine].split():
         program += [(equal, 0, 1, int(entry.split("=")[1])), (leave, 0, 0, refuse)]
     program.append((leave, 0, 0, _ALLOW))
+    return _install(program, 0) == 0
+
+
+def count_creations() -> int:
+    """From now on the kernel asks before this process makes a file or a folder; returns where it asks, or -1.
+
+    The flags stand in registers, which nobody can change after the question; a path, in memory, could be.
+    """
+    machine = platform.machine()
+    if machine not in _MAKES:
+        return -1
+    load, equal, some, leave = 0x20, 0x15, 0x45, 0x06
+    program = [(load, 0, 0, 4), (equal, 1, 0, _AUDIT[machine]), (leave, 0, 0, _ALLOW), (load, 0, 0, 0)]
+    for call, flags in _MAKES[machine].items():
+        if flags is None:
+            program += [(equal, 0, 1, call), (leave, 0, 0, _ASK)]
+        else:
+            program += [(equal, 0, 4, call), (load, 0, 0, 16 + 8 * flags), (some, 0, 1, _MAKING), (leave, 0, 0, _ASK)]
+            program += [(leave, 0, 0, _ALLOW)]
+    program.append((leave, 0, 0, _ALLOW))
+    return _install(program, 8)
+
+
+def answer(listener: int, may: bool) -> None:
+    """Answers the kernel's next question: go on, or the folder is full."""
+    question = bytearray(80)
+    fcntl.ioctl(listener, _RECEIVE, question, True)
+    (id,) = struct.unpack_from("Q", question)
+    fcntl.ioctl(listener, _SEND, struct.pack("QqiI", id, 0, 0 if may else -errno.EDQUOT, _CONTINUE if may else 0))
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+
+
+def _install(program: Sequence[tuple[int, int, int, int]], flags: int) -> int:
+    """Adds a filter of system calls; negative when that failed."""
     code = b"".join(struct.pack("HBBI", *line) for line in program)
     buffer = ctypes.create_string_buffer(code, len(code))
-
-    class Filter(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
-
-    program_ = Filter(len(program), ctypes.cast(buffer, ctypes.c_void_p))
-    return libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program_), 0, 0) == 0
+    made = _Filter(len(program), ctypes.cast(buffer, ctypes.c_void_p))
+    return libc.syscall(_SECCOMP[platform.machine()], 1, flags, ctypes.byref(made))

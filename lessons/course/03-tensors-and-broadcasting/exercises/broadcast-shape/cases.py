@@ -5,9 +5,9 @@ from itertools import zip_longest
 
 def cases(rng):
     """Simple pairs, then random ones, half of them made to fit."""
-    for a, b in ([3], [3]), ([4, 3], [3]), ([3], [4, 3]), ([3, 1], [3]), ([1, 3], [3, 1]), ([], [2]), ([2], [3]), ([3, 2], [3]):
+    simple = [([3], [3]), ([4, 3], [3]), ([3], [4, 3]), ([3, 1], [3]), ([1, 3], [3, 1])]
+    for a, b in [*simple, ([], [2]), ([2], [3]), ([3, 2], [3]), ([0], [1])]:
         yield {"a": a, "b": b}
-    yield {"a": [0], "b": [1]}
     for _ in range(60):
         a = [rng.choice([1, 2, 3]) for _ in range(rng.randint(0, 4))]
         b = [rng.choice([1, 2, 3]) for _ in range(rng.randint(0, 4))]

@@ -12,7 +12,9 @@ def cases(rng):
     for _ in range(10):
         n = rng.randint(2, 5)
         a, b = ([float(rng.randint(-9, 9)) for _ in range(n)] for _ in range(2))
-        yield {"prediction": [[x] for x in a], "target": [[x] for x in b]} if rng.random() < 0.5 else {"prediction": a, "target": b}
+        if rng.random() < 0.5:
+            a, b = [[x] for x in a], [[x] for x in b]
+        yield {"prediction": a, "target": b}
 
 
 def drive(answer, case):

@@ -1,6 +1,6 @@
 # hint: forwards
 def backward(order):
-    arrived = {node: 0.0 for node in order}
+    arrived = dict.fromkeys(order, 0.0)
     arrived[order[-1]] = 1.0
     for node in order:
         node.grad += arrived[node]

@@ -1,6 +1,6 @@
 # hint: no-seed
 def backward(order):
-    arrived = {node: 0.0 for node in order}
+    arrived = dict.fromkeys(order, 0.0)
     for node in reversed(order):
         node.grad += arrived[node]
         for source, slope in node.edges:

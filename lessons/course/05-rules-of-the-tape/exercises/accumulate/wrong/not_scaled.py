@@ -1,0 +1,5 @@
+# hint: sum-of-means
+def accumulate(weight, backward, batches):
+    weight.grad = None
+    for batch in batches:
+        backward(batch, 1.0)

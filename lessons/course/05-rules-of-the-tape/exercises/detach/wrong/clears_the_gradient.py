@@ -1,0 +1,9 @@
+# hint: touches-grad
+class Tensor:
+    def __init__(self, array, edges=()):
+        self.array, self.edges, self.grad = array, list(edges), None
+
+
+def detach(t):
+    t.grad = None
+    return Tensor(t.array)

@@ -1,0 +1,8 @@
+# hint: copies
+class Tensor:
+    def __init__(self, array, edges=()):
+        self.array, self.edges, self.grad = array, list(edges), None
+
+
+def detach(t):
+    return Tensor(t.array.copy())
