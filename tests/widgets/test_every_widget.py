@@ -38,7 +38,7 @@ def picture(page) -> str:
     return page.evaluate("""() => {
       const seen = (e) => e.nodeType === 3 ? e.data : e.nodeType !== 1
         || (e.matches('.tgs-node, .tgs-edge, .tgs-frame') && !e.matches('.is-shown')) ? ''
-        : [e.tagName, ...[...e.attributes].map((a) => `${a.name}=${a.value}`).sort(), ...[...e.childNodes].map(seen)].join(' ');
+        : [e.tagName, ...[...e.attributes].map((a) => a.name + a.value).sort(), ...[...e.childNodes].map(seen)].join(' ');
       return seen(document.querySelector('.tgs-head + *'));
     }""")
 
