@@ -11,6 +11,8 @@ import weakref
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from .errors import cell_name, learner_frame
 from .node import Leaf, Node, Output
 from .ops import Op
@@ -19,7 +21,7 @@ from .ops.notation import forward_notation, rule_notation
 from .recording import Recording, now, value_of
 from .symbol import Symbol
 from .tensor import Tensor, mode
-from .versions import version
+from .versions import owner, version
 
 _LONG_FILE = 400                # lines; of a longer file only the part that was used is recorded
 _LONG_TEXT = 2000               # characters; of what is printed at once, no more is recorded
@@ -86,9 +88,10 @@ class Recorder:
         self.edges: dict[tuple[int, int], int] = {}  # (node id, position of input) -> edge id
         self.sums: dict[int, Any] = {}              # gradients collected in the running backward pass
         self.counts: dict[int, int] = {}
+        self.memories: dict[int, tuple[Any, int]] = {}  # id() of an array that owns memory -> it, weakly, and its number
         self.files: dict[str, str] = {}
         self.modules: list[tuple[Any, str]] = []
-        self.next_id = self.next_edge = 0
+        self.next_id = self.next_edge = self.next_memory = 0
         self._graphs: Any = None
 
     # ---- graphs that run later
@@ -157,7 +160,8 @@ class Recorder:
         self.defines[node] = self.emit(
             "define", node, op=op.name, kind="operation", name=first.name, label=op.label, inputs=links,
             requires_grad=first.node is not None, shape=list(first.shape), dtype=str(first.dtype),
-            forward=self.written(forward_notation(op), op, names), rules=self.rules(op, names))
+            memory=self.memory_of(first.array), forward=self.written(forward_notation(op), op, names),
+            rules=self.rules(op, names))
         self.emit("execute", node, value=value_of(first.array), bytes=int(first.nbytes))
         if first.node is not None:
             self.saves(node, op, first.node, links)
@@ -187,9 +191,25 @@ class Recorder:
         if saved:
             self.emit("save", node, saved=saved, bytes=size)
 
-    def wrote(self, t: Tensor, result: Tensor) -> None:
+    def memory_of(self, array: Any, number: int | None = None) -> int:
+        """The number of the memory that an array looks into; `number` says it of an array that took another's place."""
+        block = owner(array)
+        known = self.memories.get(id(block))
+        if number is None and known is not None and known[0]() is block:
+            return known[1]
+        if number is None:
+            number, self.next_memory = self.next_memory, self.next_memory + 1
+        # A scalar cannot be referred to weakly; held, it costs next to nothing.
+        held = (lambda: block) if isinstance(block, np.generic) else weakref.ref(block)
+        self.memories[id(block)] = (held, number)
+        return number
+
+    def wrote(self, t: Tensor, result: Tensor, memory: int) -> None:
         """A tensor's memory was written in place: from now on its name stands for the result's node."""
         node = self.id_of(result)
+        self.memory_of(t.array, memory)
+        self.tensors.append((node, weakref.ref(t)))
+        self.defines[node].update(memory=memory, in_place=True)
         self.ids[id(key_of(t))] = node
         self.pinned.append(key_of(t))
         self.defines[node]["name"] = t.name or self.defines[node]["name"]
@@ -302,7 +322,8 @@ class Recorder:
             name = next((n for n, p in self.modules[-1][0]._parameters.items() if p is t), name)
         self.defines[node] = self.emit(
             "define", node, op=kind, kind=kind, name=name, label=label or name or kind, inputs=[],
-            requires_grad=t.requires_grad, shape=list(t.shape), dtype=str(t.dtype), forward="", rules={})
+            requires_grad=t.requires_grad, shape=list(t.shape), dtype=str(t.dtype), memory=self.memory_of(t.array),
+            forward="", rules={})
         self.emit("execute", node, value=value_of(t.array), bytes=int(t.nbytes))
         return node
 

@@ -34,6 +34,7 @@ def write(t: Tensor, result: Tensor) -> Tensor:
                         f"tensor (`w = w * 2`).{line}")
     if result.node is not None and type(result.node.saved) is tuple:
         result.node.saved = _apart(result.node.saved, t.array)
+    memory = None if mode.watch is None else mode.watch.memory_of(t.array)
     versions.wrote(t.array)
     store(t, result.array)
     if mode.grad and (result.node is not None or t.node is not None):
@@ -43,7 +44,7 @@ def write(t: Tensor, result: Tensor) -> Tensor:
             _rebase(t, root, result)
         _refresh_views(root)
     if mode.watch is not None:
-        mode.watch.wrote(t, result)
+        mode.watch.wrote(t, result, memory)
     return t
 
 

@@ -3,6 +3,17 @@
 from .broadcasting import Broadcasting
 from .dynamic_static import DynamicVsStatic
 from .parsons import Parsons
+from .quiz import BackwardQuiz
 from .stepper import GraphStepper
+from .stepsize import StepSize
+from .tape import Tape
 
-__all__ = ["Broadcasting", "DynamicVsStatic", "GraphStepper", "Parsons"]
+__all__ = [
+    "BackwardQuiz",
+    "Broadcasting",
+    "DynamicVsStatic",
+    "GraphStepper",
+    "Parsons",
+    "StepSize",
+    "Tape",
+]

@@ -16,7 +16,15 @@ const minifiedText = {
   },
 };
 
-const widgets = ["stepper", "broadcasting", "dynamic_static", "parsons"];
+const widgets = [
+  "broadcasting",
+  "dynamic_static",
+  "parsons",
+  "quiz",
+  "stepper",
+  "stepsize",
+  "tape",
+];
 
 await build({
   absWorkingDir: here,

@@ -177,3 +177,24 @@ def test_a_run_begins_with_what_is_fed_and_asked_for_and_ends_with_the_values():
     assert [(e["type"], e["node"], e["value"]["data"]) for e in after] == [
         ("feed", node["x"], 2.0), ("execute", node["w"], 3.0), ("execute", node["mul"], 6.0),
         ("fetch", node["mul"], 6.0), ("fetch", node["x"], 2.0)]
+
+
+def test_a_recording_says_which_values_share_memory_and_which_were_written_over():
+    with record() as rec:
+        x = tg.tensor([1.0, 2.0], requires_grad=True)
+        y = x.exp()
+        part = y[:1]
+        z = y * 2
+        y.add_(1)
+        s = tg.tensor(3.0, requires_grad=True) * 2   # a scalar's array is another object after the write
+        s.add_(1)
+    by_name = {}
+    for e in rec.events:
+        if e["type"] == "define":
+            by_name.setdefault(e["name"], []).append(e)
+    first, second = by_name["y"]
+    assert second["in_place"] and "in_place" not in first
+    assert first["memory"] == second["memory"] == by_name["part"][0]["memory"]
+    assert len({e[0]["memory"] for e in (by_name["x"], by_name["y"], by_name["z"], by_name["s"])}) == 4
+    assert [e["memory"] for e in by_name["s"]] == [by_name["s"][0]["memory"]] * 2
+    assert part is not None and z is not None

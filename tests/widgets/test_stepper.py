@@ -1,7 +1,5 @@
 """GraphStepper from Python: what it accepts, what it keeps in a notebook, what it writes to files."""
 
-import base64
-import gzip
 import json
 import re
 import shutil
@@ -16,6 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 import tinygrad_core as tg
+from tests.widgets.reading import data_of
 from tinygrad_core.recording import Recording, record
 from widgets import GraphStepper, layout
 
@@ -66,10 +65,7 @@ def chain(length: int, module: str = "") -> dict:
 
 def shown(stepper: GraphStepper) -> dict:
     """The recording that the front end will read."""
-    text = stepper.recording
-    if text.startswith("gzip:"):
-        text = gzip.decompress(base64.b64decode(text[5:])).decode()
-    return json.loads(text)
+    return data_of(stepper.recording)
 
 
 # --- what it accepts ------------------------------------------------------------------------------

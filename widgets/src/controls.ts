@@ -13,7 +13,7 @@ const SPEEDS: [string, number][] = [
 export interface Band {
   readonly phase: string;
   readonly count: number;
-  /** What stands above it; the phase's own name by default. */
+  /** What stands above it; by default what its phase is called. */
   readonly label?: string;
 }
 
@@ -33,6 +33,9 @@ export interface Controls {
   toggle(): void;
   pause(): void;
 }
+
+/** What each phase is called. */
+export const PHASES: Readonly<Record<string, string>> = { start: "Start", forward: "Forward", backward: "Backward", update: "Update", write: "In place" };
 
 /** Runs of one phase, for the band above the slider. */
 export function bands(steps: readonly { readonly phase: string }[]): Band[] {
@@ -68,7 +71,7 @@ export function controls(shown: readonly Band[], driver: Driver, pace = 1): Cont
 
   const slider = h("input", { type: "range", min: 0, max: total, step: 1, value: 0, "aria-label": "Step", class: "tgs-slider" });
   slider.addEventListener("input", stop(() => driver.go(Number(slider.value))));
-  const word = (b: Band): string => b.label ?? b.phase;
+  const word = (b: Band): string => b.label ?? PHASES[b.phase] ?? b.phase;
   const band = h(
     "div",
     { class: "tgs-bands", "aria-hidden": "true" },

@@ -93,6 +93,8 @@ export interface View {
   /** What is asked about, and comes next. */
   readonly asked: Moment | null;
   readonly selected: number | null;
+  /** The node that was last touched here, now or before. */
+  readonly latest: number | null;
 }
 
 export interface PaneHands {
@@ -286,7 +288,6 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       }
       reveal(code, lineEls.get(key));
 
-      let last: HTMLElement | undefined;
       const touched = new Set(now && !asked ? now.events.map((e) => e.node) : []);
       for (const [node, row] of rows) {
         const state = side.values.nodes.get(node);
@@ -300,9 +301,8 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;
         toggle(row.el, "is-now", isNow);
-        if (isNow) last = row.el;
       }
-      reveal(list, last);
+      centre(list, view.latest === null ? undefined : rows.get(view.latest)?.el);
 
       const lines = side.printed.map((p, i) => {
         const fresh = moment?.kind === "print" && i === side.printed.length - 1;
@@ -365,12 +365,14 @@ function roving(host: HTMLElement, items: string): void {
 }
 
 /** Only the pane scrolls; the notebook stays where the reader left it. */
+function centre(host: HTMLElement, target: HTMLElement | undefined): void {
+  host.scrollTop = target ? target.offsetTop - host.clientHeight / 2 : 0;
+}
+
 function reveal(host: HTMLElement, target: HTMLElement | undefined): void {
   if (!target) return;
-  const top = target.offsetTop - host.offsetTop;
-  const from = target.offsetParent === host ? target.offsetTop : top;
-  if (from < host.scrollTop + 4 || from + target.offsetHeight > host.scrollTop + host.clientHeight - 4)
-    host.scrollTop = from - host.clientHeight / 2;
+  const top = target.offsetTop;
+  if (top < host.scrollTop + 4 || top + target.offsetHeight > host.scrollTop + host.clientHeight - 4) centre(host, target);
 }
 
 /** What happens to a node from outside: a mark and a word above it. */

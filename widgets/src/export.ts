@@ -32,7 +32,8 @@ export interface Drawing {
 /** The custom properties that the style uses, as they resolve on this page and theme. */
 function resolved(host: Element, css: string): string {
   const style = getComputedStyle(host);
-  const used = new Set([...css.matchAll(/var\((--tgs-[\w-]+)/g)].map((m) => m[1]!));
+  // Motion stays behind: a file stands still.
+  const used = new Set([...css.matchAll(/var\((--tgs-(?!quick|slow|ease)[\w-]+)/g)].map((m) => m[1]!));
   // A property may be defined by others: let the browser compute each one as a colour or a font.
   const probe = document.createElement("span");
   host.append(probe);

@@ -1,5 +1,5 @@
 // What every widget has: head, timeline, words, keys, theme, files, and a message where its data cannot be shown.
-import { controls, type Band } from "./controls";
+import { controls, PHASES, type Band } from "./controls";
 import { unpack, Unreadable } from "./data";
 import { h, setText } from "./dom";
 import { download, htmlPage, pngFile, svgFile, type Drawing } from "./export";
@@ -87,8 +87,6 @@ export interface Kind<D> {
   read(text: string): D;
   mount(frame: Frame, data: D): Show;
 }
-
-const PHASES: Record<string, string> = { start: "Start", forward: "Forward", backward: "Backward", update: "Update" };
 
 /** What the keyboard does, said once, before the first step. */
 export function keys(...more: readonly (readonly [readonly string[], string])[]): HTMLElement {

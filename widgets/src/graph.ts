@@ -6,7 +6,7 @@ import { brief, isScalar, num } from "./format";
 import { icon } from "./icons";
 import { nodeLabel } from "./inspector";
 import { curve, fit, type Layout, type Size } from "./layout";
-import { MARK, outlineOf } from "./marks";
+import { MARK, outlineOf, type Mark } from "./marks";
 import { nameOf, type Names } from "./notation";
 import type { State } from "./state";
 import { touched, type Step } from "./steps";
@@ -78,6 +78,18 @@ export interface View {
   readonly hole: { readonly node: number; readonly edge: number | null } | null;
   /** What the node had gathered before this step, to spell out sums. */
   readonly before: State;
+  /** What a widget adds to a node: a class, other words on its tag, and in what it is called. */
+  readonly marks?: ReadonlyMap<number, NodeMark>;
+}
+
+export interface NodeMark {
+  readonly cls?: string;
+  /** A short text at the upper left: a version. */
+  readonly corner?: string;
+  /** The bookmark of what it saved, where it is not simply kept. */
+  readonly badge?: Mark;
+  readonly tag?: string;
+  readonly said?: string;
 }
 
 /** Left, top, right, bottom in the picture's own units. */
@@ -93,6 +105,7 @@ interface Parts {
   readonly value: SVGTextElement;
   tag?: { g: SVGGElement; rect: SVGRectElement; text: SVGTextElement };
   badge?: SVGGElement;
+  corner?: { rect: SVGRectElement; text: SVGTextElement };
   cls: string;
 }
 
@@ -400,6 +413,16 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     p.body.append(p.badge);
   }
 
+  function cornerOf(p: Parts): NonNullable<Parts["corner"]> {
+    if (p.corner) return p.corner;
+    const box = layout!.boxes.get(p.item.key)!;
+    const rect = s("rect", { class: "tgs-counter", height: 15, rx: 4, y: -7.5 });
+    const text = s("text", { class: "tgs-count-text" });
+    p.body.append(s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, rect, text));
+    p.corner = { rect, text };
+    return p.corner;
+  }
+
   function pill(rect: SVGRectElement, text: SVGTextElement, words: string): void {
     if (text.textContent === words) return;
     const w = Math.max(22, words.length * 7.1 + 13);
@@ -439,12 +462,19 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     if (hideValue || holdGrad) cls += " is-asked";
     if (node) {
       setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : "");
-      if (node.arriving || node.grad || p.tag || holdGrad) {
+      const mark = item.node === null ? undefined : v.marks?.get(item.node);
+      if (mark?.cls) cls += ` ${mark.cls}`;
+      if (p.badge && v.marks) setAttr(p.badge.firstElementChild!, "d", MARK[mark?.badge ?? "saved"]);
+      if (mark?.corner) {
+        const corner = cornerOf(p);
+        pill(corner.rect, corner.text, mark.corner);
+      }
+      if (node.arriving || node.grad || p.tag || holdGrad || mark?.tag) {
         const tag = tagOf(p);
         const sum = item.node === null || holdGrad ? null : sumOf(v.step, item.node, v.before);
         const stored = node.grad !== undefined && (node.stored || !node.arriving);
         const shown = stored ? node.grad : node.arriving;
-        const words = holdGrad ? "?" : (sum ?? (shown ? `${stored ? ".grad " : ""}${brief(shown)}` : ""));
+        const words = holdGrad ? "?" : (mark?.tag ?? sum ?? (shown ? `${stored ? ".grad " : ""}${brief(shown)}` : ""));
         pill(tag.rect, tag.text, words);
         if (words) cls += stored ? " has-grad is-stored" : " has-grad";
       }
@@ -453,7 +483,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       const label =
         item.node === null
           ? `Module ${item.module}, folded, ${item.members.length} nodes. Open it.`
-          : nodeLabel(node, names, v.state);
+          : [nodeLabel(node, names, v.state), mark?.said].filter(Boolean).join(", ");
       setAttr(p.g, "aria-label", hideValue ? `${nameOf(names, item.node!).text}, value to be predicted` : label);
       setAttr(p.g, "aria-hidden", null);
     } else {

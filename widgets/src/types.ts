@@ -62,6 +62,10 @@ export interface Define extends Common {
   readonly requires_grad: boolean;
   readonly shape: Shape;
   readonly dtype: string;
+  /** The block of memory that holds the value, shared by views and by what is written over it. */
+  readonly memory?: number;
+  /** The result was written into memory that held another value before. */
+  readonly in_place?: boolean;
   readonly forward: string;
   readonly rules: Readonly<Record<string, string>>;
 }
