@@ -19,6 +19,13 @@ const minifiedText = {
 const widgets = [
   "broadcasting",
   "dynamic_static",
+  "optimisers",
+  "parsons",
+  "quiz",
+  "stepper",
+  "stepsize",
+  "tape",
+];
   "parsons",
   "quiz",
   "stepper",
