@@ -80,12 +80,12 @@ function mount(frame: Frame, data: Data): Show {
     const wide = width > 820;
     const left = 46;
     const box = wide
-      ? { left, top: 18, right: Math.round(width * 0.58), bottom: 430 }
-      : { left, top: 18, right: width - 20, bottom: 360 };
+      ? { left, top: 32, right: Math.round(width * 0.58), bottom: 436 }
+      : { left, top: 32, right: width - 20, bottom: 366 };
     const chart = wide
       ? { left: box.right + 78, top: 40, right: width - 26, bottom: 250 }
       : { left, top: box.bottom + 66, right: width - 20, bottom: box.bottom + 206 };
-    height = wide ? 470 : chart.bottom + 66 + racers.length * 26;
+    height = wide ? 482 : chart.bottom + 76 + racers.length * 26;
     x = linearScale(x0, x1, box.left, box.right, 7);
     y = linearScale(y0, y1, box.bottom, box.top, 6);
     across = linearScale(0, steps, chart.left, chart.right, 5);
@@ -98,7 +98,7 @@ function mount(frame: Frame, data: Data): Show {
       place: (i: number, j: number): [number, number] => [x(x0 + ((x1 - x0) * i) / (data.across - 1)), y(y0 + ((y1 - y0) * j) / (rows - 1))],
     };
     const bands = levelsOf(grid.values, LEVELS).map((level) => contour(grid, level));
-    const rowsTop = wide ? chart.bottom + 74 : chart.bottom + 70;
+    const rowsTop = wide ? chart.bottom + 86 : chart.bottom + 78;
     const table = racers.flatMap((r, k) => {
       const ty = rowsTop + k * 27;
       const mark = marker(k);
