@@ -26,12 +26,6 @@ const widgets = [
   "stepsize",
   "tape",
 ];
-  "parsons",
-  "quiz",
-  "stepper",
-  "stepsize",
-  "tape",
-];
 
 await build({
   absWorkingDir: here,
