@@ -272,6 +272,28 @@ def test_embedding(expression: str, shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(ours.weight.grad.numpy(), theirs.weight.grad.numpy(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("freeze", [True, False])
+def test_embedding_from_a_table_that_is_there(freeze: bool) -> None:
+    table = np.random.default_rng(0).standard_normal((5, 3))
+    for T in (tg, torch):
+        module = T.nn.Embedding.from_pretrained(T.tensor(table), freeze, padding_idx=1)
+        out = module(T.tensor([1, 4]))
+        np.testing.assert_array_equal(out.detach().numpy(), table[[1, 4]])
+        assert out.requires_grad is not freeze and module.weight.requires_grad is not freeze
+        if not freeze:
+            out.sum().backward()
+            np.testing.assert_array_equal(module.weight.grad.numpy().sum(1), [0, 0, 0, 0, 3])
+
+
+def test_batch_norm_forgets_the_batches_it_has_seen() -> None:
+    module = tg.nn.BatchNorm1d(2)
+    fresh = {k: v.numpy().copy() for k, v in module.state_dict().items()}
+    module(tg.tensor([[1.0, 2.0], [3.0, 5.0]]))
+    assert any((v.numpy() != fresh[k]).any() for k, v in module.state_dict().items())
+    module.reset_running_stats()
+    assert all((v.numpy() == fresh[k]).all() for k, v in module.state_dict().items())
+
+
 @pytest.mark.parametrize("expression", ["nn.LSTM(3, 2, 2)", "nn.TransformerEncoderLayer(4, 2, 8)",
                                         "nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.2))"])
 def test_pickle_and_deepcopy(expression: str) -> None:

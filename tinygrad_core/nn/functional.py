@@ -307,9 +307,10 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm outside training needs running_mean and running_var")
-        shape = (-1, *(1 for _ in input.shape[2:]))
-        centred = input - functions.reshape(running_mean, shape)
-        return _per_channel(centred / functions.reshape(functions.sqrt(running_var + eps), shape), weight, bias)
+        scale = functions.rsqrt(running_var + eps)
+        scale = scale if weight is None else scale * weight
+        shift = -running_mean * scale
+        return _per_channel(input, scale, shift if bias is None else shift + bias)
     count = input.array.size // max(channels, 1)
     if count == 1:
         raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "
