@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -144,6 +145,13 @@ def test_same_names_shapes_and_print(expression: str) -> None:
 def test_one_function_modules_print_the_same(expression: str) -> None:
     theirs, ours = eval(expression, {"nn": torch.nn}), eval(expression, {"nn": tg.nn})
     assert repr(ours) == repr(theirs)
+
+
+@pytest.mark.parametrize("name", ["LeakyReLU", "MaxPool2d", "Dropout", "CrossEntropyLoss", "Softplus"])
+def test_what_an_editor_shows_has_pytorchs_names(name: str) -> None:
+    mine, theirs = ([p for p in inspect.signature(getattr(T.nn, name)).parameters if p not in ("size_average", "reduce")]
+                    for T in (tg, torch))
+    assert set(mine) == set(theirs) and getattr(tg.nn, name).__doc__
 
 
 @pytest.mark.parametrize("expression", [e for e, _ in LAYERS + RECURRENT + ATTENTION])
