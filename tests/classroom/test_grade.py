@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lessons.catalog import exercise
 from lessons.classroom import run
 from lessons.classroom.exports import filename
 from lessons.classroom.gradebook import Gradebook
+from lessons.classroom.mark import Job, mark
 from lessons.classroom.release import course as lessons_of
 from lessons.classroom.release import release
 from lessons.classroom.scores import Policy, moment
@@ -248,6 +250,15 @@ def test_a_cluster_that_loses_a_worker(inbox, tmp_path, softmax, best):
     book.close()
     assert sorted(seen) == sorted(marks) == sorted(job.student for job in todo)
     assert marks["ada"] == "passed" and "error" not in marks.values()
+
+
+def test_a_question_is_put_in_the_words_of_a_visible_case(best):
+    """What only a hidden case could fill in is not said at all."""
+    one = exercise("unbroadcast")
+    wrong = next(wrong for wrong in one.wrong() if "{size}" in one.hints[wrong.hint].question)
+    made = mark(Job("ada", one.id, str(one.folder), best, "k", "1", (), (wrong.source,)))
+    asked = [told["ask"] for told in made.feedback if "ask" in told]
+    assert made.hint == wrong.hint and len(asked) == 1 and "{" not in asked[0] and "numbers" in asked[0]
 
 
 def test_names_that_no_disk_or_spreadsheet_takes(tmp_path, best):
