@@ -55,7 +55,10 @@ class Card:
     def facts(self, facts: dict[str, str], marked: dict[str, list[tuple[int, int]]] | None = None) -> "Card":
         """Names and what they are, shown as it is and never as markup; of each, pieces may be marked (start, end)."""
         marked = marked or {}
-        rows = "".join(f'<dt>{escape(k)}</dt><dd data-fact="{escape(k)}">{_marked(v, marked.get(k, []))}</dd>' for k, v in facts.items())
+        rows = "".join(
+            f'<dt>{escape(key)}</dt><dd data-fact="{escape(key)}">{_marked(value, marked.get(key, []))}</dd>'
+            for key, value in facts.items()
+        )
         self._html.append(f'<dl class="tgc-facts">{rows}</dl>')
         width = max(map(len, facts), default=0)
         for key, value in facts.items():

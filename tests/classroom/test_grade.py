@@ -79,10 +79,10 @@ def test_our_own_course_is_released_without_its_answers(tmp_path):
         # What a later lesson builds on stands in its stubs: the answer to an earlier one may be given there.
         for later in course[number + 1 :]:
             given |= {line.strip() for one in later.exercises().values() for line in one.rung("blank").splitlines()}
-        for exercise in lesson.exercises().values():
-            blank = {line.strip() for line in exercise.rung("blank").splitlines()}
-            solution = {line.strip() for line in exercise.rung("reference").splitlines()} - blank - given
-            assert not solution & lines, exercise.id
+        for one in lesson.exercises().values():
+            blank = {line.strip() for line in one.rung("blank").splitlines()}
+            solution = {line.strip() for line in one.rung("reference").splitlines()} - blank - given
+            assert not solution & lines, one.id
 
 
 def test_a_release_leaves_alone_what_somebody_changed(tmp_path):
