@@ -1,7 +1,7 @@
 """What differs is marked, in HTML and under the text; what is alike is not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lessons.grader.differences import differences
@@ -27,6 +27,7 @@ def test_the_entries_that_differ_are_marked(expected, yours, marked):
     assert tuple([text[s:e] for s, e in one] for text, one in zip((expected, yours), spans)) == marked
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_marks_lie_in_their_text_in_order_and_never_overlap(one, other):
     for text, spans in zip((one, other), differences(one, other)):
