@@ -187,3 +187,48 @@ def test_lesson_1_the_learners_numbers_learn(first):
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", learned)]
     assert losses[0] > 0.6 and losses[-1] < 1e-3
     assert losses == sorted(losses, reverse=True)
+
+
+FIGURES = {
+    "02-the-graph-you-just-ran": [
+        ("def total(words):", "3 words: 5 nodes\n7 words: 13 nodes\n29 words: 57 nodes"),
+        ("w = tg.tensor(1.0, requires_grad=True)\nsteps", "[5, 5, 5]\nnodes kept from one step to the next: 0 and 0"),
+        ("x = tg.tensor(3.0, requires_grad=True)\ny = x * x\nprint", "edges that leave the node of y: 2"),
+        ("%%after topo walk-back", "1001 visits"),
+    ],
+    "03-tensors-and-broadcasting": [
+        ("with record() as one_by_one", "1000 operations\n1 operations"),
+        ("X = tg.tensor", "X: True   W: True"),
+        ("import warnings", "loss 1.3333, errors 0, warnings 1"),
+    ],
+    "04-trust-but-check": [
+        ("x = tg.tensor(0.0", "the engine says: 0.0"),
+        ("score = 1000.0", "[nan, 0.0]"),
+        ("%%after gradcheck softmax-xent", "yours: right\nwith the mean forgotten: wrong"),
+        ("miss = tg.tensor", "L2 norm 5.0, gradient [0.6, 0.8]\nmean of squares 12.5, gradient [3.0, 4.0]"),
+    ],
+    "05-rules-of-the-tape": [
+        ("with record() as rec:\n    x = tg.tensor(2.0", "keeps nothing\npower    keeps ['power']\nproduct  keeps ['plus', 'power']"),
+        ("x = tg.tensor([3.0, 1.0]", "version 0\nversion 1\nexp saved its result"),
+        ("def data_door", "40.0"),
+        ("def records", "requires_grad=False: None"),
+    ],
+}
+
+
+def test_figures_in_the_text_are_the_machines(lesson, solved):
+    for start, said in FIGURES.get(lesson.id, ()):
+        cells = [cell for cell in solved[1].cells if cell.cell_type == "code" and cell.source.startswith(start)]
+        assert said in words(cells[0]), start
+
+
+def test_what_is_said_afterwards_names_what_was_printed(lesson, solved):
+    """Where no answer is listed, right is what the machine prints: then the words must speak of that."""
+    if lesson.id == FIRST.id:
+        return  # its numbers are tested above
+    questions = lesson.questions()
+    for cell in solved[1].cells:
+        found = re.match(r"%%predict ([\w-]+)", cell.source)
+        if found and not questions[found[1]].accept:
+            printed = re.search(r"it printed +(.+)", words(cell))[1].strip()
+            assert printed.removesuffix(".0") in questions[found[1]].after, found[1]
