@@ -208,7 +208,7 @@ FIGURES = {
         ("miss = tg.tensor", "L2 norm 5.0, gradient [0.6, 0.8]\nmean of squares 12.5, gradient [3.0, 4.0]"),
     ],
     "05-rules-of-the-tape": [
-        ("with record() as rec:\n    x = tg.tensor(2.0", "keeps nothing\npower    keeps ['power']\nproduct  keeps ['plus', 'power']"),
+        ("with record() as rec:\n    x =", "keeps nothing\npower    keeps ['power']\nproduct  keeps ['plus', 'power']"),
         ("x = tg.tensor([3.0, 1.0]", "version 0\nversion 1\nexp saved its result"),
         ("def data_door", "40.0"),
         ("def records", "requires_grad=False: None"),
