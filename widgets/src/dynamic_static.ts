@@ -126,6 +126,8 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
   /** What happens at a tick on a side; null while it waits. */
   const momentAt = (tick: number, side: Which): Moment | null =>
     tick > 0 && done(tick, side) > done(tick - 1, side) ? all[side][done(tick, side) - 1]! : null;
+  const latestAt = (tick: number, side: Which): number | null =>
+    all[side].slice(0, done(tick, side)).reverse().find((m) => m.node !== null)?.node ?? null;
   const predictions = (): Prediction[] => (model.get("predictions") as Prediction[] | undefined) ?? [];
   const predicting = (): boolean => model.get("predict") === true;
   const folded = (): Set<string> => new Set((model.get("folded") as string[] | undefined) ?? []);
@@ -264,7 +266,7 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
       const question_ = asking?.side === k ? asking : null;
       const moment = momentAt(at, k);
       const [side, before] = [sideAfter(at, k), sideAfter(Math.max(at - 1, 0), k)];
-      panes[k].update({ side, before, moment, asked: question_ && momentAt(at + 1, k), selected: selected?.side === k ? selected.node : null });
+      panes[k].update({ side, before, moment, asked: question_ && momentAt(at + 1, k), selected: selected?.side === k ? selected.node : null, latest: latestAt(at, k) });
       const over = done(at, k) >= all[k].length;
       const idle = at === 0 ? OPENING[k] : over ? "This program has ended." : "Nothing happens here meanwhile.";
       const words = question_ ? question_.prompt : moment ? describe(moment, names[k], before, side) : idle;

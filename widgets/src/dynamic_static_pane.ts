@@ -12,7 +12,7 @@ import { arrange } from "./layout";
 import { markAt } from "./marks";
 import { nameOf, type Names } from "./notation";
 import { definitions } from "./steps";
-import type { Define, Event, Place, Recording } from "./types";
+import type { Define, Event, Place, Recording, Value } from "./types";
 
 /** What the reader points at: nodes of this pane, and lines of its program. */
 export interface Lit {
@@ -73,6 +73,18 @@ export function excerpts(recording: Recording, events: readonly Told[]): Chunk[]
   return out;
 }
 
+interface Row {
+  readonly el: HTMLElement;
+  readonly value: HTMLElement;
+  /** The value it shows; "none" where a node has none, null before there is a node. */
+  shown: Value | "none" | null | undefined;
+}
+interface Card {
+  readonly g: SVGGElement;
+  readonly value: Element;
+  readonly pin: SVGGElement;
+}
+
 export interface View {
   readonly side: Side;
   readonly before: Side;
@@ -81,6 +93,8 @@ export interface View {
   /** What is asked about, and comes next. */
   readonly asked: Moment | null;
   readonly selected: number | null;
+  /** The node that was last touched here, now or before. */
+  readonly latest: number | null;
 }
 
 export interface PaneHands {
@@ -143,30 +157,32 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
             h("code", {}, ...paint(line.slice(cut))),
           );
           lineEls.set(key, li);
-          if (nodesAt.has(key)) {
-            li.tabIndex = -1;
-            listen(li, () => litBy(nodesAt.get(key)!, key));
-          }
+          if (nodesAt.has(key)) li.tabIndex = -1;
           return li;
         }),
       ),
     );
   });
   roving(code, "li[tabindex]");
+  pointing(code, "li[tabindex]", (li) => litBy(nodesAt.get(li.dataset["line"]!)!, li.dataset["line"]));
 
   // --- the operations as text ---
   const list = h("ol", { class: "dsv-rows", role: "group", "aria-label": `${NAMES[which]}: ${TEXTS[which].toLowerCase()}` });
-  const rows = new Map<number, { el: HTMLElement; value: HTMLElement }>();
+  const rows = new Map<number, Row>();
   for (const [node, d] of defines) {
     const value = h("span", { class: "dsv-value" });
-    const el = h("li", { tabindex: -1, hidden: true }, h("code", {}, d.listing ?? rowText(d, names)), value);
-    listen(el, () => litBy([node]));
-    el.addEventListener("click", () => hands.pick(node));
-    el.addEventListener("keydown", (e) => e.key === "Enter" && hands.pick(node));
-    rows.set(node, { el, value });
+    const el = h("li", { tabindex: -1, hidden: true, "data-row": node }, h("code", {}, d.listing ?? rowText(d, names)), value);
+    rows.set(node, { el, value, shown: null });
     list.append(el);
   }
   roving(list, "li:not([hidden])");
+  pointing(list, "li", (li) => litBy([Number(li.dataset["row"])]));
+  const pickRow = (e: { readonly target: EventTarget | null }): void => {
+    const li = (e.target as Element).closest<HTMLElement>("li");
+    if (li) hands.pick(Number(li.dataset["row"]));
+  };
+  list.addEventListener("click", pickRow);
+  list.addEventListener("keydown", (e) => e.key === "Enter" && pickRow(e));
   const detail = h("div", { class: "tgs-detail dsv-detail", hidden: true });
   const texts = h("figure", { class: "dsv-texts" }, h("figcaption", { class: "tgs-file" }, TEXTS[which]), list, detail);
 
@@ -179,12 +195,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     fold: (path) => hands.fold(path, true),
   }, READABLE);
   graph.svg.setAttribute("aria-label", `${NAMES[which]}: the graph`);
-  for (const type of ["pointerover", "focusin"] as const)
-    graph.svg.addEventListener(type, (e) => {
-      const g = (e.target as Element).closest("[data-node]");
-      hands.point(g ? litBy([Number(g.getAttribute("data-node"))]) : null);
-    });
-  for (const type of ["pointerleave", "focusout"] as const) graph.svg.addEventListener(type, () => hands.point(null));
+  pointing(graph.svg, "[data-node]", (g) => litBy([Number(g.getAttribute("data-node"))]));
 
   // --- what was printed ---
   const console_ = h("ol", { class: "dsv-printed", "aria-label": `${NAMES[which]}: printed so far` });
@@ -199,14 +210,23 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     printed,
   );
 
-  function listen(target: HTMLElement, what: () => Lit): void {
-    for (const type of ["pointerenter", "focus"]) target.addEventListener(type, () => hands.point(what()));
-    for (const type of ["pointerleave", "blur"]) target.addEventListener(type, () => hands.point(null));
+  /** Tells what the pointer or the focus is on, among the parts of `host`. */
+  function pointing(host: Element, parts: string, what: (part: HTMLElement) => Lit): void {
+    for (const type of ["pointerover", "focusin"])
+      host.addEventListener(type, (e) => {
+        const part = (e.target as Element).closest<HTMLElement>(parts);
+        hands.point(part ? what(part) : null);
+      });
+    for (const type of ["pointerleave", "focusout"]) host.addEventListener(type, () => hands.point(null));
   }
 
+  const consumers = new Map<number, number>();
+  for (const d of defines.values()) for (const i of d.inputs) consumers.set(i.edge, d.node);
   const backward = events.some((e) => e.type === "backward");
-  let shown: { width: number; folded: string; open: readonly Define[] } | null = null;
-  let pins = new Map<number, SVGGElement>();
+
+  let width: number | null = null;
+  let cards = new Map<number, Card>();
+  let wires: { g: Element; to: number }[] = [];
 
   function place(folded: ReadonlySet<string>): void {
     const all = [...defines.values()];
@@ -217,42 +237,34 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     const open = openModules(all, folded);
     const layout = arrange(v, sizesOf(v, defines, names, longest), [w - 60, tall - 60], undefined, open);
     graph.show(v, layout, defines, names, open);
-    shown = { width: w, folded: [...folded].join(), open: all };
-    pins = new Map();
-    for (const item of v.items) {
-      if (item.node === null) continue;
-      const g = graph.svg.querySelector<SVGGElement>(`[data-key="${item.key}"] .tgs-body`);
-      const box = layout.boxes.get(item.key);
-      if (!g || !box) continue;
+    width = w;
+    // Kept here: of a large graph only what lies in view stays in the page.
+    cards = new Map();
+    for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-cards > [data-node]")) {
+      const box = layout.boxes.get(g.getAttribute("data-key")!)!;
       const pin = s("g", { class: "dsv-pin", transform: `translate(0 ${-box.h / 2 - 9})` });
-      g.append(pin);
-      pins.set(item.node, pin);
+      g.querySelector(".tgs-body")!.append(pin);
+      cards.set(Number(g.getAttribute("data-node")), { g, value: g.querySelector(".tgs-v")!, pin });
     }
+    wires = [...graph.svg.querySelectorAll(".tgs-wires > [data-edge]")].flatMap((g) => {
+      const to = consumers.get(Number(g.getAttribute("data-edge")!.split(" ")[0]));
+      return to === undefined ? [] : [{ g, to }];
+    });
   }
 
-  function dress(view: View): void {
-    const { side } = view;
-    for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-node[data-node]")) {
-      const node = Number(g.getAttribute("data-node"));
+  function dress({ side }: View): void {
+    for (const [node, { g, value, pin }] of cards) {
+      const state = side.values.nodes.get(node);
       const life = side.life.get(node);
       setAttr(g, "data-life", life ?? null);
-      const value = g.querySelector(".tgs-v");
-      const state = side.values.nodes.get(node);
       // Before it has a value, its shape is known.
-      if (value) setText(value, !state ? "" : state.value ? brief(state.value) : shapeOf(state.define as Written));
-      const label = g.getAttribute("aria-label");
-      if (life && label && !state?.value) g.setAttribute("aria-label", `${label.replace(/, (no value.*)$/, "")}, ${LIVES[life]}`);
-      const words = !side.run ? "" : side.run.feeds.has(node) ? "fed" : side.run.fetches.has(node) ? (side.run.over ? "handed out" : "asked for") : "";
-      pinned(pins.get(node), words);
+      if (!state?.value) setText(value, state ? shapeOf(state.define as Written) : "");
+      if (life && !state!.value) g.setAttribute("aria-label", `${g.getAttribute("aria-label")}, ${LIVES[life]}`);
+      const { run } = side;
+      pinned(pin, !run ? "" : run.feeds.has(node) ? "fed" : run.fetches.has(node) ? (run.over ? "handed out" : "asked for") : "");
     }
-    for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-edge[data-edge]")) {
-      const to = consumers.get(Number(g.getAttribute("data-edge")!.split(" ")[0]));
-      setAttr(g, "data-life", to === undefined ? null : (side.life.get(to) ?? null));
-    }
+    for (const { g, to } of wires) setAttr(g, "data-life", side.life.get(to) ?? null);
   }
-  const consumers = new Map<number, number>();
-  for (const d of defines.values()) for (const i of d.inputs) consumers.set(i.edge, d.node);
-
   return {
     el,
     graph,
@@ -260,7 +272,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     resized() {
       graph.resized();
       const [w] = graph.stage();
-      return !!shown && Math.abs(w - shown.width) > DIRECTION_CHANGES;
+      return width !== null && Math.abs(w - width) > DIRECTION_CHANGES;
     },
     update(view) {
           const { side, moment, asked, selected } = view;
@@ -276,19 +288,21 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       }
       reveal(code, lineEls.get(key));
 
-      let last: HTMLElement | undefined;
       const touched = new Set(now && !asked ? now.events.map((e) => e.node) : []);
       for (const [node, row] of rows) {
         const state = side.values.nodes.get(node);
-        row.el.hidden = !state;
-        setText(row.value, !state ? "" : state.value ? brief(state.value) : "–");
-        setAttr(row.value, "aria-label", state && !state.value ? "no value" : null);
+        const value = state && (state.value ?? "none");
+        if (row.shown !== value) {
+          row.shown = value;
+          row.el.hidden = !value;
+          setText(row.value, !value ? "" : value === "none" ? "–" : brief(value));
+          setAttr(row.value, "aria-label", value === "none" ? "no value" : null);
+        }
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;
         toggle(row.el, "is-now", isNow);
-        if (isNow) last = row.el;
       }
-      reveal(list, last);
+      centre(list, view.latest === null ? undefined : rows.get(view.latest)?.el);
 
       const lines = side.printed.map((p, i) => {
         const fresh = moment?.kind === "print" && i === side.printed.length - 1;
@@ -306,8 +320,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     light(lit) {
       for (const [k, li] of lineEls) toggle(li, "is-lit", lit.lines.has(k));
       for (const [node, row] of rows) toggle(row.el, "is-lit", lit.nodes.has(node));
-      for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-node[data-node]"))
-        setAttr(g, "data-lit", lit.nodes.has(Number(g.getAttribute("data-node"))) ? "true" : null);
+      for (const [node, { g }] of cards) setAttr(g, "data-lit", lit.nodes.has(node) ? "true" : null);
     },
   };
 }
@@ -324,6 +337,7 @@ const LIVES: Record<Life, string> = {
 
 /** Without the class, and without an empty attribute that would say nothing. */
 function toggle(el: HTMLElement, cls: string, on: boolean): void {
+  if (el.classList.contains(cls) === on) return;
   el.classList.toggle(cls, on);
   if (!el.classList.length) el.removeAttribute("class");
 }
@@ -351,17 +365,19 @@ function roving(host: HTMLElement, items: string): void {
 }
 
 /** Only the pane scrolls; the notebook stays where the reader left it. */
+function centre(host: HTMLElement, target: HTMLElement | undefined): void {
+  host.scrollTop = target ? target.offsetTop - host.clientHeight / 2 : 0;
+}
+
 function reveal(host: HTMLElement, target: HTMLElement | undefined): void {
   if (!target) return;
-  const top = target.offsetTop - host.offsetTop;
-  const from = target.offsetParent === host ? target.offsetTop : top;
-  if (from < host.scrollTop + 4 || from + target.offsetHeight > host.scrollTop + host.clientHeight - 4)
-    host.scrollTop = from - host.clientHeight / 2;
+  const top = target.offsetTop;
+  if (top < host.scrollTop + 4 || top + target.offsetHeight > host.scrollTop + host.clientHeight - 4) centre(host, target);
 }
 
 /** What happens to a node from outside: a mark and a word above it. */
-function pinned(g: SVGGElement | undefined, words: string): void {
-  if (!g || (g.getAttribute("data-words") ?? "") === words) return;
+function pinned(g: SVGGElement, words: string): void {
+  if ((g.getAttribute("data-words") ?? "") === words) return;
   setAttr(g, "data-words", words || null);
   if (!words) return g.replaceChildren();
   const width = words.length * 6.4 + 32;

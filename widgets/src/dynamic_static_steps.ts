@@ -138,9 +138,18 @@ export function keyOf(m: Moment, recording: Pick<Recording, "sources">): string 
   return made?.kind === "operation" ? `${made.op}|${text}` : null;
 }
 
+const MOST_COMPARED = 2e7;
+
 /** Pairs of equal keys in the longest common order. */
 export function paired(a: readonly (string | null)[], b: readonly (string | null)[]): [number, number][] {
-  if (a.length * b.length > 4e6) return [];
+  // What both begin with needs no search.
+  const begin = a.findIndex((key, i) => key === null || key !== b[i]);
+  if (begin !== 0) {
+    const n = begin < 0 ? a.length : begin;
+    const rest = paired(a.slice(n), b.slice(n));
+    return [...a.slice(0, n).map((_, i): [number, number] => [i, i]), ...rest.map(([i, j]): [number, number] => [i + n, j + n])];
+  }
+  if (a.length * b.length > MOST_COMPARED) return [];
   const width = b.length + 1;
   const longest = new Uint32Array((a.length + 1) * width);
   const same = (i: number, j: number): boolean => a[i] !== null && a[i] === b[j];

@@ -1,7 +1,7 @@
 """Small programs with updates in them: which variables change, and when?"""
 
 OPS = {"add": lambda a, b: a + b, "mul": lambda a, b: a * b}
-MISTAKES = ("never-runs", "always-runs", "leaks", "error-leaks", "forgets-outer")
+MISTAKES = ("never-runs", "always-runs", "leaks", "error-leaks", "forgets-outer", "ends-all")
 
 
 def cases(rng):
@@ -17,7 +17,7 @@ def cases(rng):
         yield {"steps": [*up, ["mul", 0, 1], *blocks], "runs": [[4], [6], [8]]}
     two = [["variable", 1.0], ["variable", 2.0], ["constant", 3.0], ["assign", 0, 2], ["assign", 1, 2]]
     yield {"steps": [*two, ["with", [3]], ["with", [4]], ["add", 2, 2], ["end"], ["end"]], "runs": [[5]]}
-    yield {"steps": [*two, ["with", [3]], ["with", [4]], ["end"], ["add", 2, 2], ["end"]], "runs": [[5]]}
+    yield {"steps": [*two, ["with", [3]], ["add", 2, 2], ["with", [4]], ["end"], ["mul", 2, 2], ["end"]], "runs": [[6], [5]]}
     yield {"steps": [*two, ["with", [3, 4]], ["add", 2, 2], ["end"], ["add", 2, 2]], "runs": [[5], [6]]}
     for _ in range(16):
         steps, depth = [["variable", 1.0], ["variable", 2.0], ["constant", float(rng.randint(3, 9))]], 0
@@ -110,7 +110,7 @@ def simulate(case, mistake):
         elif kind in ("end", "oops"):
             before = stack.pop()
             if not (mistake == "leaks" or (mistake == "error-leaks" and kind == "oops")):
-                first = before
+                first = [] if mistake == "ends-all" else before
         else:
             nodes.append([kind, *rest])
             after.append([] if mistake == "never-runs" else list(first))
@@ -249,5 +249,7 @@ def hint(case, expected, got):
         return None
     if got["built"] != expected["built"]:
         return "assigns-now"
-    found = [mistake for mistake in MISTAKES if simulate(case, mistake) == got]
-    return found[0] if len(found) == 1 else None
+    found = {mistake for mistake in MISTAKES if simulate(case, mistake) == got}
+    if "ends-all" in found:  # another way to forget the outer block
+        found = found - {"ends-all"} | {"forgets-outer"}
+    return found.pop() if len(found) == 1 else None
