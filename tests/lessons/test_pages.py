@@ -13,7 +13,7 @@ from lessons.look import render
 from lessons.notebook import notebook
 
 LESSONS = lessons()
-WIDGET = r"(GraphStepper|DynamicVsStatic)\("
+WIDGET = r"(?:BackwardQuiz|Broadcasting|DynamicVsStatic|GraphStepper|StepSize|Tape)\("
 
 
 def execute(page, folder):
@@ -109,7 +109,7 @@ def test_no_output_is_shown_before_its_prediction(unsolved):
         if cell.source.startswith("%%predict"):
             assert "it printed" not in words(cell)
             assert "stdout" not in [o.get("name") for o in cell.outputs]
-            assert any("application/vnd.jupyter.widget-view+json" in o.data for o in cell.outputs)
+            assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in cell.outputs)
 
 
 def test_every_widget_that_is_shown_exists(unsolved):
@@ -117,7 +117,7 @@ def test_every_widget_that_is_shown_exists(unsolved):
     shown = [cell for cell in page.cells if re.search(f"^{WIDGET}", cell.source, re.MULTILINE)]
     assert shown
     for cell in shown:
-        assert any("application/vnd.jupyter.widget-view+json" in o.data for o in cell.outputs)
+        assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in cell.outputs)
 
 
 def test_the_page_runs_solved(lesson, solved):
