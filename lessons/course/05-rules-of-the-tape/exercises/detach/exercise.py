@@ -12,6 +12,18 @@ def detach(t):
     ### PARSONS
     # alone = Tensor(t.array)
     # return alone
+    ### PARSONS
+    # alone = Tensor(t.array)
+    # return alone
+    ### PARSONS
+    # alone = Tensor(t.array)
+    # return alone
+    ### PARSONS
+    # alone = Tensor(t.array)
+    # return alone
+    ### PARSONS
+    # alone = Tensor(t.array)
+    # return alone
     ### FADED
     # return Tensor(____)
     ### END SOLUTION
