@@ -12,18 +12,6 @@ def detach(t):
     ### PARSONS
     # alone = Tensor(t.array)
     # return alone
-    ### PARSONS
-    # alone = Tensor(t.array)
-    # return alone
-    ### PARSONS
-    # alone = Tensor(t.array)
-    # return alone
-    ### PARSONS
-    # alone = Tensor(t.array)
-    # return alone
-    ### PARSONS
-    # alone = Tensor(t.array)
-    # return alone
     ### FADED
     # return Tensor(____)
     ### END SOLUTION
