@@ -17,6 +17,7 @@ import argparse, datetime, importlib.metadata, importlib.util, json, os, platfor
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADAPTERS = {                       # name -> "file:Class", relative to this folder
     "ours": "adapters/ours.py:TinygradCore",
+    "products": "adapters/ours.py:TinygradProducts",
     "numpy": "adapters/ours.py:TinygradNumpy",
     "c": "adapters/ours.py:TinygradC",
     "torch": "adapters/torch_.py:Torch",

@@ -1,15 +1,15 @@
 """What a learner reads and does; a lesson page imports its tools from here.
 
-from lessons import ask, check, course_map, faded, parsons, plot, progress, review
+from lessons import ask, check, course_map, faded, parsons, plot, progress, review, solution
 %load_ext lessons
 """
 
 from lessons.figure import plot
-from lessons.grader import check, faded, parsons, progress
+from lessons.grader import check, faded, parsons, progress, solution
 from lessons.page import ask
 from lessons.path import course_map, review
 
-__all__ = ["ask", "check", "course_map", "faded", "parsons", "plot", "progress", "review"]
+__all__ = ["ask", "check", "course_map", "faded", "parsons", "plot", "progress", "review", "solution"]
 
 
 def load_ipython_extension(shell):

@@ -26,6 +26,7 @@ from .dtypes import (
 from .dtypes import float_ as float
 from .dtypes import int_ as int
 from .functions import *
+from .products import use_compiled_products
 from .serialization import load, save
 from .tensor import Tensor
 

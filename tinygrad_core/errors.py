@@ -5,12 +5,20 @@ import linecache
 import os
 import sys
 from types import CodeType, FrameType
+from typing import Any
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class EngineError(RuntimeError):
-    """Base of every error that the engine raises on purpose."""
+    """Base of every error that the engine raises on purpose.
+
+    Its message ends with the line of the learner's code that is to blame, unless it names lines itself.
+    """
+
+    def __init__(self, message: Any = ""):
+        located = not isinstance(message, str) or not message or "\n  " in message
+        super().__init__(message if located else message + at_line(learner_line()))
 
 
 class ShapeError(EngineError, ValueError):

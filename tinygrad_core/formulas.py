@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .device import array_module
 from .dispatch import recorded
 from .ops.core import equals
 from .tensor import Tensor
@@ -11,17 +12,14 @@ from .tensor import Tensor
 
 @equals("cross_entropy")
 def cross_entropy(x: Tensor, target: Any) -> Tensor:
-    """The mean over the rows of -log softmax(x)[row, target]."""
+    """The mean of -log softmax(x)[target] over samples and places."""
     target = target.array if isinstance(target, Tensor) else target
+    if x.ndim > 2:
+        x = recorded.reshape(recorded.permute(x, dims=(0, *range(2, x.ndim), 1)), shape=(target.size, x.shape[1]))
+        target = target.reshape(-1)
     logs = recorded.log_softmax(x, dim=1)
-    rows = (_arange(target), target)
-    picked = recorded.getitem(logs, index=rows)
+    picked = recorded.getitem(logs, index=(array_module(target).arange(len(target)), target))
     return recorded.mul(recorded.sum(picked, dim=None, keepdim=False), -1.0 / len(target))
-
-
-def _arange(target: Any) -> Any:
-    from .device import array_module
-    return array_module(target).arange(len(target))
 
 
 @equals("layer_norm")
@@ -34,6 +32,24 @@ def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: fl
     out = d / recorded.sqrt(var + eps)
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
+
+
+@equals("channel_norm")
+def channel_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, groups: int,
+                 eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """x (N, C, S) normalised over S and each group of channels, or with 0 groups over S and the batch."""
+    n, c, size = x.shape
+    rows = recorded.reshape(x, shape=(n, groups, c // groups, size)) if groups else x
+    over = (2, 3) if groups else (0, 2)
+    count = 1.0 / (c // groups if groups else n) / size
+    mean = recorded.sum(rows, dim=over, keepdim=True) * count
+    centred = rows - mean
+    var = recorded.sum(centred * centred, dim=over, keepdim=True) * count
+    out = recorded.reshape(centred / recorded.sqrt(var + eps), shape=x.shape)
+    out = out if weight is None else out * recorded.reshape(weight, shape=(c, 1))
+    each = [recorded.reshape(recorded.expand(t, shape=(n, groups, c // groups, 1)), shape=(n, c)) if groups else
+            recorded.reshape(t, shape=(1, c)) for t in (mean, var)]
+    return out if bias is None else out + recorded.reshape(bias, shape=(c, 1)), each[0], each[1]
 
 
 @equals("gelu")

@@ -2,6 +2,7 @@
 
 from .broadcasting import Broadcasting
 from .dynamic_static import DynamicVsStatic
+from .optimisers import OptimiserRace
 from .parsons import Parsons
 from .quiz import BackwardQuiz
 from .stepper import GraphStepper
@@ -13,6 +14,7 @@ __all__ = [
     "Broadcasting",
     "DynamicVsStatic",
     "GraphStepper",
+    "OptimiserRace",
     "Parsons",
     "StepSize",
     "Tape",

@@ -79,6 +79,16 @@ class TinygradCore(Engine):
         return self.lstm_layer(x, (h.unsqueeze(0), c.unsqueeze(0)))[0]
 
 
+class TinygradProducts(TinygradCore):
+    """Dynamic graphs with the project's own products of large matrices switched on."""
+
+    name = "products"
+
+    def load(self, threads):
+        super().load(threads)
+        self.t.use_compiled_products()
+
+
 class TinygradCompiled(TinygradCore):
     """The same training step under `@compile`."""
 

@@ -94,8 +94,13 @@ def hidden(exercise: Exercise, secret: str, student: str) -> list[tuple[Any, Any
     digest = hmac.new(secret.encode(), f"{exercise.id}\0{student}".encode("utf-8", "replace"), hashlib.sha256)
     rng = random.Random(digest.hexdigest())
     make = getattr(exercise.cases, "hidden", exercise.cases.cases)
-    shown = {frames.encode(case) for case, _ in _visible(exercise)}
+    shown = _shown(exercise)
     return [(case, expected(exercise, case)) for case in make(rng) if frames.encode(case) not in shown]
+
+
+@cache
+def _shown(exercise: Exercise) -> set[bytes]:
+    return {frames.encode(case) for case, _ in _visible(exercise)}
 
 
 _sandboxes: dict[tuple[str, str], Sandbox] = {}

@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lessons.classroom import mark as marking
-from lessons.classroom.gradebook import Gradebook
 from lessons.classroom.mark import Job, Mark, mark
 from lessons.classroom.sandbox import Broken
 from lessons.classroom.submissions import Submission, answers
 from lessons.grader.exercise import Exercise
 
+if TYPE_CHECKING:  # a worker imports this module and knows no database
+    from lessons.classroom.gradebook import Gradebook
+
 TRIES = 3  # workers that may die over one job before a person must look
 
 
-def jobs(submissions: Sequence[Submission], exercises: Sequence[Exercise], book: Gradebook, tier: str) -> list[Job]:
+def jobs(submissions: Sequence[Submission], exercises: Sequence[Exercise], book: "Gradebook", tier: str) -> list[Job]:
     """What is to be marked: what is new, and what changed in the submission or in the exercise."""
     known, secret = book.known(), book.secret()
     versions = {exercise.id: version(exercise) for exercise in exercises}
@@ -123,7 +125,7 @@ def cluster(todo: Sequence[Job], address: str) -> Iterator[Mark]:
 
 def work(
     todo: Sequence[Job],
-    book: Gradebook,
+    book: "Gradebook",
     made: Callable[[Mark], Any],
     scheduler: str = "",
     workers: int | None = None,

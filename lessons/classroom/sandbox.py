@@ -67,7 +67,7 @@ class Child:
             left = self.deadline - time.monotonic()
             if left <= 0 or not select.select([self._read], [], [], left)[0]:
                 raise Late
-            piece = os.read(self._read, 1 << 20)
+            piece = os.read(self._read, 1 << 16)
             if not piece:
                 raise Gone
             self._received += len(piece)

@@ -11,6 +11,7 @@ from lessons.grader.progress import Progress
 from lessons.look import Card
 
 HINT_FROM = 2  # the attempt at which a hint is given
+SOLUTION_FROM = 5  # the attempt at which one is told that there is a way out
 
 _TROUBLE = {
     "error": (
@@ -166,6 +167,8 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
         card.say(f"Hint: {hint.hint}", "hint")
     elif attempt >= 3 and rung == "written":
         card.say(f'Stuck? `parsons("{exercise.id}")` or `faded("{exercise.id}")` gives you an easier start.', "hint")
+    if attempt >= SOLUTION_FROM and rung == "written":
+        card.say(f'`solution("{exercise.id}")` shows our answer, if you give up.', "hint")
     return card
 
 

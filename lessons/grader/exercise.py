@@ -31,7 +31,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -128,7 +128,7 @@ class Exercise:
         """The task in Markdown."""
         return (self.folder / "statement.md").read_text(encoding="utf-8")
 
-    @property
+    @cached_property
     def cases(self) -> ModuleType:
         """The module that knows the inputs and judges the outputs."""
         return _module(self.folder / "cases.py")

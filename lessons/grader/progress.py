@@ -55,6 +55,12 @@ CREATE TABLE review (
     UNIQUE (kind, item, day)          -- the first answer of a day counts
 );
 """,
+    """
+CREATE TABLE given_up (
+    exercise TEXT PRIMARY KEY,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+);
+""",
 )
 
 
@@ -167,6 +173,15 @@ class Progress:
             for exercise, count, solved, in_order, hints in rows
         }
 
+    def give_up(self, exercise: str) -> None:
+        """Remembers that our answer was shown before there was one of the learner's own."""
+        sql = "INSERT OR IGNORE INTO given_up (exercise) VALUES (?)"
+        self._change(lambda db: db.execute(sql, (exercise,)))
+
+    def given_up(self) -> set[str]:
+        """The exercises whose answer was shown before they were solved."""
+        return {exercise for (exercise,) in self._db.execute("SELECT exercise FROM given_up")}
+
     def arrange(self, exercise: str, blocks: Any) -> None:
         """Remembers how the blocks of an exercise lie now."""
         sql = "INSERT OR REPLACE INTO arrangement (exercise, blocks) VALUES (?, ?)"
@@ -269,7 +284,7 @@ def progress(where: Path | None = None) -> Card:
     from lessons.catalog import lessons
 
     with Progress((where or folder()) / FILE) as store:
-        tried, predicted = store.attempts(), store.predictions()
+        tried, predicted, given_up = store.attempts(), store.predictions(), store.given_up()
         note = store.note
     card = Card("open", "Your progress")
     points = total = 0
@@ -280,6 +295,7 @@ def progress(where: Path | None = None) -> Card:
             total += exercise.points
             points += exercise.points * did["solved"]
             state = next((word for key, word in _STATES if did[key]), "open")
+            state += ", our answer was shown" * (id in given_up)
             rows.append([exercise.title, state, did["attempts"], did["hints"]])
         card.say(f"**{lesson.title}**")
         card.table(["exercise", "state", "attempts", "hints"], rows)

@@ -40,6 +40,12 @@ PICKLE = "class Bomb:\n    def __reduce__(self): return (os.system, ('touch /tmp
 # name: (source, status, what the message says)
 SUBMISSIONS = {
     "right": (RIGHT, "passed", ""),
+    "with all that a page asks for": (
+        "from lessons import ask, check, course_map, parsons, solution\nimport lessons\nlessons.plot(len, at=1)\n"
+        + RIGHT + "check('softmax', softmax)\nparsons('softmax')\nsolution('softmax')\ncourse_map()",
+        "passed",
+        "",
+    ),
     "wrong": ("def softmax(x):\n    return x", "failed", "add up to"),
     "right on the visible case": (NAIVE, "partial", "case that you cannot see"),
     "endless loop": ("def softmax(x):\n    while True: pass", "failed", "did not come to its end"),

@@ -66,6 +66,9 @@ class Lab:
         """Wait until the kernel is connected and idle; a cell's own mark says so too early."""
         status = self.page.locator("#jp-main-statusbar").get_by_text(re.compile(r"\| Idle$"))
         expect(status).to_be_visible(timeout=LONG)
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.connectionStatus === 'connected'"
+        )
 
     def run_all(self) -> None:
         """Run every cell and wait for the last."""

@@ -19,9 +19,12 @@ def classes(n, c):
 
 
 CASES = {
-    "cross_entropy": [([normal(6, 4), classes(6, 4)], {})],
+    "cross_entropy": [([normal(6, 4), classes(6, 4)], {}), ([normal(2, 4, 3, 2), classes((2, 3, 2), 4)], {})],
     "layer_norm": [([normal(3, 2, 5), normal(5), normal(5)], {"eps": 1e-5}), ([normal(4, 5), None, None], {"eps": 0.1}),
                    ([normal(4, 5), None, normal(5)], {"eps": 0.1})],
+    "channel_norm": [([normal(3, 4, 5), normal(4), normal(4)], {"groups": 2, "eps": 1e-5}),
+                     ([normal(3, 4, 5), normal(4), normal(4)], {"groups": 0, "eps": 0.1}),
+                     ([normal(3, 4, 5), None, normal(4)], {"groups": 4, "eps": 0.1})],
     "gelu": [([normal(3, 4)], {})],
     "gelu_tanh": [([normal(3, 4)], {})],
     "attention": [([normal(2, 3, 4, 5), normal(2, 3, 6, 5), normal(2, 3, 6, 5), None], {"scale": 0.4}),

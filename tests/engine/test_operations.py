@@ -52,7 +52,7 @@ def test_every_operation_with_a_rule_has_samples():
     # What another name stands for, what has tests of its own, and what is no function of a person's.
     elsewhere = set("""sum_to stretch alias freeze_row scale_gradient patch scatter_into setitem getitem cast move fold unfold
         pad pick unpick max_pool max_windows conv attention layer_norm gelu_tanh lstm cross_entropy
-        binary_cross_entropy gelu elu leaky_relu hardtanh softplus huber""".split())
+        binary_cross_entropy gelu elu leaky_relu hardtanh softplus huber channel_norm""".split())
     from tinygrad_core.ops import OPS
     # Gradients of fused operations, and what only graphs hold, join the table when graphs are used.
     own = {name: op for name, op in OPS.items() if (op.forward.__module__ or "").startswith("tinygrad_core.ops.")}

@@ -6,7 +6,7 @@ import pytest
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import record
-from widgets import BackwardQuiz, Broadcasting, StepSize, Tape
+from widgets import BackwardQuiz, Broadcasting, OptimiserRace, StepSize, Tape
 
 
 def sent(widget) -> dict:
@@ -80,6 +80,49 @@ def test_the_quiz_needs_a_backward_pass() -> None:
         tg.tensor(2.0, requires_grad=True) * 3
     with pytest.raises(ValueError, match="nothing walks back"):
         BackwardQuiz(rec)
+
+
+def bowl(p):
+    return (p * p).sum()
+
+
+def test_a_race_runs_the_optimisers_themselves() -> None:
+    race = OptimiserRace(bowl, tg.tensor([1.0, -2.0]), lr=0.1, steps=5)
+    by_name = {r["name"]: r for r in race.racers}
+    assert [r["memory"] for r in race.racers] == [0, 1, 1, 2]
+    # Plain descent on x² multiplies the place by 1 - 2 · 0.1 at every step.
+    assert by_name["SGD"]["trail"] == [pytest.approx([0.8**k, -2 * 0.8**k], rel=1e-6) for k in range(6)]
+    assert by_name["SGD"]["loss"] == pytest.approx([5 * 0.64**k for k in range(6)], rel=1e-6)
+    assert by_name["Adam"]["trail"][1] == pytest.approx([0.9, -1.9], rel=1e-5)  # its first step has length lr
+    data = sent(race)
+    assert len(data["surface"]) % data["across"] == 0
+    x, y = np.meshgrid(np.linspace(*data["window"][:2], data["across"]), np.linspace(*data["window"][2:], 42))
+    assert data["surface"] == pytest.approx((x**2 + y**2).ravel().tolist(), rel=1e-4)
+
+
+def test_a_race_is_the_same_with_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    ours = OptimiserRace(bowl, tg.tensor([1.0, -2.0]), lr=0.1, steps=20).racers
+    theirs = OptimiserRace(bowl, torch.tensor([1.0, -2.0]), lr=0.1, steps=20).racers
+    for a, b in zip(ours, theirs, strict=True):
+        assert a["memory"] == b["memory"]
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4, abs=1e-6)
+
+
+def test_who_runs_away_stops_and_does_not_stretch_the_window() -> None:
+    start = tg.tensor([1.0, -2.0])
+    race = OptimiserRace(bowl, start, {"wild": lambda p: tg.optim.SGD(p, lr=1e6), "tame": lambda p: tg.optim.SGD(p, lr=0.1)})
+    wild = race.racers[0]
+    assert len(wild["loss"]) < 81 and not np.isfinite(wild["loss"][-1])
+    assert max(map(abs, sent(race)["window"])) < 10
+    assert start.tolist() == [1.0, -2.0]  # the caller's tensor has not moved
+
+
+def test_a_race_needs_two_numbers_and_a_step() -> None:
+    with pytest.raises(ValueError, match="two entries"):
+        OptimiserRace(bowl, tg.tensor([1.0]))
+    with pytest.raises(ValueError, match="at least one step"):
+        OptimiserRace(bowl, tg.tensor([1.0, 2.0]), steps=0)
 
 
 def test_each_widget_says_what_it_was_where_it_cannot_be_shown() -> None:

@@ -12,12 +12,16 @@ import pytest
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import Recording, record
-from widgets import BackwardQuiz, Broadcasting, DynamicVsStatic, GraphStepper, StepSize, Tape
+from widgets import BackwardQuiz, Broadcasting, DynamicVsStatic, GraphStepper, OptimiserRace, StepSize, Tape
 from widgets.frame import Frame
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RUNS = FIXTURES / "dynamic_static"
 
+
+
+def valley(p):
+    return 0.5 * p[0] ** 2 + 6 * p[1] ** 2
 
 
 def spoiled() -> Recording:
@@ -40,6 +44,7 @@ WIDGETS: dict[str, Callable[[], Frame]] = {
     "dynamic-static": lambda: DynamicVsStatic(RUNS / "eager.json", RUNS / "static.json"),
     "stepsize": lambda: StepSize(lambda x: x**3, 2.0),
     "tape": lambda: Tape(spoiled()),
+    "optimisers": lambda: OptimiserRace(valley, tg.tensor([-3.0, 1.2]), lr=0.06),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError
 from ..symbol import Dim as UnknownSize
 from ..tensor import Tensor, describe
 
@@ -17,7 +17,7 @@ def operand(x: Any, name: str) -> Tensor:
     """`x`, which must be a tensor."""
     if isinstance(x, Tensor):
         return x
-    raise DTypeError(f"{name} works on tensors, got {describe(x)}. Make one with tensor(...).{at_line(learner_line())}")
+    raise DTypeError(f"{name} works on tensors, got {describe(x)}. Make one with tensor(...).")
 
 
 def tensor_or_number(x: Any) -> Any:
@@ -44,10 +44,10 @@ def dims(dim: Dim, ndim: int, name: str) -> tuple[int, ...] | None:
     for d in given:
         if not -max(ndim, 1) <= d < max(ndim, 1):
             raise ShapeError(f"{name}: there is no dim {d} in a tensor with {ndim} dims; they run from "
-                             f"{-ndim} to {ndim - 1}.{at_line(learner_line())}")
+                             f"{-ndim} to {ndim - 1}.")
     positive = tuple(sorted(int(d) % ndim for d in given)) if ndim else ()
     if len(set(positive)) != len(positive):
-        raise ShapeError(f"{name}: dim {dim} names one dim twice.{at_line(learner_line())}")
+        raise ShapeError(f"{name}: dim {dim} names one dim twice.")
     return positive
 
 
@@ -60,6 +60,5 @@ def one_dim(dim: int, ndim: int, name: str) -> int:
 def not_empty(input: Tensor, name: str) -> Tensor:
     """`input`, which must have elements."""
     if not input.array.size:
-        raise ShapeError(f"{name} of no elements has no answer: the tensor has shape {input.shape}."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"{name} of no elements has no answer: the tensor has shape {input.shape}.")
     return input

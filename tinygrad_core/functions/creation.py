@@ -8,7 +8,7 @@ import numpy as np
 from .. import dtypes
 from ..device import Device, Generator, default_generator, get_default_device
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, as_array, unboxed, wrap
 from .arguments import operand, size_of
@@ -143,8 +143,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     if size is None:
         low, high, size = 0, low, high
     if high <= low:
-        raise ShapeError(f"randint draws from {low} up to, not including, {high}: there is no such number."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"randint draws from {low} up to, not including, {high}: there is no such number.")
     return _drawn(_draw("integers", low, high, size_of((size,)), generator=generator, device=device), dtype, False)
 
 
@@ -182,13 +181,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     weights = operand(input, "multinomial").detach()
     if weights.ndim not in (1, 2) or weights.dtype.kind != "f":
         raise DTypeError("multinomial needs floating-point weights of shape (C) or (N, C), got "
-                         f"{input.dtype} of shape {input.shape}.{at_line(learner_line())}")
+                         f"{input.dtype} of shape {input.shape}.")
     rows = np.atleast_2d(np.asarray(weights.array if weights.device.type == "cpu" else weights.array.get(), np.float64))
     if (rows < 0).any() or not np.isfinite(rows).all() or (rows.sum(1) <= 0).any():
-        raise ShapeError(f"multinomial needs weights of at least 0 that do not all vanish.{at_line(learner_line())}")
+        raise ShapeError("multinomial needs weights of at least 0 that do not all vanish.")
     if not replacement and ((rows > 0).sum(1) < num_samples).any():
         raise ShapeError(f"multinomial cannot draw {num_samples} different indices from fewer positive weights: pass "
-                         f"replacement=True.{at_line(learner_line())}")
+                         f"replacement=True.")
     stream = (generator or default_generator).on(Device("cpu"))
     drawn = np.stack([stream.choice(rows.shape[1], num_samples, replacement, row / row.sum()) for row in rows])
     return Tensor(drawn if weights.ndim == 2 else drawn[0], dtype=dtypes.int64, device=weights.device)

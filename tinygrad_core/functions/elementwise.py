@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes, hot
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, wrap
 from .arguments import operand, tensor_or_number
@@ -90,8 +90,7 @@ def floor_divide(input: Any, other: Any) -> Tensor:
 def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent, element by element."""
     if isinstance(exponent, int) and exponent < 0 and isinstance(input, Tensor) and input.dtype.kind in "iub":
-        raise DTypeError("integers to negative integer powers are not integers: use a float tensor."
-                         f"{at_line(learner_line())}")
+        raise DTypeError("integers to negative integer powers are not integers: use a float tensor.")
     return apply(OPS["pow"], tensor_or_number(input), tensor_or_number(exponent))
 
 
@@ -233,15 +232,14 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return tuple(wrap(i) for i in condition.array.nonzero())
     if condition.dtype.kind != "b":
-        raise DTypeError(f"where needs a condition of booleans, got {condition.dtype}: write x != 0, or x.bool()."
-                         f"{at_line(learner_line())}")
+        raise DTypeError(f"where needs a condition of booleans, got {condition.dtype}: write x != 0, or x.bool().")
     return apply(OPS["where"], condition, tensor_or_number(input), tensor_or_number(other))
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` where the mask holds, the elements of `input` elsewhere, in its dtype."""
     if isinstance(value, Tensor) and value.ndim:
-        raise ShapeError(f"masked_fill takes one value, got a tensor of shape {value.shape}.{at_line(learner_line())}")
+        raise ShapeError(f"masked_fill takes one value, got a tensor of shape {value.shape}.")
     if not isinstance(value, Tensor):
         value = Tensor(value, dtype=input.dtype, device=input.device)
     return where(mask, value, input)

@@ -1,10 +1,11 @@
 """Functions that multiply and add up: products of vectors, matrices and tensors."""
 from __future__ import annotations
 
+from math import prod as size_of
 from typing import Any
 
 from ..dispatch import apply
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, describe
 from .arguments import operand
@@ -21,7 +22,7 @@ def _of_dims(name: str, *wanted: tuple[Tensor, int]) -> None:
     for x, n in wanted:
         if operand(x, name).ndim != n:
             raise ShapeError(f"{name} got {' and '.join(describe(y) for y, _ in wanted)}: they must have "
-                             f"{' and '.join(str(k) for _, k in wanted)} dims.{at_line(learner_line())}")
+                             f"{' and '.join(str(k) for _, k in wanted)} dims.")
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -67,23 +68,13 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     else:
         left, right = ([d % x.ndim for d in ([v] if isinstance(v, int) else v)] for v, x in zip(dims, (a, b), strict=True))
     if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
-        raise ShapeError(f"tensordot: the dims {left} of {a.shape} and {right} of {b.shape} have different sizes."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"tensordot: the dims {left} of {a.shape} and {right} of {b.shape} have different sizes.")
     rows = [d for d in range(a.ndim) if d not in left]
     columns = [d for d in range(b.ndim) if d not in right]
-    inner = 1
-    for d in left:
-        inner *= a.shape[d]
-    x = reshape(permute(a, rows + left), (_size(a, rows), inner))
-    y = reshape(permute(b, right + columns), (inner, _size(b, columns)))
-    return reshape(matmul(x, y), [a.shape[d] for d in rows] + [b.shape[d] for d in columns])
-
-
-def _size(x: Tensor, axes: list[int]) -> int:
-    size = 1
-    for d in axes:
-        size *= x.shape[d]
-    return size
+    first, inner, last = [a.shape[d] for d in rows], [a.shape[d] for d in left], [b.shape[d] for d in columns]
+    x = reshape(permute(a, rows + left), (size_of(first), size_of(inner)))
+    y = reshape(permute(b, right + columns), (size_of(inner), size_of(last)))
+    return reshape(matmul(x, y), first + last)
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
@@ -98,17 +89,14 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     for term, x in zip(terms, tensors, strict=True):
         for letter, n in zip(term, x.shape, strict=True):
             if sizes.setdefault(letter, n) not in (n, 1) and n != 1:
-                raise ShapeError(f"einsum {equation!r}: {letter!r} is {sizes[letter]} in one operand and {n} in another."
-                                 f"{at_line(learner_line())}")
+                raise ShapeError(f"einsum {equation!r}: {letter!r} is {sizes[letter]} in one operand and {n} in another.")
             sizes[letter] = max(sizes[letter], n)
     pairs = [_single(x, term) for x, term in zip(tensors, terms, strict=True)]
     x, term = pairs[0]
     for k, (y, other) in enumerate(pairs[1:], 1):
         later = set(out).union(*(t for _, t in pairs[k + 1:]))
         x, term = _contract(x, term, y, other, later, sizes)
-    gone = [k for k, letter in enumerate(term) if letter not in out]
-    if gone:
-        x, term = total(x, gone), "".join(c for c in term if c in out)
+    x, term = _without(x, term, set(out))
     return permute(x, [term.index(c) for c in out])
 
 
@@ -117,13 +105,12 @@ def _letters(equation: str, tensors: list[Tensor]) -> tuple[list[str], str]:
     left, arrow, out = equation.partition("->")
     terms = left.split(",")
     if len(terms) != len(tensors):
-        raise ShapeError(f"einsum {equation!r} names {len(terms)} operands and got {len(tensors)}.{at_line(learner_line())}")
+        raise ShapeError(f"einsum {equation!r} names {len(terms)} operands and got {len(tensors)}.")
     longest, spelled = "", []
     for term, x in zip(terms, tensors, strict=True):
         more = x.ndim - len(term.replace("...", ""))
         if more < 0 or (more and "..." not in term):
-            raise ShapeError(f"einsum {equation!r}: {term!r} does not fit a tensor of shape {x.shape}."
-                             f"{at_line(learner_line())}")
+            raise ShapeError(f"einsum {equation!r}: {term!r} does not fit a tensor of shape {x.shape}.")
         dots = "ZYXWVUTS"[:more][::-1]
         longest = max(longest, dots, key=len)
         spelled.append(term.replace("...", dots))
@@ -144,14 +131,16 @@ def _single(x: Tensor, term: str) -> tuple[Tensor, str]:
     return x, term
 
 
+def _without(x: Tensor, term: str, kept: set[str]) -> tuple[Tensor, str]:
+    """An operand summed over all letters but those to be kept."""
+    gone = [k for k, letter in enumerate(term) if letter not in kept]
+    return (total(x, gone), "".join(c for c in term if c in kept)) if gone else (x, term)
+
+
 def _contract(x: Tensor, left: str, y: Tensor, right: str, later: set[str], sizes: dict[str, int]) -> tuple[Tensor, str]:
     """Two operands as one batched product: letters of both that are needed later are the batch, others are summed."""
-    for mine, theirs, which in ((left, right, 0), (right, left, 1)):
-        alone = [k for k, c in enumerate(mine) if c not in theirs and c not in later]
-        if alone and which == 0:
-            x, left = total(x, alone), "".join(c for c in left if c in right or c in later)
-        elif alone:
-            y, right = total(y, alone), "".join(c for c in right if c in left or c in later)
+    x, left = _without(x, left, later.union(right))
+    y, right = _without(y, right, later.union(left))
     both = [c for c in left if c in right]
     batch, inner = [c for c in both if c in later], [c for c in both if c not in later]
     rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
@@ -168,11 +157,4 @@ def _arranged(x: Tensor, term: str, batch: list[str], first: list[str], second: 
     x = permute(x, [term.index(c) for c in letters])
     full = tuple(sizes[c] for c in letters)
     x = x if x.shape == full else x.expand(full)
-
-    def size(names: list[str]) -> int:
-        n = 1
-        for c in names:
-            n *= sizes[c]
-        return n
-
-    return reshape(x, (*(sizes[c] for c in batch), size(first), size(second)))
+    return reshape(x, [*(sizes[c] for c in batch), *(size_of(sizes[c] for c in part) for part in (first, second))])

@@ -9,7 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..device import array_module
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, wrap
 from . import elementwise as e
@@ -25,11 +25,15 @@ class Found(NamedTuple):
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the given dims, or over all; integers and booleans add up in int64."""
-    if dtype is not None:
-        input = input.to(dtype)
-    elif operand(input, "sum").dtype.kind in "iub":
-        input = input.to(dtypes.int64)
+    input = _summand(input, dtype, "sum")
     return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
+
+
+def _summand(input: Tensor, dtype: Any, name: str) -> Tensor:
+    """The input in `dtype`; without one, integers and booleans in int64."""
+    if dtype is not None:
+        return input.to(dtype)
+    return input.to(dtypes.int64) if operand(input, name).dtype.kind in "iub" else input
 
 
 def _count(input: Tensor, axes: tuple[int, ...] | None) -> int:
@@ -38,8 +42,7 @@ def _count(input: Tensor, axes: tuple[int, ...] | None) -> int:
 
 def _floating(input: Tensor, name: str) -> Tensor:
     if operand(input, name).dtype.kind != "f":
-        raise DTypeError(f"{name} needs a floating-point tensor, got {input.dtype}: write x.float().{name}()."
-                         f"{at_line(learner_line())}")
+        raise DTypeError(f"{name} needs a floating-point tensor, got {input.dtype}: write x.float().{name}().")
     return input
 
 
@@ -88,10 +91,7 @@ def _safe_sqrt(x: Tensor) -> Tensor:
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product over one dim, or over all elements, by halves: right for zeros too, to any order."""
-    if dtype is not None:
-        input = input.to(dtype)
-    elif operand(input, "prod").dtype.kind in "iub":
-        input = input.to(dtypes.int64)
+    input = _summand(input, dtype, "prod")
     at = 0 if dim is None else one_dim(dim, input.ndim, "prod")
     x = input.reshape(-1) if dim is None or not input.ndim else input
     ones = (*x.shape[:at], 1, *x.shape[at + 1:])
@@ -113,13 +113,13 @@ def _cat(parts: list[Tensor], dim: int) -> Tensor:
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The sums of all elements up to each one, along `dim`."""
-    x = input.to(dtype) if dtype is not None else input.to(dtypes.int64) if input.dtype.kind in "iub" else input
+    x = _summand(input, dtype, "cumsum")
     return apply(OPS["cumsum"], x, dim=one_dim(dim, x.ndim, "cumsum")) if x.ndim else x
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The products of all elements up to each one, along `dim`; right for zeros too (Hillis and Steele 1986)."""
-    x = input.to(dtype) if dtype is not None else input.to(dtypes.int64) if input.dtype.kind in "iub" else input
+    x = _summand(input, dtype, "cumprod")
     if not x.ndim:
         return x
     at = one_dim(dim, x.ndim, "cumprod")
@@ -154,7 +154,7 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
 def _normal(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
     if dim is None:
         raise ShapeError(f"{name} needs to know along which dim the numbers shall sum to 1: pass dim=-1 for the "
-                         f"last, the classes of a batch of rows.{at_line(learner_line())}")
+                         f"last, the classes of a batch of rows.")
     x = _floating(operand(input, name) if dtype is None else input.to(dtype), name)
     axis = one_dim(dim, x.ndim, name)
     return apply(OPS[name], x, dim=axis) if x.array.size else e.clone(x)

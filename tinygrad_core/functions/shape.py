@@ -9,7 +9,7 @@ import numpy as np
 
 from ..device import array_module
 from ..dispatch import apply
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, remember_view, wrap
 from . import elementwise as e
@@ -27,7 +27,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     out = reshape(input, *shape)
     if isinstance(out.array, np.ndarray) and out.array.size and not np.may_share_memory(out.array, input.array):
         raise ShapeError(f"view: a tensor of shape {input.shape} whose memory is not in order cannot be seen as "
-                         f"{out.shape} without a copy; use reshape.{at_line(learner_line())}")
+                         f"{out.shape} without a copy; use reshape.")
     return out
 
 
@@ -37,7 +37,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return reshape(input, 1)
     first, last = one_dim(start_dim, input.ndim, "flatten"), one_dim(end_dim, input.ndim, "flatten")
     if first > last:
-        raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}.{at_line(learner_line())}")
+        raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}.")
     if first == last:
         return input
     shape = input.shape
@@ -55,7 +55,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     known = math.prod(n for n in sizes if n != -1)
     filled = tuple(input.shape[at] // max(known, 1) if n == -1 else n for n in sizes)
     if math.prod(filled) != input.shape[at]:
-        raise ShapeError(f"unflatten: {tuple(sizes)} does not make {input.shape[at]}.{at_line(learner_line())}")
+        raise ShapeError(f"unflatten: {tuple(sizes)} does not make {input.shape[at]}.")
     return reshape(input, input.shape[:at] + filled + input.shape[at + 1:])
 
 
@@ -93,7 +93,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """The tensor laid beside itself so many times along each dim; new dims come first."""
     times = size_of(repeats)
     if len(times) < input.ndim:
-        raise ShapeError(f"repeat needs a number for each of the {input.ndim} dims, got {times}.{at_line(learner_line())}")
+        raise ShapeError(f"repeat needs a number for each of the {input.ndim} dims, got {times}.")
     shape = (1,) * (len(times) - input.ndim) + input.shape
     apart = reshape(input, tuple(n for size in shape for n in (1, size)))
     stretched = expand(apart, tuple(n for count, size in zip(times, shape, strict=True) for n in (count, size)))
@@ -119,7 +119,7 @@ def permute(input: Tensor, *order: Any) -> Tensor:
     given = size_of(order)
     positive = tuple(d % max(input.ndim, 1) for d in given)
     if sorted(positive) != list(range(input.ndim)):
-        raise ShapeError(f"permute needs each of the {input.ndim} dims once, got {given}.{at_line(learner_line())}")
+        raise ShapeError(f"permute needs each of the {input.ndim} dims once, got {given}.")
     return apply(OPS["permute"], input, dims=positive)
 
 
@@ -138,8 +138,7 @@ swapaxes = swapdims = transpose
 def t(input: Tensor) -> Tensor:
     """A matrix transposed; a vector as it is."""
     if input.ndim > 2:
-        raise ShapeError(f"t() is for matrices, this tensor has {input.ndim} dims: use mT or transpose."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"t() is for matrices, this tensor has {input.ndim} dims: use mT or transpose.")
     return input if input.ndim < 2 else transpose(input, 0, 1)
 
 
@@ -183,7 +182,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dim."""
     tensors = list(tensors)
     if not tensors:
-        raise ShapeError(f"cat needs at least one tensor.{at_line(learner_line())}")
+        raise ShapeError("cat needs at least one tensor.")
     return apply(OPS["cat"], *tensors, dim=one_dim(dim, tensors[0].ndim, "cat"))
 
 
@@ -194,7 +193,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dim."""
     tensors = list(tensors)
     if len({t.shape for t in tensors}) > 1:
-        raise ShapeError(f"stack needs tensors of one shape, got {[t.shape for t in tensors]}.{at_line(learner_line())}")
+        raise ShapeError(f"stack needs tensors of one shape, got {[t.shape for t in tensors]}.")
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
@@ -216,13 +215,12 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
         if size < 1:
-            raise ShapeError(f"split: pieces must have at least 1 element, got {size}.{at_line(learner_line())}")
+            raise ShapeError(f"split: pieces must have at least 1 element, got {size}.")
         stops = [*range(size, n, size), n]
     else:
         stops = np.cumsum(list(split_size_or_sections)).tolist()
         if not stops or stops[-1] != n:
-            raise ShapeError(f"split: the sizes {list(split_size_or_sections)} do not add up to {n}."
-                             f"{at_line(learner_line())}")
+            raise ShapeError(f"split: the sizes {list(split_size_or_sections)} do not add up to {n}.")
     pieces = apply(OPS["split"], tensor, stops=tuple(stops), dim=at)
     for start, stop, piece in zip([0, *stops], stops, pieces):
         index = (slice(None),) * at + (slice(start, stop),)
@@ -264,7 +262,7 @@ def _grid(index: Any, dim: int) -> tuple[Any, ...]:
 
 def _indices(index: Tensor, name: str) -> Any:
     if operand(index, name).dtype.kind not in "iu":
-        raise ShapeError(f"{name} needs integer indices, got {index.dtype}: write index.long().{at_line(learner_line())}")
+        raise ShapeError(f"{name} needs integer indices, got {index.dtype}: write index.long().")
     return index.array
 
 
@@ -274,7 +272,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input.ndim:
         return input
     if index.ndim != input.ndim:
-        raise ShapeError(f"gather: index has {index.ndim} dims, input {input.ndim}.{at_line(learner_line())}")
+        raise ShapeError(f"gather: index has {index.ndim} dims, input {input.ndim}.")
     return apply(OPS["getitem"], input, index=_grid(array, one_dim(dim, input.ndim, "gather")))
 
 
@@ -334,7 +332,7 @@ def diag(input: Tensor, diagonal_: int = 0, *, diagonal: int | None = None) -> T
     if input.ndim == 2:
         return globals()["diagonal"](input, offset)
     if input.ndim != 1:
-        raise ShapeError(f"diag takes a vector or a matrix, got {input.ndim} dims.{at_line(learner_line())}")
+        raise ShapeError(f"diag takes a vector or a matrix, got {input.ndim} dims.")
     n = input.shape[0] + abs(offset)
     places = array_module(input.array).arange(input.shape[0])
     at = (places + max(-offset, 0), places + max(offset, 0))

@@ -53,13 +53,6 @@ class Applied(Module):
             settings["training"] = self.training
         return type(self).function(*inputs, **settings)
 
-    def extra_repr(self) -> str:
-        """The settings."""
-        text = super().extra_repr()
-        if "inplace" in self.shown or not getattr(self, "inplace", False):
-            return text
-        return f"{text}, inplace=True" if text else "inplace=True"
-
 
 def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None) -> type[Applied]:
     """The module class of a function whose first `tensors` parameters are given at each call."""
@@ -67,7 +60,7 @@ def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown:
     settings = {p.name: p.default for p in parameters if p.name not in ("training", "dtype")}
     return type(name, (Applied,), {
         "function": staticmethod(function), "settings": settings,
-        "shown": " ".join(n for n in settings if n != "inplace") if shown is None else shown,
+        "shown": " ".join(settings).replace("inplace", "inplace=False") if shown is None else shown,
         "follows_mode": any(p.name == "training" for p in parameters),
         "__module__": __name__, "__doc__": function.__doc__})
 

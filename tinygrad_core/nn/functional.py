@@ -8,7 +8,7 @@ from typing import Any
 from .. import formulas, functions, hot, versions
 from ..device import array_module
 from ..dispatch import apply
-from ..errors import DTypeError, GradError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, GradError, ShapeError
 from ..functions import log_softmax as log_softmax
 from ..functions import sigmoid as sigmoid
 from ..functions import softmax as softmax
@@ -27,12 +27,11 @@ from .sliding import *  # noqa: F403
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
     if not isinstance(input, Tensor):
-        raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with torch.tensor(x)."
-                         f"{at_line(learner_line())}")
+        raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with torch.tensor(x).")
     if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
-                         f"flatten it first: torch.flatten(x, 1).{at_line(learner_line())}")
+                         f"flatten it first: torch.flatten(x, 1).")
     return hot.linear(input, weight, bias)
 
 
@@ -41,7 +40,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     out, in1, in2 = weight.shape
     if input1.shape[-1] != in1 or input2.shape[-1] != in2 or input1.shape[:-1] != input2.shape[:-1]:
         raise ShapeError(f"bilinear got inputs of shape {input1.shape} and {input2.shape}: they must be (*, {in1}) and "
-                         f"(*, {in2}) with the same leading dims.{at_line(learner_line())}")
+                         f"(*, {in2}) with the same leading dims.")
     pairs = functions.unsqueeze(input1, -1) * functions.unsqueeze(input2, -2)
     return linear(functions.reshape(pairs, (*input1.shape[:-1], in1 * in2)),
                   functions.reshape(weight, (out, in1 * in2)), bias)
@@ -144,8 +143,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     axis = one_dim(dim, input.ndim, "glu")
     half, odd = divmod(input.shape[axis], 2)
     if odd:
-        raise ShapeError(f"glu halves dim {dim}, which must have an even size, got {input.shape[axis]}."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"glu halves dim {dim}, which must have an even size, got {input.shape[axis]}.")
     before = (slice(None),) * axis
     return input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
 
@@ -180,13 +178,12 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     """
     index = getattr(input, "array", None)
     if index is None or index.dtype.kind not in "iu":
-        raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long()."
-                         f"{at_line(learner_line())}")
+        raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long().")
     refuse_sparse(sparse)
     rows = weight.shape[0]
     if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
         raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
-                         f"its table has the rows 0 to {rows - 1}.{at_line(learner_line())}")
+                         f"its table has the rows 0 to {rows - 1}.")
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     if padding_idx is not None:
@@ -199,7 +196,7 @@ def refuse_sparse(sparse: bool) -> None:
     """Complain where somebody asks for sparse gradients."""
     if sparse:
         raise GradError("embedding: sparse gradients are not part of this engine. Leave sparse=False: the gradient is "
-                        f"then a whole table, which every optimiser takes.{at_line(learner_line())}")
+                        "then a whole table, which every optimiser takes.")
 
 
 def _rarity(index: Tensor, table: Tensor) -> Any:
@@ -224,14 +221,14 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (*,) as rows of zeros with a single one: (*, num_classes), int64."""
     index = input.array
     if index.dtype.kind not in "iu":
-        raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.{at_line(learner_line())}")
+        raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.")
     if num_classes == -1:
         if not index.size:
-            raise ShapeError(f"one_hot of no labels needs num_classes.{at_line(learner_line())}")
+            raise ShapeError("one_hot of no labels needs num_classes.")
         num_classes = int(index.max()) + 1
     if known(index) and index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
-                         f"{int(index.max())}.{at_line(learner_line())}")
+                         f"{int(index.max())}.")
     xp = array_module(index)
     return wrap((xp.arange(num_classes) == index[..., None]).astype("int64"))
 
@@ -267,8 +264,7 @@ def _last_dims(name: str, input: Tensor, normalized_shape: int | Sequence[int]) 
     """`normalized_shape` as a tuple, checked to be the input's last dims."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or input.shape[-len(shape):] != shape:
-        raise ShapeError(f"{name}: the input's last dims must be {shape}, its shape is {input.shape}."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"{name}: the input's last dims must be {shape}, its shape is {input.shape}.")
     return shape
 
 
@@ -277,10 +273,16 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     """Each sample's channels normalised in `num_groups` groups: input (N, C, *), weight and bias (C)."""
     if input.ndim < 2 or input.shape[1] % num_groups:
         raise ShapeError(f"group_norm needs an input (N, C, *) whose channels can be cut into {num_groups} groups, got "
-                         f"{describe(input)}.{at_line(learner_line())}")
-    rows = functions.reshape(input, (input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups))
-    out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), input.shape)
-    return _per_channel(out, weight, bias)
+                         f"{describe(input)}.")
+    return _channel_norm(input, weight, bias, num_groups, eps)[0]
+
+
+def _channel_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float) -> list[Tensor]:
+    """The input (N, C, *) normalised in groups of channels, or with 0 groups over the batch; the means and variances."""
+    n, c, *size = input.shape
+    rows = functions.reshape(input, (n, c, math.prod(size)))
+    out, mean, var = apply(OPS["channel_norm"], rows, weight, bias, groups=groups, eps=eps)
+    return [functions.reshape(out, input.shape), mean, var]
 
 
 def _per_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -300,7 +302,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
             towards the batch's by `momentum`, in place.
     """
     if input.ndim < 2:
-        raise ShapeError(f"batch_norm needs an input (N, C, *), got {describe(input)}.{at_line(learner_line())}")
+        raise ShapeError(f"batch_norm needs an input (N, C, *), got {describe(input)}.")
     channels = input.shape[1]
     if not training:
         if running_mean is None or running_var is None:
@@ -312,18 +314,13 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if count == 1:
         raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "
                          f"{input.shape}: the variance of one value says nothing. Use a larger batch, or call "
-                         f"module.eval().{at_line(learner_line())}")
+                         f"module.eval().")
     if not count:
         return _per_channel(input, weight, bias)
-    # Batch norm is layer norm of the channels as rows.
-    first = (1, 0, *range(2, input.ndim))
-    rows = functions.permute(input, first)
-    moved = rows.shape
-    rows = functions.reshape(rows, (channels, count))
-    _move_towards(running_mean, functions.mean(rows.detach(), 1), momentum)
-    _move_towards(running_var, functions.var(rows.detach(), 1), momentum)
-    out = functions.reshape(apply(OPS["layer_norm"], rows, None, None, eps=eps), moved)
-    return _per_channel(functions.permute(out, first), weight, bias)
+    out, mean, var = _channel_norm(input, weight, bias, 0, eps)
+    _move_towards(running_mean, mean.detach()[0], momentum)
+    _move_towards(running_var, var.detach()[0] * (count / (count - 1)), momentum)
+    return out
 
 
 def _move_towards(running: Tensor | None, batch: Tensor, momentum: float) -> None:
@@ -363,7 +360,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     """
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ShapeError(f"attention got query {query.shape}, key {key.shape}, value {value.shape}: query and key must "
-                         f"agree in their last dim, key and value in the one before it.{at_line(learner_line())}")
+                         f"agree in their last dim, key and value in the one before it.")
     if is_causal and attn_mask is not None:
         raise ValueError("attention takes attn_mask or is_causal=True, not both")
     if enable_gqa:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import versions
 from ..device import Generator, array_module, default_generator
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..tensor import Tensor
 from ..writes import store
 
@@ -78,7 +78,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     """How many numbers each output is made of, and how many outputs each input goes to: (fan_in, fan_out)."""
     if tensor.ndim < 2:
         raise ShapeError("an initialisation by fan needs a weight with at least two dims (out, in, ...), got "
-                         f"{tensor.shape}.{at_line(learner_line())}")
+                         f"{tensor.shape}.")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 

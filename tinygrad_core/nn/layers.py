@@ -109,6 +109,8 @@ class Embedding(Module):
     The table starts normally distributed.
     """
 
+    shown = "num_embeddings embedding_dim | padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False"
+
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
                  max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
                  sparse: bool = False, device: Any = None, dtype: Any = None):
@@ -142,14 +144,6 @@ class Embedding(Module):
         return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
                            self.scale_grad_by_freq)
 
-    def extra_repr(self) -> str:
-        """Its sizes, and the settings that are not the defaults."""
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, usual in (("padding_idx", None), ("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False)):
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
-        return text
-
 
 class PReLU(Module):
     """x above 0, weight * x below, with a learned weight for all channels or one for each."""
@@ -172,6 +166,8 @@ class _Conv(Module):
 
     n: ClassVar[int]
     transposed: ClassVar[bool] = False
+    shown = ("in_channels out_channels | kernel_size stride padding=0 dilation=1 output_padding=0 groups=1 bias=True "
+             "padding_mode=zeros")
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any,
                  dilation: Any, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
@@ -215,16 +211,6 @@ class _Conv(Module):
             return [w for total in totals for w in (total // 2, total - total // 2)]
         padding: tuple[int, ...] = (0,) * self.n if self.padding == "valid" else self.padding
         return [p for p in reversed(padding) for _ in range(2)]
-
-    def extra_repr(self) -> str:
-        """Its sizes, and the settings that are not the defaults."""
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        for name, usual in (("padding", (0,) * self.n), ("dilation", (1,) * self.n), ("output_padding", (0,) * self.n),
-                            ("groups", 1)):
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
-        text += ", bias=False" if self.bias is None else ""
-        return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
 class Conv1d(_Conv):

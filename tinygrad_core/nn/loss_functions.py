@@ -31,7 +31,7 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
 def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     """input - target, with a warning where they only fit by broadcasting."""
     if not isinstance(target, Tensor):
-        raise DTypeError(f"{name} needs a tensor as target, got {describe(target)}.{at_line(learner_line())}")
+        raise DTypeError(f"{name} needs a tensor as target, got {describe(target)}.")
     if input.shape != target.shape:
         frame = learner_frame()
         if frame is not None:
@@ -96,8 +96,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     Computed from logits, `binary_cross_entropy_with_logits` is more exact.
     """
     if target.shape != input.shape:
-        raise ShapeError(f"binary_cross_entropy needs a target of the input's shape {input.shape}, got {target.shape}."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"binary_cross_entropy needs a target of the input's shape {input.shape}, got {target.shape}.")
     if known(input.array) and input.array.size and not (input.array.min() >= 0 and input.array.max() <= 1):
         raise ValueError("binary_cross_entropy needs probabilities between 0 and 1; for other numbers use "
                          f"binary_cross_entropy_with_logits.{at_line(learner_line())}")
@@ -122,7 +121,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     """
     if target.shape != input.shape:
         raise ShapeError("binary_cross_entropy_with_logits needs a target of the input's shape "
-                         f"{input.shape}, got {target.shape}.{at_line(learner_line())}")
+                         f"{input.shape}, got {target.shape}.")
     likely = logsigmoid(input)
     if pos_weight is not None:
         likely = likely * (1 + (pos_weight - 1) * target)
@@ -163,7 +162,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     low = _check_classes("cross_entropy", input, target, ignore_index)
     plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and input.ndim == 2 and low >= 0 > ignore_index and target.array.size:
+    if plain and low >= 0 > ignore_index and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
         return apply(OPS["cross_entropy"], input, target)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
@@ -191,14 +190,13 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
     """Complain about labels that do not fit; otherwise return the lowest (0 where there are none)."""
     if not isinstance(target, Tensor) or target.dtype.kind not in "iu":
         also = " (or probabilities in the input's shape)" if name == "cross_entropy" else ""
-        raise DTypeError(f"{name} needs integer class labels{also}, got {describe(target)}: write target.long()."
-                         f"{at_line(learner_line())}")
+        raise DTypeError(f"{name} needs integer class labels{also}, got {describe(target)}: write target.long().")
     if not isinstance(input, Tensor) or input.dtype.kind != "f":
-        raise DTypeError(f"{name} needs floating-point scores, got {describe(input)}.{at_line(learner_line())}")
+        raise DTypeError(f"{name} needs floating-point scores, got {describe(input)}.")
     shape = input.shape
     if not shape or target.shape != ((*shape[:1], *shape[2:]) if len(shape) > 1 else ()):
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
-                         f"(N, d1, ...), got {shape} and {target.shape}.{at_line(learner_line())}")
+                         f"(N, d1, ...), got {shape} and {target.shape}.")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
     if not known(labels) or not labels.size:
         return 0
@@ -208,7 +206,7 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         wrong = counted[(counted < 0) | (counted >= classes)]
         if wrong.size:
             raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
-                             f"from 0 to {classes - 1}.{at_line(learner_line())}")
+                             f"from 0 to {classes - 1}.")
         low = min(low, -1)
     return low
 

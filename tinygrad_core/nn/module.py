@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes, versions
 from ..device import place
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError
 from ..hooks import Handle
 from ..methods import to as tensor_to
 from ..tensor import Tensor, as_array, describe, mode, unboxed, wrap
@@ -69,7 +69,8 @@ class Module:
         training: whether the module is in training mode; dropout and batch norm behave differently then.
     """
 
-    shown: ClassVar[str] = ""           # attributes that are printed; those before a bar without their names
+    # The attributes that are printed: those before a bar without their names, `name=usual` only where it is not that.
+    shown: ClassVar[str] = ""
 
     training: bool
     _hooks: Hooks | None
@@ -155,7 +156,7 @@ class Module:
         own = self.__dict__
         if registry not in own:
             raise ModuleError(f"{type(self).__name__}.{name} was assigned before the module was set up: call "
-                              f"super().__init__() as the first line of __init__.{at_line(learner_line())}")
+                              f"super().__init__() as the first line of __init__.")
         for other in ("_parameters", "_buffers", "_modules"):
             if other != registry:
                 own[other].pop(name, None)
@@ -165,7 +166,7 @@ class Module:
         own = self.__dict__
         if "_modules" not in own and name in ("training", "_hooks", "_parameters", "_buffers", "_modules"):
             raise ModuleError(f"{type(self).__name__} was never set up: its __init__ must call super().__init__() "
-                              f"first.{at_line(learner_line())}")
+                              f"first.")
         for registry in ("_parameters", "_buffers", "_modules"):
             if name in own.get(registry, ()):
                 return own[registry][name]
@@ -180,7 +181,8 @@ class Module:
     def _check_name(self, name: str, kind: str) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"the name of a {kind} must be a text without dots, got {name!r}")
-        if hasattr(self, name) and not any(name in r for r in (self._parameters, self._buffers, self._modules)):
+        taken = name in self.__dict__ or hasattr(type(self), name)
+        if taken and not any(name in r for r in (self._parameters, self._buffers, self._modules)):
             raise KeyError(f"{type(self).__name__} has an attribute {name!r} already, so no {kind} can have that name")
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -405,9 +407,15 @@ class Module:
         """What is printed between the brackets: sizes and settings, by default the attributes in `shown`."""
         plain, _, named = self.shown.rpartition("|")
         values = [str(getattr(self, name)) for name in plain.split()]
-        for name in named.split():
+        for name, _, usual in (entry.partition("=") for entry in named.split()):
             value = getattr(self, name)
-            values.append(f"{name}={value is not None if name == 'bias' and value is not True else value!r}")
+            if name == "bias" and not isinstance(value, bool):
+                value = value is not None
+            each = set(value) if isinstance(value, tuple) else {value}          # a number for each dim counts as one
+            if not usual:
+                values.append(f"{name}={value!r}")
+            elif {str(v) for v in each} != {usual}:
+                values.append(f"{name}={value}")
         return ", ".join(values)
 
     def __repr__(self) -> str:

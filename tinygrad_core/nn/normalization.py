@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from .. import functions
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..tensor import Tensor, describe
 from ..writes import write
 from . import functional as F
@@ -126,7 +126,7 @@ class BatchNorm1d(_Norm):
         if input.ndim not in self.ndims or input.shape[1] != self.num_features:
             raise ShapeError(f"{type(self).__name__}({self.num_features}) needs an input of "
                              f"{' or '.join(map(str, self.ndims))} dims with {self.num_features} channels as the "
-                             f"second, got {describe(input)}.{at_line(learner_line())}")
+                             f"second, got {describe(input)}.")
         momentum = self.momentum or 0.0
         if self.training and self.track_running_stats:
             write(self.num_batches_tracked, self.num_batches_tracked + 1)

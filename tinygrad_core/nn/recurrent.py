@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from .. import functions
 from ..dispatch import apply
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, describe
 from . import functional as F
@@ -52,7 +52,7 @@ def _parts(gates: Tensor, n: int) -> list[Tensor]:
 def _check_size(name: str, input: Tensor, dims: tuple[int, ...], size: int) -> None:
     if not isinstance(input, Tensor) or input.ndim not in dims or input.shape[-1] != size:
         raise ShapeError(f"{name} needs an input of {' or '.join(map(str, dims))} dims whose last is {size}, its "
-                         f"input_size; got {describe(input)}.{at_line(learner_line())}")
+                         f"input_size; got {describe(input)}.")
 
 
 # ---- cells
@@ -63,6 +63,7 @@ class _Cell(Module):
     states: ClassVar[int] = 1
     step: ClassVar[Any]
     nonlinearity = "tanh"
+    shown = "input_size hidden_size | bias=True nonlinearity=tanh"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
@@ -89,11 +90,6 @@ class _Cell(Module):
         if input.ndim == 1:
             state = tuple(functions.squeeze(s, 0) for s in state)
         return state if self.states > 1 else state[0]
-
-    def extra_repr(self) -> str:
-        """Its sizes."""
-        text = f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
-        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
 
 
 class RNNCell(_Cell):
@@ -165,6 +161,8 @@ class _Recurrent(Module):
     states: ClassVar[int] = 1
     step: ClassVar[Any]
     nonlinearity = "tanh"
+    shown = ("input_size hidden_size | proj_size=0 num_layers=1 bias=True batch_first=False dropout=0.0 "
+             "bidirectional=False")
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
@@ -204,8 +202,7 @@ class _Recurrent(Module):
             x = functions.transpose(x, 0, 1)
         blocks = _rectangles(packed.batch_sizes.array) if packed else [(0, x.shape[0], x.shape[1])]
         if not x.shape[0] and not packed:
-            raise ShapeError(f"{type(self).__name__} needs at least one step, got {describe(input)}."
-                             f"{at_line(learner_line())}")
+            raise ShapeError(f"{type(self).__name__} needs at least one step, got {describe(input)}.")
         batch = blocks[0][2]
         start = self._start(x, hx, batch, single, packed)
         rows = x if packed else functions.reshape(x, (x.shape[0] * batch, x.shape[2]))
@@ -232,8 +229,7 @@ class _Recurrent(Module):
         given = tuple(functions.unsqueeze(s, 1) if single else s for s in given)
         if [s.shape for s in given] != shapes:
             raise ShapeError(f"{type(self).__name__} needs {'a state' if self.states == 1 else 'two states'} of shape "
-                             f"{' and '.join(map(str, shapes))}, got {[s.shape for s in given]}."
-                             f"{at_line(learner_line())}")
+                             f"{' and '.join(map(str, shapes))}, got {[s.shape for s in given]}.")
         if packed is not None and packed.sorted_indices is not None:
             return tuple(s[:, packed.sorted_indices] for s in given)
         return given
@@ -292,15 +288,6 @@ class _Recurrent(Module):
                 state = (F.linear(state[0], getattr(self, f"weight_hr_{name}")), *state[1:])
             outputs.append(state[0])
         return functions.stack(outputs, 0), state
-
-    def extra_repr(self) -> str:
-        """Its sizes, and the settings that are not the defaults."""
-        text = f"{self.input_size}, {self.hidden_size}"
-        for name, usual in (("proj_size", 0), ("num_layers", 1), ("bias", True), ("batch_first", False),
-                            ("dropout", 0.0), ("bidirectional", False)):
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
-        return text
 
 
 def _rectangles(batch_sizes: Any) -> list[tuple[int, int, int]]:

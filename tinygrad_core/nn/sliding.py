@@ -10,7 +10,7 @@ import numpy as np
 from .. import formulas, functions
 from ..device import array_module
 from ..dispatch import apply
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..ops import OPS
 from ..ops.conv import places
 from ..tensor import Tensor, describe, wrap
@@ -27,14 +27,14 @@ def many(value: Any, n: int, name: str, what: str) -> tuple[int, ...]:
     if len(given) == 1:
         given *= n
     if len(given) != n:
-        raise ShapeError(f"{name}: {what} must be one number or {n}, got {value!r}.{at_line(learner_line())}")
+        raise ShapeError(f"{name}: {what} must be one number or {n}, got {value!r}.")
     return given
 
 
 def _batched(name: str, input: Tensor, n: int, compute: Callable[[Tensor], Tensor], layout: str) -> Tensor:
     """`compute` on (N, C, ...); a single sample (C, ...) is made a batch of one and back."""
     if not isinstance(input, Tensor) or input.ndim not in (n + 1, n + 2):
-        raise ShapeError(f"{name} needs an input of shape ({layout}), got {describe(input)}.{at_line(learner_line())}")
+        raise ShapeError(f"{name} needs an input of shape ({layout}), got {describe(input)}.")
     if input.ndim == n + 2:
         return compute(input)
     return functions.squeeze(compute(functions.unsqueeze(input, 0)), 0)
@@ -74,7 +74,7 @@ def _conv(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None,
         if weight.ndim != n + 2 or x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
             raise ShapeError(f"{name} got {describe(x)} and a weight of shape {weight.shape} with groups={groups}: the "
                              f"input must have {weight.shape[1] * groups if weight.ndim > 1 else '?'} channels, in "
-                             f"the layout ({_LAYOUTS[n]}).{at_line(learner_line())}")
+                             f"the layout ({_LAYOUTS[n]}).")
         widths = _around(name, n, padding, kernel, stride, dilation)
         _check_fits(name, x, kernel, dilation, widths)
         return apply(OPS["conv"], x, weight, bias, stride=stride, dilation=dilation, groups=groups, widths=widths)
@@ -87,7 +87,7 @@ def _around(name: str, n: int, padding: Any, kernel: tuple[int, ...], stride: tu
     """How many elements to pad before and after each of the last dims."""
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise ShapeError(f"{name}: padding='same' needs stride 1, got {stride}.{at_line(learner_line())}")
+            raise ShapeError(f"{name}: padding='same' needs stride 1, got {stride}.")
         totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((t // 2, t - t // 2) for t in totals)
     return tuple((p, p) for p in many(0 if padding == "valid" else padding, n, name, "padding"))
@@ -99,7 +99,7 @@ def _check_fits(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[i
     for size, k, d in zip(around, kernel, dilation, strict=True):
         if d * (k - 1) + 1 > size:
             raise ShapeError(f"{name}: a window of {d * (k - 1) + 1} does not fit into {size} elements (the input with "
-                             f"its padding has shape {(*x.shape[:2], *around)}).{at_line(learner_line())}")
+                             f"its padding has shape {(*x.shape[:2], *around)}).")
 
 
 def _padded(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...],
@@ -133,13 +133,12 @@ def _conv_transpose(name: str, n: int, input: Tensor, weight: Tensor, bias: Tens
     padding, extra = many(padding, n, name, "padding"), many(output_padding, n, name, "output_padding")
     if any(o >= max(s, d) for o, s, d in zip(extra, stride, dilation, strict=True)):
         raise ShapeError(f"{name}: output_padding must be smaller than stride or dilation, got {extra} with stride "
-                         f"{stride} and dilation {dilation}.{at_line(learner_line())}")
+                         f"{stride} and dilation {dilation}.")
 
     def compute(x: Tensor) -> Tensor:
         if weight.ndim != n + 2 or x.shape[1] != weight.shape[0] or weight.shape[0] % groups:
             raise ShapeError(f"{name} got {describe(x)} and a weight of shape {weight.shape} with groups={groups}: the "
-                             f"input must have {weight.shape[0]} channels, in the layout ({_LAYOUTS[n]})."
-                             f"{at_line(learner_line())}")
+                             f"input must have {weight.shape[0]} channels, in the layout ({_LAYOUTS[n]}).")
         return formulas.conv_transpose(x, weight, bias, stride=stride, dilation=dilation, groups=groups,
                                        padding=padding, output_padding=extra)
 
@@ -191,8 +190,7 @@ def _window(name: str, n: int, kernel_size: Any, stride: Any, padding: Any, dila
     kernel, padding = many(kernel_size, n, name, "kernel_size"), many(padding, n, name, "padding")
     stride = kernel if stride is None or stride == () else many(stride, n, name, "stride")
     if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
-        raise ShapeError(f"{name}: padding must be at most half the window, got {padding} for {kernel}."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"{name}: padding must be at most half the window, got {padding} for {kernel}.")
     return kernel, stride, padding, many(dilation, n, name, "dilation")
 
 
@@ -280,10 +278,11 @@ def _adaptive(x: Tensor, output_size: Any, n: int) -> Tensor:
         length = x.shape[dim]
         if size is None or size == length:
             continue
-        if size == 1:
-            x = functions.mean(x, dim, True)
-            continue
         whole = (slice(None),) * dim
+        if length % size == 0:
+            parted = functions.reshape(x, (*x.shape[:dim], size, length // size, *x.shape[dim + 1:]))
+            x = functions.mean(parted, dim + 1)
+            continue
         parts = [functions.mean(x[(*whole, slice(i * length // size, -(-(i + 1) * length // size)))], dim, True)
                  for i in range(size)]
         x = functions.cat(parts, dim)
@@ -315,7 +314,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     if len(pad) % 2 or len(pad) // 2 > input.ndim:
         raise ShapeError(f"pad needs two numbers for each dim from the last on, at most {2 * input.ndim} here, got "
-                         f"{tuple(pad)}.{at_line(learner_line())}")
+                         f"{tuple(pad)}.")
     given = [(int(pad[k]), int(pad[k + 1])) for k in range(0, len(pad), 2)][::-1]
     widths = ((0, 0),) * (input.ndim - len(given)) + tuple(given)
     if mode == "constant":
@@ -324,21 +323,22 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     for dim, (before, after) in enumerate(widths):
         if before or after:
-            index = _edge(input.shape[dim], before, after, mode)
-            input = input[(*(slice(None),) * dim, array_module(input.array).asarray(index))]
+            cuts = [(*(slice(None),) * dim, part) for part in _edges(input.shape[dim], before, after, mode)]
+            input = functions.cat([apply(OPS["getitem"], input, index=cut) for cut in cuts], dim)
     return input
 
 
-def _edge(n: int, before: int, after: int, mode: str) -> np.ndarray:
-    """From which of `n` elements each element of a padded dim is taken."""
+def _edges(n: int, before: int, after: int, mode: str) -> list[slice]:
+    """The parts of a dim of `n` elements that make it a padded one; only their ends may be missing."""
     limit = {"reflect": n - 1, "circular": n, "replicate": max(before, after) if n else -1}[mode]
     if max(before, after) > limit:
         raise ShapeError(f"pad: mode {mode!r} can add at most {limit} elements to a dim of {n}, asked for "
-                         f"{max(before, after)}.{at_line(learner_line())}")
-    index = np.arange(-before, n + after)
+                         f"{max(before, after)}.")
+    inside = slice(max(-before, 0), n - max(-after, 0))
     if mode == "replicate":
-        return np.clip(index, 0, n - 1)
-    if mode == "circular":
-        return index % n
-    index = np.abs(index)
-    return np.where(index >= n, 2 * (n - 1) - index, index)
+        ends: tuple[list[slice], list[slice]] = [slice(0, 1)] * before, [slice(n - 1, n)] * after
+    elif mode == "circular":
+        ends = [slice(n - before, n)][:before], [slice(0, after)][:after]
+    else:
+        ends = [slice(before, 0, -1)][:before], [slice(n - 2, n - 2 - after if n - 2 - after >= 0 else None, -1)][:after]
+    return [*ends[0], inside, *ends[1]]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from .. import functions
 from ..device import array_module
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..tensor import Tensor, wrap
 from . import functional as F
 from . import init
@@ -82,8 +82,7 @@ class MultiheadAttention(Module):
             is_causal: a hint that attn_mask is the causal one, which must still be given.
         """
         if is_causal and attn_mask is None:
-            raise ShapeError("MultiheadAttention: is_causal=True is a hint about attn_mask, which must be given too."
-                             f"{at_line(learner_line())}")
+            raise ShapeError("MultiheadAttention: is_causal=True is a hint about attn_mask, which must be given too.")
         single = query.ndim == 2
         q, k, v = self._project(query, key, value)
         if single:
@@ -145,11 +144,10 @@ class MultiheadAttention(Module):
                 mask = functions.reshape(mask, (n, self.num_heads, length, size))
             elif mask.shape != (length, size):
                 raise ShapeError(f"MultiheadAttention: attn_mask must be {(length, size)} or "
-                                 f"{(n * self.num_heads, length, size)}, got {mask.shape}.{at_line(learner_line())}")
+                                 f"{(n * self.num_heads, length, size)}, got {mask.shape}.")
         if padding is not None:
             if padding.shape != ((n, size) if padding.ndim == 2 else (size,)):
-                raise ShapeError(f"MultiheadAttention: key_padding_mask must be {(n, size)}, got {padding.shape}."
-                                 f"{at_line(learner_line())}")
+                raise ShapeError(f"MultiheadAttention: key_padding_mask must be {(n, size)}, got {padding.shape}.")
             by_key = functions.reshape(_additive(padding, q), (-1, 1, 1, size))
             mask = by_key if mask is None else mask + by_key
         return mask

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from ..products import matmul
 from .core import primitive
 
 
@@ -149,7 +150,7 @@ def _conv(xp: Any, x: Any, weight: Any, bias: Any, *, stride: tuple[int, ...], d
           widths: tuple[tuple[int, int], ...]) -> Any:
     kernel, o = weight.shape[2:], weight.shape[0]
     columns = _columns_of(xp, x, kernel=kernel, stride=stride, dilation=dilation, groups=groups, widths=widths)
-    y = xp.matmul(_kernels_of(weight, groups), columns).reshape(o, columns.shape[2])
+    y = matmul(xp, _kernels_of(weight, groups), columns).reshape(o, columns.shape[2])
     if bias is not None:
         y += bias[:, None]
     return y.reshape(o, len(x), *_pool_shape(x, kernel, stride, dilation, widths)[2:]).swapaxes(0, 1)
@@ -163,11 +164,11 @@ def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Any
     dx = dw = columns = None
     if needs[1]:
         columns = _columns_of(xp, x, kernel=kernel, stride=stride, dilation=dilation, groups=groups, widths=widths)
-        dw = xp.matmul(gy, columns.swapaxes(1, 2)).reshape(groups, o // groups, k, c // groups).swapaxes(2, 3)
+        dw = matmul(xp, gy, columns.swapaxes(1, 2)).reshape(groups, o // groups, k, c // groups).swapaxes(2, 3)
         dw = dw.reshape(weight.shape)
     if needs[0]:
-        product = xp.multiply if o == groups else xp.matmul        # of a column and a row; the faster one of the two
-        columns = product(_kernels_of(weight, groups).swapaxes(1, 2), gy, out=columns)
+        left = _kernels_of(weight, groups).swapaxes(1, 2)          # of a column and a row `multiply` is the faster product
+        columns = xp.multiply(left, gy, out=columns) if o == groups else matmul(xp, left, gy, out=columns)
         columns = columns.reshape(groups, k, c // groups, n, *out)
         dx = xp.zeros((groups, c // groups, n, *size), g.dtype)
         for i, (at, elements) in enumerate(_met(x.shape[2:], out, kernel, stride, dilation, widths)):

@@ -49,6 +49,16 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     return (chosen & (a ^ b) ^ b).view(dtype)
 
 
+def _above(xp: Any, x: Any) -> Any:
+    """max(x, 0). NumPy's `clip` is vectorised against a number, its `maximum` is not, but starts sooner."""
+    return x.clip(0, math.inf) if x.size > _MANY and x.dtype.kind == "f" else xp.maximum(x, 0)
+
+
+def _below(xp: Any, x: Any) -> Any:
+    """min(x, 0)."""
+    return x.clip(-math.inf, 0) if x.size > _MANY and x.dtype.kind == "f" else xp.minimum(x, 0)
+
+
 # ---- arithmetic
 primitive("add", lambda xp, x, y: x + y, label="+", broadcasts=True,
           x=through, y=through)
@@ -114,7 +124,7 @@ def erf(xp: Any, x: Any) -> Any:
     In float32 it is tanh(x p(x²)), with p fitted for the least greatest relative error, 1e-7: NumPy's tanh is fast.
     """
     if x.dtype == np.float32:
-        return xp.tanh(_horner(xp.minimum(x * x, 16), _ERF_TANH) * x)
+        return xp.tanh(_horner((x * x).clip(0, 16), _ERF_TANH) * x)
     size = xp.minimum(abs(x), 6)
     z = x * x
     near = x * _horner(z, _ERF_P) / _horner(z, _ERF_Q)
@@ -142,7 +152,7 @@ primitive("erf", erf, floating=True, x=lambda F, g, x: g * F.exp(-x * x) * _TWO_
 primitive("abs", lambda xp, x: abs(x), label="|·|", x=lambda F, g, x: g * F.sign(x))
 primitive("sign", lambda xp, x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), x=lambda F, g: g * 0,
           notation={"out": "sign({x})"})
-primitive("relu", lambda xp, x: xp.maximum(x, 0), x=lambda F, g, out: g * (out > 0))
+primitive("relu", _above, x=lambda F, g, out: g * (out > 0))
 primitive("maximum", lambda xp, x, y: xp.maximum(x, y), label="max", broadcasts=True,
           x=lambda F, g, x, y: g * (F.cast(x > y, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5),
           y=lambda F, g, x, y: g * (F.cast(y > x, dtype=g.dtype) + F.cast(x == y, dtype=g.dtype) * 0.5))
@@ -164,10 +174,7 @@ primitive("where", _where, broadcasts=True,
 
 # ---- activations that bend, in as few steps as NumPy can take; back ends that fuse have their formulas in `static.lower`
 def _leaky_relu(xp: Any, x: Any, *, slope: float) -> Any:
-    out = xp.minimum(x, 0)
-    out *= slope
-    out += xp.maximum(x, 0)
-    return out
+    return _above(xp, x) + _below(xp, x) * slope
 
 
 def _leaky_x(F: Any, g: Any, x: Any, slope: float) -> Any:
@@ -176,7 +183,7 @@ def _leaky_x(F: Any, g: Any, x: Any, slope: float) -> Any:
 
 def _elu(xp: Any, x: Any, *, alpha: float, scale: float, rate: float) -> Any:
     """scale x above 0, scale alpha (exp(rate x) - 1) below."""
-    return xp.maximum(x, 0) * scale + xp.expm1(xp.minimum(x, 0) * rate) * (scale * alpha)
+    return _above(xp, x) * scale + xp.expm1(_below(xp, x) * rate) * (scale * alpha)
 
 
 def _elu_x(F: Any, g: Any, x: Any, alpha: float, scale: float, rate: float) -> Any:
@@ -187,13 +194,13 @@ def _elu_x(F: Any, g: Any, x: Any, alpha: float, scale: float, rate: float) -> A
 
 def _softplus(xp: Any, x: Any) -> Any:
     """log(1 + exp(x)) as log(1 + exp(-|x|)) + max(x, 0), which does not overflow."""
-    return xp.log1p(xp.exp(-abs(x))) + xp.maximum(x, 0)
+    return xp.log1p(xp.exp(-abs(x))) + _above(xp, x)
 
 
 def _huber(xp: Any, x: Any, *, delta: float) -> Any:
     """x²/2 up to delta, delta (|x| - delta/2) beyond: c (|x| - c/2), where c is |x| but at most delta."""
     size = abs(x)
-    near = xp.minimum(size, delta)
+    near = size.clip(0, delta)
     return near * (size - near * 0.5)
 
 

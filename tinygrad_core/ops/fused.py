@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..products import matmul
 from .core import arrays, primitive
 from .elementwise import erf
 
@@ -15,7 +16,7 @@ from .elementwise import erf
 # ---- linear: y = x Wᵀ + b
 def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    out = xp.dot(flat, weight.T)
+    out = matmul(xp, flat, weight.T)
     if bias is not None:
         out += bias
     return out if x.ndim == 2 else out.reshape(x.shape[:-1] + weight.shape[:1])
@@ -37,9 +38,9 @@ def _linear_weight(F: Any, g: Any, x: Any) -> Any:
 
 def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
     flat = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    dx = xp.dot(flat, weight) if needs[0] else None
+    dx = matmul(xp, flat, weight) if needs[0] else None
     return (dx if dx is None or x.ndim == 2 else dx.reshape(x.shape),
-            xp.dot(flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
+            matmul(xp, flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
             xp.add.reduce(flat, 0) if needs[2] else None)
 
 
@@ -49,46 +50,76 @@ primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_lin
 
 
 # ---- softmax and its logarithm along one dim
+def _total(xp: Any, x: Any, dim: int) -> Any:
+    """The sum along a dim, which is kept; of much along the last one as a product with ones, the fastest way."""
+    if x.size > _MUCH and dim in (-1, x.ndim - 1):
+        return (x @ xp.ones(x.shape[-1], x.dtype))[..., None]
+    return xp.add.reduce(x, dim, keepdims=True)
+
+
+_MUCH = 4096                    # elements
+
+
 def _softmax(xp: Any, x: Any, *, dim: int) -> Any:
     out = x - x.max(dim, keepdims=True)
     xp.exp(out, out=out)
-    out /= out.sum(dim, keepdims=True)
+    out /= _total(xp, out, dim)
     return out
 
 
-primitive("softmax", _softmax, x=lambda F, g, out, dim: out * (g - F.sum(g * out, dim=(dim,), keepdim=True)),
+def _softmax_backward(xp: Any, g: Any, needs: Any, out: Any, dim: int) -> Any:
+    d = g * out
+    d -= out * _total(xp, d, dim)
+    return (d,)
+
+
+primitive("softmax", _softmax, backward=_softmax_backward,
+          x=lambda F, g, out, dim: out * (g - F.sum(g * out, dim=(dim,), keepdim=True)),
           notation={"out": "softmax {x}", "x": "{out} · ({g} − Σ {g} · {out})"})
 
 
 def _log_softmax(xp: Any, x: Any, *, dim: int) -> Any:
     out = x - x.max(dim, keepdims=True)
-    out -= xp.log(xp.exp(out).sum(dim, keepdims=True))
+    out -= xp.log(_total(xp, xp.exp(out), dim))
     return out
 
 
-primitive("log_softmax", _log_softmax, label="log softmax",
+def _log_softmax_backward(xp: Any, g: Any, needs: Any, out: Any, dim: int) -> Any:
+    d = xp.exp(out)
+    d *= _total(xp, g, dim)
+    return (xp.subtract(g, d, out=d),)
+
+
+primitive("log_softmax", _log_softmax, label="log softmax", backward=_log_softmax_backward,
           x=lambda F, g, out, dim: g - F.exp(out) * F.sum(g, dim=(dim,), keepdim=True),
           notation={"out": "log softmax {x}", "x": "{g} − exp({out}) · Σ {g}"})
 
 
-# ---- cross-entropy of logits (rows) against class indices, averaged over the rows
+# ---- cross-entropy of logits (N, C, *) against class indices (N, *), averaged over these
+def _right(xp: Any, target: Any) -> tuple[Any, ...]:
+    """The right class of each sample and place, as an index of the logits."""
+    if target.ndim == 1:
+        return xp.arange(len(target)), target
+    sample, *place = xp.ix_(*map(xp.arange, target.shape))
+    return sample, target, *place
+
+
 def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
-    n = len(target)
     p = x - xp.maximum.reduce(x, 1, keepdims=True)
-    picked = p[xp.arange(n), target]
+    picked = p[_right(xp, target)]
     xp.exp(p, out=p)
-    total = xp.add.reduce(p, 1)
-    p /= total[:, None]
-    xp.log(total, out=total)
-    total -= picked
-    return xp.add.reduce(total) / x.dtype.type(n), p
+    total = _total(xp, p, 1)
+    p /= total
+    losses = xp.log(total[:, 0])
+    losses -= picked
+    return xp.add.reduce(losses, None) / x.dtype.type(target.size), p
 
 
 def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) -> Any:
     """The gradient of the logits is (softmax - one-hot) / N."""
-    scale = g / p.dtype.type(len(target))
+    scale = g / p.dtype.type(target.size)
     d = p * scale
-    d[xp.arange(len(target)), target] -= scale
+    d[_right(xp, target)] -= scale
     return d, None
 
 
@@ -97,21 +128,15 @@ primitive("cross_entropy", _cross_entropy, aux=("p",), label="cross-entropy", ba
 
 
 # ---- layer normalisation over the last dim: y = (x - mean) / sqrt(var + eps) * weight + bias
-def _row_mean(xp: Any, x: Any) -> Any:
-    return x.mean(-1, keepdims=True)
-
-
-def _row_dot(xp: Any, x: Any, y: Any) -> Any:
-    """The mean over the last dim of x * y, without the product in memory."""
-    return xp.einsum("...i,...i->...", x, y)[..., None] * x.dtype.type(1.0 / x.shape[-1])
+def _dots(xp: Any, x: Any, y: Any) -> Any:
+    """The sums over the last dim of x * y, without the product in memory."""
+    return xp.einsum("...i,...i->...", x, y)[..., None]
 
 
 def _layer_norm(xp: Any, x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
-    unit = x - _row_mean(xp, x)
-    scale = _row_dot(xp, unit, unit)
-    scale += x.dtype.type(eps)
-    xp.sqrt(scale, out=scale)
-    xp.divide(1, scale, out=scale)
+    n = x.shape[-1]
+    unit = x - _total(xp, x, -1) / n
+    scale = (_dots(xp, unit, unit) / n + eps) ** -0.5
     unit *= scale
     out = unit if weight is None else unit * weight
     if bias is not None:
@@ -122,19 +147,67 @@ def _layer_norm(xp: Any, x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
 def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, scale: Any) -> Any:
     """With u the normalised x: dx = (d - mean d - u mean(d u)) / std, where d = g * weight. (Ba et al. 2016)"""
     n = g.shape[-1]
-    dx = None
+    dx = dweight = None
     if needs[0]:
-        dx = g * weight if weight is not None else g.copy()
-        dot = _row_dot(xp, dx, unit)
-        dx -= _row_mean(xp, dx)
-        dx -= unit * dot
+        d = g if weight is None else g * weight
+        dx = unit * (_dots(xp, d, unit) / -n)
+        dx += d
+        dx -= _total(xp, d, -1) / n
         dx *= scale
-    rows, units = g.reshape(-1, n), unit.reshape(-1, n)
-    return (dx, xp.einsum("ij,ij->j", rows, units) if needs[1] else None,
-            xp.add.reduce(rows, 0) if needs[2] else None)
+    rows = g.reshape(-1, n)
+    if needs[1]:
+        dweight = xp.einsum("ij,ij->j", rows, unit.reshape(-1, n))
+    return dx, dweight, xp.add.reduce(rows, 0) if needs[2] else None
 
 
 primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
+          notation={"out": "normalise({x}) · {weight} + {bias}",
+                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
+                    "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
+
+
+# ---- normalisation of channels: x (N, C, S) over S and a group of channels, or over S and the batch
+def _pooled(rows: Any, groups: int) -> Any:
+    """Means of numbers (N, C) over each sample's groups of channels, or with 0 groups over the batch, again as (N, C)."""
+    n, c = rows.shape
+    if not groups:
+        return rows.mean(0, keepdims=True)
+    return rows.reshape(n, groups, c // groups).mean(2).repeat(c // groups, 1)
+
+
+def _channel_norm(xp: Any, x: Any, weight: Any, bias: Any, *, groups: int, eps: float) -> Any:
+    """(x - mean) / sqrt(var + eps) * weight + bias, one weight and bias for each channel; and mean and variance."""
+    size = x.shape[2]
+    mean = _pooled(_total(xp, x, 2)[..., 0] / size, groups)
+    centred = x - mean[..., None]
+    var = _pooled(_dots(xp, centred, centred)[..., 0] / size, groups)
+    scale = (var + eps) ** -0.5
+    out = centred * (scale if weight is None else scale * weight)[..., None]
+    if bias is not None:
+        out += bias[:, None]
+    return (out, mean, var), centred, scale
+
+
+def _channel_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, centred: Any, scale: Any, groups: int) -> Any:
+    """As for layer normalisation; but for three passes over g and x it computes with one number for each channel."""
+    g, g_mean, g_var = (xp.zeros(centred.shape, centred.dtype) if g[0] is None else g[0]), g[1], g[2]
+    n, _, size = centred.shape
+    totals, dots = _total(xp, g, 2)[..., 0], _dots(xp, g, centred)[..., 0] * scale
+    dx = None
+    if needs[0]:
+        factor = 1 if weight is None else weight
+        along = -_pooled(dots * factor, groups) * scale * scale
+        along = along if g_var is None else along + 2 * (_pooled(g_var, groups) if groups else g_var / n)
+        level = -_pooled(totals * factor, groups) * scale
+        level = level if g_mean is None else level + (_pooled(g_mean, groups) if groups else g_mean / n)
+        dx = centred * (along / size)[..., None]
+        dx += g * (factor * scale)[..., None]
+        dx += (level / size)[..., None]
+    return dx, dots.sum(0) if needs[1] else None, totals.sum(0) if needs[2] else None
+
+
+primitive("channel_norm", _channel_norm, aux=("centred", "scale"), label="norm", several=True,
+          backward=_channel_norm_backward,
           notation={"out": "normalise({x}) · {weight} + {bias}",
                     "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
                     "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
@@ -205,27 +278,27 @@ primitive("gelu_tanh", _gelu_tanh, aux=("t",), label="gelu", backward=_gelu_tanh
 
 # ---- scaled dot-product attention: softmax(q kᵀ scale + mask) v
 def _attention(xp: Any, q: Any, k: Any, v: Any, mask: Any, *, scale: float) -> Any:
-    p = xp.matmul(q, k.swapaxes(-1, -2))
+    p = matmul(xp, q, k.swapaxes(-1, -2))
     p *= q.dtype.type(scale)
     if mask is not None:
         p += mask
     p -= p.max(-1, keepdims=True)
     xp.exp(p, out=p)
     p /= p.sum(-1, keepdims=True)
-    return xp.matmul(p, v), p
+    return matmul(xp, p, v), p
 
 
 def _attention_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, mask_shape: Any, p: Any,
                         scale: float) -> Any:
-    dv = xp.matmul(p.swapaxes(-1, -2), g) if needs[2] else None
+    dv = matmul(xp, p.swapaxes(-1, -2), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, dv, None
-    d = xp.matmul(g, v.swapaxes(-1, -2))
+    d = matmul(xp, g, v.swapaxes(-1, -2))
     d -= xp.einsum("...ij,...ij->...i", d, p)[..., None]
     d *= p
     dmask = arrays(xp).sum_to(d, shape=mask_shape).copy() if needs[3] else None
     d *= q.dtype.type(scale)
-    return (xp.matmul(d, k) if needs[0] else None, xp.matmul(d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
+    return (matmul(xp, d, k) if needs[0] else None, matmul(xp, d.swapaxes(-1, -2), q) if needs[1] else None, dv, dmask)
 
 
 primitive("attention", _attention, aux=("p",), backward=_attention_backward,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..products import matmul
 from .core import primitive
 
 
@@ -34,10 +35,5 @@ def _matmul_y(F: Any, g: Any, x: Any, y_shape: Any) -> Any:
     return F.sum_to(F.matmul(_swap(F, x), g), shape=y_shape)
 
 
-def _matmul(xp: Any, x: Any, y: Any) -> Any:
-    # Of two matrices `dot` gives the same product with less ceremony.
-    return xp.dot(x, y) if x.ndim == 2 == y.ndim else xp.matmul(x, y)
-
-
-primitive("matmul", _matmul, label="@", x=_matmul_x, y=_matmul_y,
+primitive("matmul", lambda xp, x, y: matmul(xp, x, y), label="@", x=_matmul_x, y=_matmul_y,
           notation={"out": "{x} {y}", "x": "{g} {y}ᵀ", "y": "{x}ᵀ {g}"})

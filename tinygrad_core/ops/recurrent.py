@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..products import matmul
 from .core import primitive
 
 
@@ -14,7 +15,7 @@ def _lstm(xp: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias:
     T, B, _ = x.shape
     H = h.shape[1]
     f32 = x.dtype.type
-    gates = xp.dot(x.reshape(T * B, -1), weight_ih.T)
+    gates = matmul(xp, x.reshape(T * B, -1), weight_ih.T)
     if bias is not None:
         gates += bias
     gates = gates.reshape(T, B, 4 * H)
@@ -27,7 +28,7 @@ def _lstm(xp: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias:
     recurrent, columns = xp.empty((B, 4 * H), x.dtype), xp.ascontiguousarray(weight_hh.T)
     for t in range(T):
         a = gates[t]
-        xp.dot(hs[t], columns, out=recurrent)
+        matmul(xp, hs[t], columns, out=recurrent)
         a += recurrent
         a *= half
         xp.tanh(a, out=a)
@@ -73,11 +74,11 @@ def _lstm_backward(xp: Any, g: Any, needs: Any, x: Any, weight_ih: Any, weight_h
         xp.multiply(slope[:, :3], dc[:, None, :], out=into[:, :3])
         xp.multiply(slope[:, 3], dh, out=into[:, 3])
         dc *= f
-        xp.dot(d[t], weight_hh, out=dh)
+        matmul(xp, d[t], weight_hh, out=dh)
     flat = d.reshape(T * B, 4 * H)
-    return (xp.dot(flat, weight_ih).reshape(x.shape) if needs[0] else None, dh if needs[1] else None,
-            dc if needs[2] else None, xp.dot(flat.T, x.reshape(T * B, -1)) if needs[3] else None,
-            xp.dot(flat.T, hs[:-1].reshape(T * B, H)) if needs[4] else None,
+    return (matmul(xp, flat, weight_ih).reshape(x.shape) if needs[0] else None, dh if needs[1] else None,
+            dc if needs[2] else None, matmul(xp, flat.T, x.reshape(T * B, -1)) if needs[3] else None,
+            matmul(xp, flat.T, hs[:-1].reshape(T * B, H)) if needs[4] else None,
             xp.add.reduce(flat, 0) if needs[5] else None)
 
 

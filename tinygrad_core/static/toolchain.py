@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 FAST = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fno-math-errno", "-fPIC", "-std=gnu11")
 
@@ -91,8 +92,7 @@ def load(code: str, *options: str) -> ctypes.CDLL:
 
 
 @functools.cache
-def products() -> dict[str, int]:
-    """The addresses of `sproduct` and `dproduct`, products of matrices in single and double precision: see product.c."""
+def _product_library() -> ctypes.CDLL:
     code = Path(__file__).with_name("backends").joinpath("product.c").read_text(encoding="utf-8")
     try:
         library = load(code, "-fopenmp")
@@ -101,7 +101,25 @@ def products() -> dict[str, int]:
     if not ctypes.c_int.in_dll(library, "own").value:
         library.suse(_blas("sgemm"))
         library.duse(_blas("dgemm"))
-    return {name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for name in ("sproduct", "dproduct")}
+    return library
+
+
+def products() -> list[ctypes.c_void_p]:
+    """The addresses of products of matrices in single and in double precision: see product.c."""
+    library = _product_library()
+    return [ctypes.cast(function, ctypes.c_void_p) for function in (library.sproduct, library.dproduct)]
+
+
+def own_products() -> dict[str, Any]:
+    """Our own products as functions, by the name of their type; none where they would be BLAS."""
+    library = _product_library()
+    if not ctypes.c_int.in_dll(library, "own").value:
+        return {}
+    number, pointer = ctypes.c_int, ctypes.c_void_p
+    found = {"float32": library.sproduct, "float64": library.dproduct}
+    for function in found.values():
+        function.restype, function.argtypes = None, [*[number] * 5, pointer, number, pointer, number, number, pointer, number]
+    return found
 
 
 def _blas(function: str) -> ctypes.c_void_p:

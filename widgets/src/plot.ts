@@ -58,7 +58,7 @@ export function axes(x: Scale, y: Scale, box: Box, across: string, up: string): 
   g.append(
     s("path", { class: "tgs-axis", d: `M${box.left} ${box.top}V${box.bottom}H${box.right}` }),
     s("text", { class: "tgs-axisname is-right", x: box.right, y: box.bottom + 34 }, across),
-    s("text", { class: "tgs-axisname is-start", x: box.left - 46, y: box.top - 14 }, up),
+    s("text", { class: "tgs-axisname is-start", x: Math.max(8, box.left - 46), y: box.top - 14 }, up),
   );
   return g;
 }

@@ -8,6 +8,7 @@ import platform
 import resource
 import struct
 from collections.abc import Sequence
+from functools import cache
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -124,10 +125,13 @@ def landlock(readable: Sequence[str], writable: Sequence[str] = ()) -> bool:
 
 def seccomp() -> bool:
     """No network, no new processes, no signals to others, nothing that changes what belongs to others."""
-    machine = platform.machine()
-    if machine not in _DENIED:
-        return False
-    refuse, own = _ERRNO | errno.EPERM, os.getpid()
+    return platform.machine() in _DENIED and _install(seccomp_program(os.getpid()), 0) == 0
+
+
+@cache
+def seccomp_program(own: int) -> bytes:
+    """The filter of system calls for the process that calls itself by that number; worth making ahead."""
+    machine, refuse = platform.machine(), _ERRNO | errno.EPERM
     load, equal, above, some, leave = 0x20, 0x15, 0x35, 0x45, 0x06
     number, first, second = 0, 16, 0  # offsets in the record of a call
     program = [(load, 0, 0, 4), (equal, 1, 0, _AUDIT[machine]), (leave, 0, 0, _KILL), (load, 0, 0, number)]
@@ -150,7 +154,7 @@ def seccomp() -> bool:
     for entry in _DENIED[machine].split():
         program += [(equal, 0, 1, int(entry.split("=")[1])), (leave, 0, 0, refuse)]
     program.append((leave, 0, 0, _ALLOW))
-    return _install(program, 0) == 0
+    return _code(program)
 
 
 def count_creations() -> int:
@@ -170,7 +174,7 @@ def count_creations() -> int:
             program += [(equal, 0, 4, call), (load, 0, 0, 16 + 8 * flags), (some, 0, 1, _MAKING), (leave, 0, 0, _ASK)]
             program += [(leave, 0, 0, _ALLOW)]
     program.append((leave, 0, 0, _ALLOW))
-    return _install(program, 8)
+    return _install(_code(program), 8)
 
 
 def answer(listener: int, may: bool) -> None:
@@ -185,9 +189,12 @@ class _Filter(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
 
 
-def _install(program: Sequence[tuple[int, int, int, int]], flags: int) -> int:
+def _code(program: Sequence[tuple[int, int, int, int]]) -> bytes:
+    return b"".join(struct.pack("HBBI", *line) for line in program)
+
+
+def _install(code: bytes, flags: int) -> int:
     """Adds a filter of system calls; negative when that failed."""
-    code = b"".join(struct.pack("HBBI", *line) for line in program)
     buffer = ctypes.create_string_buffer(code, len(code))
-    made = _Filter(len(program), ctypes.cast(buffer, ctypes.c_void_p))
+    made = _Filter(len(code) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     return libc.syscall(_SECCOMP[platform.machine()], 1, flags, ctypes.byref(made))

@@ -126,12 +126,17 @@ def _without_magics(source: str) -> str:
 
 
 def _nothing_to_check() -> None:
-    """The notebook's own checks are calls without effect here."""
+    """The notebook's own checks, and all else that a page asks for, are calls without effect here."""
     for name in ("lessons", "lessons.grader"):
-        module = ModuleType(name)
-        for word in ("check", "faded", "progress"):
-            setattr(module, word, lambda *_, **__: None)
+        module: Any = ModuleType(name)
+        module.__getattr__ = _without_effect
         sys.modules[name] = module
+
+
+def _without_effect(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return lambda *_, **__: None
 
 
 def plain(data: Any, depth: int = 0) -> Any:

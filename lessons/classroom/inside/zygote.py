@@ -30,6 +30,7 @@ def main(control: int, setup: dict[str, Any]) -> None:
             importlib.import_module(name)
     if setup["tier"] == "strong":
         _own_users_and_processes()
+        lockdown.seccomp_program(1)  # what every child will call itself
     gc.collect()
     gc.freeze()
     Zygote(socket.socket(fileno=control), setup).serve()

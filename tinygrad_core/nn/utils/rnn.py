@@ -9,7 +9,7 @@ import numpy as np
 from ... import functions
 from ...device import array_module, place
 from ...dispatch import apply
-from ...errors import ShapeError, at_line, learner_line
+from ...errors import ShapeError
 from ...ops import OPS
 from ...tensor import Tensor, wrap
 
@@ -64,12 +64,12 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         input = functions.transpose(input, 0, 1)
     if sizes.shape != input.shape[1:2] or not sizes.size or sizes.min() < 1 or sizes.max() > input.shape[0]:
         raise ShapeError(f"pack_padded_sequence needs a length between 1 and {input.shape[0]} for each of the "
-                         f"{input.shape[1]} sequences, got {sizes.tolist()}.{at_line(learner_line())}")
+                         f"{input.shape[1]} sequences, got {sizes.tolist()}.")
     order = back = None
     if enforce_sorted:
         if (np.diff(sizes) > 0).any():
             raise ShapeError(f"pack_padded_sequence needs the longest sequence first, got lengths {sizes.tolist()}: "
-                             f"sort the batch, or pass enforce_sorted=False.{at_line(learner_line())}")
+                             f"sort the batch, or pass enforce_sorted=False.")
     else:
         order = np.argsort(-sizes, kind="stable")
         back = np.argsort(order, kind="stable")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import Line, ShapeError
+from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
@@ -359,7 +360,7 @@ class _Generated:
         if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
             return False
         a, b, c_ = (self.layout.array(s) for s in (x, y, out))
-        (lda, ta), (ldb, tb) = _matrix(a), _matrix(b)
+        (lda, ta), (ldb, tb) = layout(a), layout(b)
         if not lda or not ldb:
             return False
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
@@ -526,7 +527,7 @@ class _Generated:
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
         library = load(self.code)
-        library.use(*[ctypes.c_void_p(address) for address in products().values()])
+        library.use(*products())
         self.wrong = ctypes.c_int64.in_dll(library, "wrong")
         self.table = (ctypes.c_void_p * max(1, len(self.bases)))(*[a.ctypes.data for a in self.bases])
         block, table = self.layout.block.ctypes.data, ctypes.addressof(self.table)
@@ -621,14 +622,3 @@ class _Run:
         o = self.made.schedule.steps[step].operations[0]
         where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
         raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
-
-
-def _matrix(array: np.ndarray) -> tuple[int, int]:
-    """The leading dimension for BLAS of a matrix (or stack), and whether it lies transposed; 0 where it cannot be used."""
-    rows, columns = (s // array.itemsize for s in array.strides[-2:])
-    m, k = array.shape[-2:]
-    if (columns == 1 or k == 1) and (rows >= max(k, 1) or m == 1):
-        return (rows if m > 1 else k), 0
-    if (rows == 1 or m == 1) and (columns >= max(m, 1) or k == 1):
-        return (columns if k > 1 else m), 1
-    return 0, 0

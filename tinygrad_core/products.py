@@ -1,0 +1,74 @@
+"""Products of matrices: the array library's, or on a CPU our own compiled ones where they are switched on and pay."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_WORTH = 1 << 20        # multiplications from which a compiled product saves more than calling it costs
+_compiled: dict[Any, Callable[..., Any]] = {}       # by dtype; empty while switched off
+
+
+def matmul(xp: Any, x: Any, y: Any, out: Any = None) -> Any:
+    """x @ y for matrices, stacks of them, and vectors."""
+    if _compiled and xp is np:
+        found = _by_compiled(x, y, out)
+        if found is not None:
+            return found
+    # Of two matrices `dot` gives the same product with less ceremony.
+    return xp.dot(x, y, out=out) if x.ndim == 2 == y.ndim else xp.matmul(x, y, out=out)
+
+
+def use_compiled_products(on: bool = True) -> bool:
+    """Let eager mode multiply large matrices on the CPU with this project's own compiled loop, too; True if it does now.
+
+    Compiled graphs always use it. It is compiled once on a machine, by the system's C compiler, and made for processors
+    with vectors of 64 bytes (AVX-512), where it is about twice as fast as a BLAS that does not use them; elsewhere, or
+    without a compiler, nothing changes. Results may differ from the library's in the last digits.
+    """
+    _compiled.clear()
+    if on:
+        from .static.toolchain import compiler, own_products
+        if compiler(quiet=True) is not None:
+            _compiled.update({np.dtype(t): f for t, f in own_products().items()})
+    return bool(_compiled)
+
+
+def layout(array: Any) -> tuple[int, int]:
+    """How a matrix (or stack of them) lies in memory: the step from row to row, in elements, and whether it is transposed.
+
+    The step is 0 where neither rows nor columns are without gaps, and no product can read it as it lies.
+    """
+    rows, columns = (s // array.itemsize for s in array.strides[-2:])
+    m, k = array.shape[-2:]
+    if (columns == 1 or k == 1) and (rows >= max(k, 1) or m == 1):
+        return (rows if m > 1 else k), 0
+    if (rows == 1 or m == 1) and (columns >= max(m, 1) or k == 1):
+        return (columns if k > 1 else m), 1
+    return 0, 0
+
+
+def _by_compiled(x: Any, y: Any, out: Any) -> Any:
+    """The product by the compiled loop, or None where the library does better or has something to complain of."""
+    if x.ndim < 2 or y.ndim < 2 or x.dtype != y.dtype or x.dtype not in _compiled:
+        return None
+    (*stack, m, k), n = x.shape, y.shape[-1]
+    if m * k * n < _WORTH or y.shape != (*stack, k, n):
+        return None
+    shape = (*stack, m, n)
+    (lda, ta), (ldb, tb) = layout(x), layout(y)
+    if not lda or not ldb or (out is not None and (out.shape != shape or not out.flags.c_contiguous or out.dtype != x.dtype)):
+        return None
+    to = np.empty(shape, x.dtype) if out is None else out
+    multiply = _compiled[x.dtype]
+    for at in np.ndindex(*stack):
+        multiply(ta, tb, m, n, k, _address(x[at]), lda, _address(y[at]), ldb, 0, _address(to[at]), n)
+    return to
+
+
+def _address(array: Any) -> int:
+    return array.__array_interface__["data"][0]
+
+
+__all__ = ["layout", "matmul", "use_compiled_products"]
