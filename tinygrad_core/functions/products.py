@@ -1,7 +1,7 @@
 """Functions that multiply and add up: products of vectors, matrices and tensors."""
 from __future__ import annotations
 
-from math import prod as size_of
+from math import prod as count_of
 from typing import Any
 
 from ..dispatch import apply
@@ -72,8 +72,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     rows = [d for d in range(a.ndim) if d not in left]
     columns = [d for d in range(b.ndim) if d not in right]
     first, inner, last = [a.shape[d] for d in rows], [a.shape[d] for d in left], [b.shape[d] for d in columns]
-    x = reshape(permute(a, rows + left), (size_of(first), size_of(inner)))
-    y = reshape(permute(b, right + columns), (size_of(inner), size_of(last)))
+    x = reshape(permute(a, rows + left), (count_of(first), count_of(inner)))
+    y = reshape(permute(b, right + columns), (count_of(inner), count_of(last)))
     return reshape(matmul(x, y), first + last)
 
 
@@ -157,4 +157,4 @@ def _arranged(x: Tensor, term: str, batch: list[str], first: list[str], second: 
     x = permute(x, [term.index(c) for c in letters])
     full = tuple(sizes[c] for c in letters)
     x = x if x.shape == full else x.expand(full)
-    return reshape(x, [*(sizes[c] for c in batch), *(size_of(sizes[c] for c in part) for part in (first, second))])
+    return reshape(x, [*(sizes[c] for c in batch), *(count_of(sizes[c] for c in part) for part in (first, second))])
