@@ -1,12 +1,15 @@
 """Every exercise is proved: reference, stub, faded rung, each known wrong answer with its hint."""
 
+import copy
+import random
 import shutil
 
 import pytest
 
 from lessons.catalog import exercise, lessons
+from lessons.classroom.driver import driver
 from lessons.grader.exercise import Exercise
-from lessons.grader.judge import judge
+from lessons.grader.judge import judge, plain
 from lessons.grader.prove import prove
 
 EXERCISES = [e for lesson in lessons() for e in lesson.exercises().values()]
@@ -90,3 +93,12 @@ def test_random_answers_never_break_the_judge(one):
     for got in (None, "x", [], {}, float("nan"), float("inf"), 10**400, object(), True, b"", 1j):
         finding = judge(one, lambda *args, _got=got, **kwargs: _got).finding
         assert finding is not None, f"{got!r} passes"
+
+
+@pytest.mark.parametrize("one", EXERCISES, ids=lambda e: e.id)
+def test_what_runs_beside_students_code_needs_nothing_that_judges(one):
+    beside: dict = {"__name__": "driver"}
+    exec(driver(one.folder / "cases.py"), beside)
+    for case in one.cases.cases(random.Random(21)):
+        got = plain(beside["drive"](one.reference(), copy.deepcopy(case)))
+        assert one.cases.same(case, one.cases.truth(case), got), case

@@ -13,7 +13,7 @@ from lessons.look import render
 from lessons.notebook import notebook
 
 LESSONS = lessons()
-WIDGET = r"(GraphStepper|DynamicVsStatic)\("
+WIDGET = r"(?:BackwardQuiz|Broadcasting|DynamicVsStatic|GraphStepper|StepSize|Tape)\("
 
 
 def execute(page, folder):
@@ -109,7 +109,7 @@ def test_no_output_is_shown_before_its_prediction(unsolved):
         if cell.source.startswith("%%predict"):
             assert "it printed" not in words(cell)
             assert "stdout" not in [o.get("name") for o in cell.outputs]
-            assert any("application/vnd.jupyter.widget-view+json" in o.data for o in cell.outputs)
+            assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in cell.outputs)
 
 
 def test_every_widget_that_is_shown_exists(unsolved):
@@ -117,7 +117,7 @@ def test_every_widget_that_is_shown_exists(unsolved):
     shown = [cell for cell in page.cells if re.search(f"^{WIDGET}", cell.source, re.MULTILINE)]
     assert shown
     for cell in shown:
-        assert any("application/vnd.jupyter.widget-view+json" in o.data for o in cell.outputs)
+        assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in cell.outputs)
 
 
 def test_the_page_runs_solved(lesson, solved):
@@ -188,3 +188,48 @@ def test_lesson_1_the_learners_numbers_learn(first):
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", learned)]
     assert losses[0] > 0.6 and losses[-1] < 1e-3
     assert losses == sorted(losses, reverse=True)
+
+
+FIGURES = {
+    "02-the-graph-you-just-ran": [
+        ("def total(words):", "3 words: 5 nodes\n7 words: 13 nodes\n29 words: 57 nodes"),
+        ("w = tg.tensor(1.0, requires_grad=True)\nsteps", "[5, 5, 5]\nnodes kept from one step to the next: 0 and 0"),
+        ("x = tg.tensor(3.0, requires_grad=True)\ny = x * x\nprint", "edges that leave the node of y: 2"),
+        ("%%after topo walk-back", "1001 visits"),
+    ],
+    "03-tensors-and-broadcasting": [
+        ("with record() as one_by_one", "1000 operations\n1 operations"),
+        ("X = tg.tensor", "X: True   W: True"),
+        ("import warnings", "loss 1.3333, errors 0, warnings 1"),
+    ],
+    "04-trust-but-check": [
+        ("x = tg.tensor(0.0", "the engine says: 0.0"),
+        ("score = 1000.0", "[nan, 0.0]"),
+        ("%%after gradcheck softmax-xent", "yours: right\nwith the mean forgotten: wrong"),
+        ("miss = tg.tensor", "L2 norm 5.0, gradient [0.6, 0.8]\nmean of squares 12.5, gradient [3.0, 4.0]"),
+    ],
+    "05-rules-of-the-tape": [
+        ("with record() as rec:\n    x =", "keeps nothing\npower    keeps ['power']\nproduct  keeps ['plus', 'power']"),
+        ("x = tg.tensor([3.0, 1.0]", "version 0\nversion 1\nexp saved its result"),
+        ("def data_door", "40.0"),
+        ("def records", "requires_grad=False: None"),
+    ],
+}
+
+
+def test_figures_in_the_text_are_the_machines(lesson, solved):
+    for start, said in FIGURES.get(lesson.id, ()):
+        cells = [cell for cell in solved[1].cells if cell.cell_type == "code" and cell.source.startswith(start)]
+        assert said in words(cells[0]), start
+
+
+def test_what_is_said_afterwards_names_what_was_printed(lesson, solved):
+    """Where no answer is listed, right is what the machine prints: then the words must speak of that."""
+    if lesson.id == FIRST.id:
+        return  # its numbers are tested above
+    questions = lesson.questions()
+    for cell in solved[1].cells:
+        found = re.match(r"%%predict ([\w-]+)", cell.source)
+        if found and not questions[found[1]].accept:
+            printed = re.search(r"it printed +(.+)", words(cell))[1].strip()
+            assert printed.removesuffix(".0") in questions[found[1]].after, found[1]
