@@ -20,6 +20,21 @@ def render(words: str) -> str:
     return _markdown.render(words).strip()
 
 
+def _marked(text: str, spans: list[tuple[int, int]]) -> str:
+    """The text as HTML, with these pieces marked."""
+    html, at = "", 0
+    for start, end in spans:
+        html += f"{escape(text[at:start])}<mark>{escape(text[start:end])}</mark>"
+        at = end
+    return html + escape(text[at:])
+
+
+def _underlined(line: str, at: int, spans: list[tuple[int, int]]) -> str:
+    """What stands under a line that begins there, so that its marked pieces are seen without colours."""
+    signs = ["^" if any(start <= at + n < end for start, end in spans) else " " for n in range(len(line))]
+    return "".join(signs).rstrip()
+
+
 class Card:
     """One thing that the page says: a title, then paragraphs, facts, a question, a hint."""
 
@@ -37,15 +52,22 @@ class Card:
         self._text.append(" ".join(_STRESS.sub(r"\1", words).split()))
         return self
 
-    def facts(self, facts: dict[str, str]) -> "Card":
-        """Names and what they are; the values are shown as they are and never as markup."""
-        rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items())
+    def facts(self, facts: dict[str, str], marked: dict[str, list[tuple[int, int]]] | None = None) -> "Card":
+        """Names and what they are, shown as it is and never as markup; of each, pieces may be marked (start, end)."""
+        marked = marked or {}
+        rows = "".join(
+            f'<dt>{escape(key)}</dt><dd data-fact="{escape(key)}">{_marked(value, marked.get(key, []))}</dd>'
+            for key, value in facts.items()
+        )
         self._html.append(f'<dl class="tgc-facts">{rows}</dl>')
         width = max(map(len, facts), default=0)
         for key, value in facts.items():
-            first, *rest = value.split("\n")
-            self._text.append(f"  {key:<{width}}  {first}")
-            self._text.extend(f"  {'':<{width}}  {line}" for line in rest)
+            at = 0
+            for number, line in enumerate(value.split("\n")):
+                self._text.append(f"  {'' if number else key:<{width}}  {line}")
+                under = _underlined(line, at, marked.get(key, []))
+                self._text += [f"  {'':<{width}}  {under}"] * bool(under)
+                at += len(line) + 1
         return self
 
     def table(self, head: list[str], rows: list[list[Any]]) -> "Card":

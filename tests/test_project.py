@@ -64,7 +64,8 @@ def wheel(root, tmp_path_factory) -> Path:
 
 def test_the_wheel_holds_what_a_learner_needs_and_no_sources_of_the_front_end(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("widgets/static/stepper.js", "tinygrad_core/recording.schema.json",
+    for needed in ("widgets/static/stepper.js", "widgets/static/parsons.js", "lessons/course/course.md",
+                   "tinygrad_core/recording.schema.json",
                    "lessons/course/01-numbers-that-remember/lesson.md"):
         assert needed in names
     assert not [n for n in names if n.endswith((".ts", "package.json")) or "node_modules" in n or n.startswith("tests/")]

@@ -32,12 +32,13 @@ class record:
 
     Args:
         title: a title for pictures.
+        echo: False keeps what is printed inside for the recording alone.
 
     The recording can be read at any time, and is complete when the block ends.
     """
 
-    def __init__(self, title: str = ""):
-        self.recorder = Recorder(title)
+    def __init__(self, title: str = "", echo: bool = True):
+        self.recorder, self.echo = Recorder(title), echo
         self.recording = self.recorder.recording
 
     def __enter__(self) -> Recording:
@@ -56,11 +57,13 @@ class record:
     def _told_print(self, *args: Any, **kwargs: Any) -> None:
         """`print`, with an event for what goes to the learner's eyes."""
         if kwargs.get("file") not in (None, sys.stdout):
-            return self.print(*args, **kwargs)
+            self.print(*args, **kwargs)
+            return
         written = io.StringIO()
         self.print(*args, **{**kwargs, "file": written})
         self.recorder.printed(args, written.getvalue())
-        return self.print(written.getvalue(), end="", flush=kwargs.get("flush", False))
+        if self.echo:
+            self.print(written.getvalue(), end="", flush=kwargs.get("flush", False))
 
     def __exit__(self, *_: Any) -> None:
         builtins.print = self.print

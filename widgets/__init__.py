@@ -2,6 +2,7 @@
 
 from .broadcasting import Broadcasting
 from .dynamic_static import DynamicVsStatic
+from .monitor import TrainingMonitor
 from .optimisers import OptimiserRace
 from .parsons import Parsons
 from .quiz import BackwardQuiz
@@ -18,4 +19,5 @@ __all__ = [
     "Parsons",
     "StepSize",
     "Tape",
+    "TrainingMonitor",
 ]

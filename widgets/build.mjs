@@ -19,6 +19,7 @@ const minifiedText = {
 const widgets = [
   "broadcasting",
   "dynamic_static",
+  "monitor",
   "optimisers",
   "parsons",
   "quiz",

@@ -156,6 +156,7 @@ class _Marking:
         self.losses = 0
         self.child: Child | None = None
         self.hints: list[str] = []
+        self.questions: dict[str, str] = {}  # in the words of a visible case
 
     def run(self) -> None:
         """Visible cases in one go, hidden ones one at a time: no input is there before its turn."""
@@ -269,6 +270,9 @@ class _Marking:
         hint = _attempt(kit.hint, case, right, got)
         if isinstance(hint, str) and hint in self.exercise.hints:
             self.hints.append(hint)
+            if visible and hint not in self.questions:
+                filled = _attempt(self.exercise.hint, hint, case, right, got)
+                self.questions[hint] = filled.question if filled else ""
         if visible and not any("yours" in told for told in self.made.feedback):
             told = {"say": "Here it goes wrong.", "ran": self._words("show", case)}
             told |= {"expected": self._words("tell", case, right), "yours": self._words("tell", case, got)}
@@ -287,7 +291,10 @@ class _Marking:
         made = self.made
         if self.hints:
             made.hint = max(sorted(set(self.hints)), key=self.hints.count)
-            made.feedback.append({"ask": self.exercise.hints[made.hint].question})
+            # Words that only a hidden case could fill in stay hidden with it.
+            plain_ = self.exercise.hints[made.hint].question if not hasattr(self.exercise.cases, "facts") else ""
+            question = self.questions.get(made.hint) or plain_
+            made.feedback += [{"ask": question}] if question else []
         share = made.right / made.total if made.total else 0.0
         if self.exercise.meta.get("credit") == "all":
             share = float(share == 1)

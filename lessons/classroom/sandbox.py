@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons.classroom.inside import frames
+from lessons.classroom.inside.zygote import clear
 
 TIERS = ("strong", "good", "weak")
 MEANING = {
@@ -210,7 +210,7 @@ class Sandbox:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            clear(self._scratch)
 
 
 ENVIRONMENT = {

@@ -4,6 +4,7 @@ import hashlib
 from types import CodeType
 from typing import Any
 
+from lessons.grader.differences import differences
 from lessons.grader.exercise import Exercise
 from lessons.grader.guard import Trouble
 from lessons.grader.judge import SECONDS, Finding, judge
@@ -138,10 +139,8 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
     else:
         tell = getattr(kit, "tell", lambda _, outcome: _number(outcome))
         if finding.hint is not None:
-            hint = exercise.hints[finding.hint]
+            hint = exercise.hint(finding.hint, finding.case, finding.expected, finding.got)
             found, question = hint.found, hint.question
-            if hasattr(kit, "facts"):
-                found = found.format_map(kit.facts(finding.case, finding.expected, finding.got))
         elif finding.got is None:
             found, question = (
                 "Your function returned nothing (`None`).",
@@ -150,13 +149,9 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
         else:
             found, question = "Here it goes wrong.", exercise.meta["question"]
         card.say(found)
-        card.facts(
-            {
-                "we ran": kit.show(finding.case),
-                "expected": tell(finding.case, finding.expected),
-                "yours": tell(finding.case, finding.got),
-            }
-        )
+        expected, yours = tell(finding.case, finding.expected), tell(finding.case, finding.got)
+        facts = {"we ran": kit.show(finding.case), "expected": expected, "yours": yours}
+        card.facts(facts, dict(zip(("expected", "yours"), differences(expected, yours), strict=True)))
     if finding.console.text:
         more = finding.console.dropped
         card.facts({"printed": _clip(finding.console.text, more)})

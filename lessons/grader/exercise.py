@@ -20,7 +20,7 @@ live in different processes; only plain data passes between them:
     truth(case)                 the right outcome worked out in another way, to prove the reference
     show(case)                  the case as the learner would type it
     tell(case, outcome)         (optional) an outcome in the learner's terms
-    facts(case, expected, got)  (optional) words to fill into a hint's `found`
+    facts(case, expected, got)  (optional) words to fill into a hint's `found` and `question`
     valid(case)                 (optional) what a shrunk case must still be
     smaller(case)               (optional) simpler cases to try instead
 """
@@ -122,6 +122,14 @@ class Exercise:
     def hints(self) -> dict[str, Hint]:
         """Every hint, by id."""
         return {id: Hint(**entry) for id, entry in self.meta["hints"].items()}
+
+    def hint(self, id: str, case: Any, expected: Any, got: Any) -> Hint:
+        """That hint in the words of one case: what is in {braces} in `found` and `question` is filled in."""
+        hint, facts = self.hints[id], getattr(self.cases, "facts", None)
+        if facts is None:
+            return hint
+        words = facts(case, expected, got)
+        return Hint(hint.found.format_map(words), hint.question.format_map(words), hint.hint)
 
     @property
     def statement(self) -> str:

@@ -112,6 +112,10 @@ def _draws(exercise: Exercise, source: str, hint: str) -> str:
             return f"it stops with {finding.trouble.message} (seed {seed})"
         if finding.hint != hint:
             return f"it draws {finding.hint} (seed {seed})"
+        try:
+            exercise.hint(hint, finding.case, finding.expected, finding.got)
+        except (KeyError, ValueError, IndexError) as error:
+            return f"its words cannot be filled in: {error!r} (seed {seed})"
         again = examine(exercise, answer, finding.case)
         if again is None or again.hint != hint:
             return f"its smallest case draws {again and again.hint} (seed {seed})"

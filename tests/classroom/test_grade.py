@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lessons.catalog import exercise
 from lessons.classroom import run
 from lessons.classroom.exports import filename
 from lessons.classroom.gradebook import Gradebook
+from lessons.classroom.mark import Job, mark
 from lessons.classroom.release import course as lessons_of
 from lessons.classroom.release import release
 from lessons.classroom.scores import Policy, moment
@@ -63,20 +65,24 @@ def test_a_release_holds_no_reference_and_no_hidden_case(tmp_path):
     everything = "\n".join(path.read_text() for path in files)
     assert {p.name for p in files} >= {"01-sums.ipynb", "softmax.py", "statement.md", "cases.json"}
     assert "softmax([0.0, 1.0])" in everything and "def softmax(x):" in everything
-    for secret in ("reference_marker", "SOLUTION", "FADED", "1000", "hidden", "def drive", "def same", "hint:"):
+    for secret in ("reference_marker", "SOLUTION", "PARSONS", "FADED", "1000", "hidden", "def drive", "def same", "hint:"):
         assert secret not in everything, secret
 
 
 def test_our_own_course_is_released_without_its_answers(tmp_path):
     release(tmp_path, lessons_of())
     everything = "\n".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
-    for lesson in lessons_of():
-        for exercise in lesson.exercises().values():
-            blank = {line.strip() for line in exercise.rung("blank").splitlines()}
-            page = {line.strip() for line in lesson.source.splitlines()}
-            solution = {line.strip() for line in exercise.rung("reference").splitlines()} - blank - page
-            lines = {line.strip() for line in everything.replace("\\n", "\n").splitlines()}
-            assert solution and not solution & lines
+    lines = {line.strip() for line in everything.replace("\\n", "\n").splitlines()}
+    course = lessons_of()
+    for number, lesson in enumerate(course):
+        given = {line.strip() for line in lesson.source.splitlines()}
+        # What a later lesson builds on stands in its stubs: the answer to an earlier one may be given there.
+        for later in course[number + 1 :]:
+            given |= {line.strip() for one in later.exercises().values() for line in one.rung("blank").splitlines()}
+        for one in lesson.exercises().values():
+            blank = {line.strip() for line in one.rung("blank").splitlines()}
+            solution = {line.strip() for line in one.rung("reference").splitlines()} - blank - given
+            assert not solution & lines, one.id
 
 
 def test_a_release_leaves_alone_what_somebody_changed(tmp_path):
@@ -244,6 +250,15 @@ def test_a_cluster_that_loses_a_worker(inbox, tmp_path, softmax, best):
     book.close()
     assert sorted(seen) == sorted(marks) == sorted(job.student for job in todo)
     assert marks["ada"] == "passed" and "error" not in marks.values()
+
+
+def test_a_question_is_put_in_the_words_of_a_visible_case(best):
+    """What only a hidden case could fill in is not said at all."""
+    one = exercise("unbroadcast")
+    wrong = next(wrong for wrong in one.wrong() if "{size}" in one.hints[wrong.hint].question)
+    made = mark(Job("ada", one.id, str(one.folder), best, "k", "1", (), (wrong.source,)))
+    asked = [told["ask"] for told in made.feedback if "ask" in told]
+    assert made.hint == wrong.hint and len(asked) == 1 and "{" not in asked[0] and "numbers" in asked[0]
 
 
 def test_names_that_no_disk_or_spreadsheet_takes(tmp_path, best):

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, Route, WebSocket, expec
 # Milliseconds. Generous: two slow cores may run a browser, a server and a kernel at once.
 LONG = 120_000
 SHORT = 30_000
+expect.set_options(timeout=SHORT)
 
 
 class Lab:

@@ -1,12 +1,14 @@
 """The lines of an exercise put in order as a learner does it: by mouse, by keyboard alone, and found again."""
 
 import re
+from collections.abc import Callable
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, expect
 
+from lessons.grader.progress import FILE, Progress
 from lessons.notebook import METADATA
 from tests.e2e.jupyter import LONG, Lab, readable
 
@@ -34,6 +36,15 @@ def puzzle(lab) -> Locator:
         again.click()
     expect(found.locator(".tgp-pool .tgp-block")).to_have_count(8)
     return found
+
+
+def until(holds: Callable[[], bool], lab: Lab) -> None:
+    """Wait for something that the page does not show."""
+    for _ in range(LONG // 100):
+        if holds():
+            return
+        lab.page.wait_for_timeout(100)
+    pytest.fail("it never came true")
 
 
 def heap(puzzle: Locator, text: str) -> Locator:
@@ -143,10 +154,12 @@ def test_both_themes_and_a_narrow_window(lab, puzzle, artifacts, theme):
         lab.page.set_viewport_size({"width": 1280, "height": 1000})
 
 
-def test_what_was_arranged_survives_a_restart(lab, puzzle):
+def test_what_was_arranged_survives_a_restart(lab, puzzle, server):
     for _, text in RIGHT[:2]:
         heap(puzzle, text).click()
     puzzle.get_by_role("button", name="Less indented").click()
+    with Progress(server.folder / FILE) as store:       # a busy kernel hears of the last click a little later
+        until(lambda: [level for region in store.arranged(SHOWN[0]) or () for _, level in region] == [0, 0], lab)
     lab.restart_kernel()
     lab.run_all()
     found = lab.panel.locator(".tgp").first

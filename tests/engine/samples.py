@@ -76,6 +76,7 @@ SHAPED: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
     "one of a split": (lambda T, x: x.split(2, 1)[1], (2, 5)), "chunk": (lambda T, x: x.chunk(3, 0), (7, 2)),
     "unbind": (lambda T, x: x.unbind(1), (2, 3, 2)), "select": (lambda T, x: x.select(1, -1), (2, 3)),
     "diagonal": (lambda T, x: x.diagonal(1), (3, 4)), "diag": (lambda T, x: T.diag(x), (3,)),
+    "var_mean": (lambda T, x: T.var_mean(x, 1), (2, 4)), "std_mean": (lambda T, x: T.std_mean(x, 0, keepdim=True), (4, 2)),
     "trace": (lambda T, x: x.trace(), (3, 3)), "tril": (lambda T, x: x.tril(-1), (3, 4)), "triu": (lambda T, x: x.triu(1), (4, 3)),
     "cumsum": (lambda T, x: x.cumsum(1), (2, 4)), "cumprod": (lambda T, x: x.cumprod(0), (4, 2)),
     "prod": (lambda T, x: x.prod(), (2, 3)), "prod dim": (lambda T, x: x.prod(1), (2, 5)),

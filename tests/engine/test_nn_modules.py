@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -146,6 +147,13 @@ def test_one_function_modules_print_the_same(expression: str) -> None:
     assert repr(ours) == repr(theirs)
 
 
+@pytest.mark.parametrize("name", ["LeakyReLU", "MaxPool2d", "Dropout", "CrossEntropyLoss", "Softplus"])
+def test_what_an_editor_shows_has_pytorchs_names(name: str) -> None:
+    mine, theirs = ([p for p in inspect.signature(getattr(T.nn, name)).parameters if p not in ("size_average", "reduce")]
+                    for T in (tg, torch))
+    assert set(mine) == set(theirs) and getattr(tg.nn, name).__doc__
+
+
 @pytest.mark.parametrize("expression", [e for e, _ in LAYERS + RECURRENT + ATTENTION])
 def test_default_starting_values_are_drawn_alike(expression: str) -> None:
     torch.manual_seed(0)
@@ -270,6 +278,28 @@ def test_embedding(expression: str, shape: tuple[int, ...]) -> None:
         (out * out).sum().backward()
     np.testing.assert_allclose(ours.weight.detach().numpy(), theirs.weight.detach().numpy(), rtol=1e-5)
     np.testing.assert_allclose(ours.weight.grad.numpy(), theirs.weight.grad.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_embedding_from_a_table_that_is_there(freeze: bool) -> None:
+    table = np.random.default_rng(0).standard_normal((5, 3))
+    for T in (tg, torch):
+        module = T.nn.Embedding.from_pretrained(T.tensor(table), freeze, padding_idx=1)
+        out = module(T.tensor([1, 4]))
+        np.testing.assert_array_equal(out.detach().numpy(), table[[1, 4]])
+        assert out.requires_grad is not freeze and module.weight.requires_grad is not freeze
+        if not freeze:
+            out.sum().backward()
+            np.testing.assert_array_equal(module.weight.grad.numpy().sum(1), [0, 0, 0, 0, 3])
+
+
+def test_batch_norm_forgets_the_batches_it_has_seen() -> None:
+    module = tg.nn.BatchNorm1d(2)
+    fresh = {k: v.numpy().copy() for k, v in module.state_dict().items()}
+    module(tg.tensor([[1.0, 2.0], [3.0, 5.0]]))
+    assert any((v.numpy() != fresh[k]).any() for k, v in module.state_dict().items())
+    module.reset_running_stats()
+    assert all((v.numpy() == fresh[k]).all() for k, v in module.state_dict().items())
 
 
 @pytest.mark.parametrize("expression", ["nn.LSTM(3, 2, 2)", "nn.TransformerEncoderLayer(4, 2, 8)",

@@ -160,6 +160,12 @@ def test_what_is_printed_is_told_with_the_tensor_it_shows(capsys):
     assert capsys.readouterr().out == first["text"] + second["text"]
 
 
+def test_what_is_printed_can_be_kept_for_the_recording_alone(capsys):
+    with record(echo=False) as rec:
+        print("for later")
+    assert of(rec, "print")[0]["text"] == "for later\n" and capsys.readouterr().out == ""
+
+
 def test_a_run_begins_with_what_is_fed_and_asked_for_and_ends_with_the_values():
     from tinygrad_core.static import Graph, Session, placeholder
 

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -55,6 +55,7 @@ def test_gaps_grow_with_each_right_answer_and_begin_anew_with_a_wrong_one(review
     assert due_on(reversed(history)) == after(due)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.dates(date(2026, 1, 1), date(2027, 1, 1)), st.booleans()), min_size=1, max_size=12))
 def test_a_review_is_always_due_one_of_the_gaps_after_the_last(history):
     assert (due_on(history) - max(day for day, _ in history)).days in GAPS

@@ -6,7 +6,8 @@ import pytest
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import record
-from widgets import BackwardQuiz, Broadcasting, OptimiserRace, StepSize, Tape
+from widgets import BackwardQuiz, Broadcasting, OptimiserRace, StepSize, Tape, TrainingMonitor
+from widgets.monitor import _histogram as histogram
 
 
 def sent(widget) -> dict:
@@ -123,6 +124,59 @@ def test_a_race_needs_two_numbers_and_a_step() -> None:
         OptimiserRace(bowl, tg.tensor([1.0]))
     with pytest.raises(ValueError, match="at least one step"):
         OptimiserRace(bowl, tg.tensor([1.0, 2.0]), steps=0)
+
+
+def test_the_monitor_measures_gradients_and_updates() -> None:
+    layer = tg.nn.Linear(4, 1, bias=False)
+    with tg.no_grad():
+        layer.weight.fill_(2.0)
+    monitor = TrainingMonitor(layer)
+    for k in range(4):
+        layer.weight.grad = tg.ones_like(layer.weight)
+        with tg.no_grad():
+            layer.weight -= 0.5
+        monitor.log(loss=tg.tensor(2.0), **({"accuracy": 0.5} if k else {}))
+    monitor.settle()
+    (run,) = sent(monitor)["runs"]
+    assert run["steps"] == [0, 1, 2, 3]
+    assert run["metrics"] == {"loss": [2.0] * 4, "accuracy": ["NaN", 0.5, 0.5, 0.5]}
+    assert run["layers"] == ["weight"]
+    first = run["samples"][0]  # remembered at 1.5 after the first step, measured at 1.0 after the second
+    assert first["row"] == 1 and first["grad"] == [2.0] and first["ratio"] == [pytest.approx(1 / 3)]
+    assert first["hist"] == [[1.0, 1.0, 4] + [0] * 31]
+
+
+def test_the_monitor_draws_runs_over_each_other_and_takes_what_is_not_finite() -> None:
+    monitor = TrainingMonitor(name="first")
+    monitor.log(10, loss=float("inf"))
+    monitor.log(20, loss=float("nan"))
+    monitor.run("second")
+    monitor.log(loss=1)
+    monitor.settle()
+    first, second = sent(monitor)["runs"]
+    assert (first["steps"], first["metrics"]) == ([10, 20], {"loss": ["Infinity", "NaN"]})
+    assert (second["name"], second["metrics"]) == ("second", {"loss": [1.0]})
+
+
+def test_the_monitor_counts_a_gradient_into_bins_as_numpy_does() -> None:
+    values = np.random.default_rng(0).normal(size=10_000).astype("float32")
+    low, high, *counts = histogram(values)
+    assert (low, high) == (values.min(), values.max()) and sum(counts) == values.size
+    expected, _ = np.histogram(values, bins=32)
+    assert np.abs(np.array(counts) - expected).max() <= 1  # a value on an edge may round either way
+    assert histogram(np.array([np.nan, np.inf])) == []
+    assert histogram(np.array([1.0, np.nan]))[:3] == [1.0, 1.0, 1]
+
+
+def test_a_long_training_is_saved_thinned_and_its_samples_stay_in_place() -> None:
+    monitor = TrainingMonitor()
+    for k in range(50_001):
+        monitor.log(loss=k)
+    monitor._runs[0].samples.append({"row": 30_000, "grad": [], "ratio": [], "hist": []})
+    monitor.settle()
+    (run,) = sent(monitor)["runs"]
+    assert len(run["steps"]) < 20_000 and run["metrics"]["loss"][-1] == 50_000
+    assert run["steps"][run["samples"][0]["row"]] == 30_000
 
 
 def test_each_widget_says_what_it_was_where_it_cannot_be_shown() -> None:

@@ -12,7 +12,7 @@ import pytest
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import Recording, record
-from widgets import BackwardQuiz, Broadcasting, DynamicVsStatic, GraphStepper, OptimiserRace, StepSize, Tape
+from widgets import BackwardQuiz, Broadcasting, DynamicVsStatic, GraphStepper, OptimiserRace, StepSize, Tape, TrainingMonitor
 from widgets.frame import Frame
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -22,6 +22,25 @@ RUNS = FIXTURES / "dynamic_static"
 
 def valley(p):
     return 0.5 * p[0] ** 2 + 6 * p[1] ** 2
+
+
+def trained() -> TrainingMonitor:
+    """Two short trainings, one of them watched layer by layer."""
+    monitor = TrainingMonitor(title="Two learning rates", smoothing=0.5)
+    for lr in (0.01, 0.1):
+        model = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Tanh(), tg.nn.Linear(4, 1))
+        monitor.run(f"lr {lr}", model)
+        optimiser = tg.optim.SGD(model.parameters(), lr=lr)
+        for k in range(12):
+            x = tg.tensor([[float(k % 3), 1.0, -1.0]])
+            loss = ((model(x) - 1) ** 2).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            monitor.log(loss=loss)
+    monitor.step = 0
+    monitor.settle()
+    return monitor
 
 
 def spoiled() -> Recording:
@@ -44,6 +63,7 @@ WIDGETS: dict[str, Callable[[], Frame]] = {
     "dynamic-static": lambda: DynamicVsStatic(RUNS / "eager.json", RUNS / "static.json"),
     "stepsize": lambda: StepSize(lambda x: x**3, 2.0),
     "tape": lambda: Tape(spoiled()),
+    "monitor": trained,
     "optimisers": lambda: OptimiserRace(valley, tg.tensor([-3.0, 1.2]), lr=0.06),
 }
 

@@ -15,32 +15,29 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "AdaptiveAvgPool1d", "AdaptiveA
            "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "NLLLoss", "ReLU", "ReLU6", "SiLU", "Sigmoid", "SmoothL1Loss",
            "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Unfold"]
 
-_REQUIRED = inspect.Parameter.empty
-
-
 class Applied(Module):
     """A function as a module: its settings are given once, its tensors at each call.
 
     Attributes:
         function: the function of `nn.functional`, whose documentation says what it computes.
-        settings: the names and defaults of its parameters that are given at construction.
+        settings: its parameters that are given at construction.
         follows_mode: whether the function is told if the module is in training mode.
     """
 
     function: ClassVar[Callable[..., Any]]
-    settings: ClassVar[dict[str, Any]]
+    settings: ClassVar[inspect.Signature]
     follows_mode: ClassVar[bool]
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
-        given = self.settings | dict(zip(self.settings, args, strict=False)) | kwargs
-        missing = [k for k, value in given.items() if value is _REQUIRED]
-        if missing or len(given) > len(self.settings) or len(args) > len(self.settings):
-            raise TypeError(f"{type(self).__name__} takes the settings ({', '.join(self.settings)}); " + (
-                f"{missing[0]} is missing" if missing else f"got {args} and {kwargs}"))
-        if "stride" in given and given["stride"] is None:
-            given["stride"] = given["kernel_size"]
-        for name, value in given.items():
+        try:
+            given = self.settings.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}{self.settings}: {error}") from None
+        given.apply_defaults()
+        for name, value in given.arguments.items():
+            if name == "stride" and value is None:
+                value = self.kernel_size
             if isinstance(value, Tensor):
                 self.register_buffer(name, value)
             else:
@@ -48,7 +45,7 @@ class Applied(Module):
 
     def forward(self, *inputs: Tensor) -> Any:
         """The function of the inputs."""
-        settings = {name: getattr(self, name) for name in self.settings}
+        settings = {name: getattr(self, name) for name in self.settings.parameters}
         if self.follows_mode:
             settings["training"] = self.training
         return type(self).function(*inputs, **settings)
@@ -57,10 +54,17 @@ class Applied(Module):
 def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None) -> type[Applied]:
     """The module class of a function whose first `tensors` parameters are given at each call."""
     parameters = list(inspect.signature(function).parameters.values())[tensors:]
-    settings = {p.name: p.default for p in parameters if p.name not in ("training", "dtype")}
+    settings = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters if p.name not in ("training", "dtype")]
+
+    def __init__(self: Applied, *args: Any, **kwargs: Any) -> None:
+        Applied.__init__(self, *args, **kwargs)
+
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    __init__.__signature__ = inspect.Signature([this, *settings])       # type: ignore[attr-defined]  # what editors show
     return type(name, (Applied,), {
-        "function": staticmethod(function), "settings": settings,
-        "shown": " ".join(settings).replace("inplace", "inplace=False") if shown is None else shown,
+        "__init__": __init__, "function": staticmethod(function),
+        "settings": inspect.Signature([p.replace(annotation=p.empty) for p in settings]),
+        "shown": " ".join(p.name for p in settings).replace("inplace", "inplace=False") if shown is None else shown,
         "follows_mode": any(p.name == "training" for p in parameters),
         "__module__": __name__, "__doc__": function.__doc__})
 

@@ -307,9 +307,10 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm outside training needs running_mean and running_var")
-        shape = (-1, *(1 for _ in input.shape[2:]))
-        centred = input - functions.reshape(running_mean, shape)
-        return _per_channel(centred / functions.reshape(functions.sqrt(running_var + eps), shape), weight, bias)
+        scale = functions.rsqrt(running_var + eps)
+        scale = scale if weight is None else scale * weight
+        shift = -running_mean * scale
+        return _per_channel(input, scale, shift if bias is None else shift + bias)
     count = input.array.size // max(channels, 1)
     if count == 1:
         raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "
@@ -373,23 +374,30 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         mask = functions.where(wrap(blind), 0.0, mask)
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     if dropout_p:
-        scores = functions.matmul(query, functions.transpose(key, -2, -1)) * scale
-        weights = softmax(scores if mask is None else scores + mask, -1)
-        out = functions.matmul(dropout(weights, dropout_p), value)
+        out = functions.matmul(dropout(_attention(query, key, mask, scale), dropout_p), value)
     else:
         out = apply(OPS["attention"], query, key, value, mask, scale=scale)
     return functions.where(wrap(blind), 0.0, out) if blind is not None and blind.any() else out
 
 
+def _attention(query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """How much each query looks at each key: softmax(q kᵀ scale + mask)."""
+    scores = functions.matmul(query, functions.transpose(key, -2, -1)) * scale
+    return softmax(scores if mask is None else scores + mask, -1)
+
+
 def _mask(query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool) -> Tensor | None:
     """The mask as numbers to add: 0 where a key may be looked at, -infinity where not."""
-    xp = array_module(query.array)
     if is_causal:
-        hidden = xp.full((query.shape[-2], key.shape[-2]), -math.inf, query.dtype)
-        return wrap(xp.triu(hidden, 1))
-    if mask is None or mask.dtype.kind == "f":
-        return mask
-    return wrap(xp.where(mask.array, query.dtype.type(0), query.dtype.type(-math.inf)))
+        xp = array_module(query.array)
+        return wrap(xp.triu(xp.full((query.shape[-2], key.shape[-2]), -math.inf, query.dtype), 1))
+    return mask if mask is None or mask.dtype.kind == "f" else _hidden(functions.logical_not(mask), query)
+
+
+def _hidden(mask: Tensor, like: Tensor) -> Tensor:
+    """What hides something from attention as numbers to add: -infinity where the mask holds, 0 elsewhere."""
+    xp = array_module(mask.array)
+    return wrap(xp.where(mask.array, like.dtype.type(-math.inf), like.dtype.type(0)))
 
 
 def _repeat_heads(t: Tensor, times: int) -> Tensor:

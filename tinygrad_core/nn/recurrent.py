@@ -55,25 +55,50 @@ def _check_size(name: str, input: Tensor, dims: tuple[int, ...], size: int) -> N
                          f"input_size; got {describe(input)}.")
 
 
-# ---- cells
-class _Cell(Module):
-    """What the cells share: the two products' weights and biases."""
+class _Gated(Module):
+    """What cells and layers share: how many gates and states there are, the step to the next state, the weights."""
 
     gates: ClassVar[int]
     states: ClassVar[int] = 1
     step: ClassVar[Any]
     nonlinearity = "tanh"
+
+    def _own(self, end: str, size: int, out: int, **made: Any) -> None:
+        """Add the two products' weights and biases, for inputs of `size` and an h of `out` elements, and what turns the
+        hidden elements into h where those are more; `end` closes their names."""
+        rows = self.gates * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, size), "weight_hh": (rows, out), "bias_ih": (rows,),
+                                              "bias_hh": (rows,)}
+        if out != self.hidden_size:
+            shapes["weight_hr"] = (out, self.hidden_size)
+        for name, shape in shapes.items():
+            there = self.bias or len(shape) == 2
+            self.register_parameter(name + end, parameter(*shape, **made) if there else None)
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values, evenly from ±1/√hidden_size."""
+        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
+
+
+def _checked(nonlinearity: str) -> str:
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"an RNN's nonlinearity is 'tanh' or 'relu', got {nonlinearity!r}")
+    return nonlinearity
+
+
+# ---- cells
+class _Cell(_Gated):
+    """One step of a recurrent layer."""
+
     shown = "input_size hidden_size | bias=True nonlinearity=tanh"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        _own(self, "", input_size, hidden_size, device, dtype)
+        self._own("", input_size, hidden_size, device=device, dtype=dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw new starting values, evenly from ±1/√hidden_size."""
-        _draw(self)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The next state from an input (N, input_size) or (input_size) and a state; zeros without one."""
@@ -115,33 +140,8 @@ class LSTMCell(_Cell):
     gates, states, step = 4, 2, staticmethod(_lstm_step)
 
 
-def _own(module: Any, end: str, size: int, out: int, device: Any, dtype: Any) -> None:
-    """Give a module the two products' weights and biases, for inputs of `size` and an h of `out` elements, and what
-    turns the hidden elements into h where those are more; `end` closes their names."""
-    rows = module.gates * module.hidden_size
-    shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, size), "weight_hh": (rows, out), "bias_ih": (rows,),
-                                          "bias_hh": (rows,)}
-    if out != module.hidden_size:
-        shapes["weight_hr"] = (out, module.hidden_size)
-    for name, shape in shapes.items():
-        there = module.bias or len(shape) == 2
-        module.register_parameter(name + end, parameter(*shape, device=device, dtype=dtype) if there else None)
-
-
-def _draw(module: Any) -> None:
-    bound = 1 / math.sqrt(module.hidden_size) if module.hidden_size else 0.0
-    for p in module.parameters():
-        init.uniform_(p, -bound, bound)
-
-
-def _checked(nonlinearity: str) -> str:
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"an RNN's nonlinearity is 'tanh' or 'relu', got {nonlinearity!r}")
-    return nonlinearity
-
-
 # ---- layers over sequences
-class _Recurrent(Module):
+class _Recurrent(_Gated):
     """What RNN, GRU and LSTM share.
 
     Args:
@@ -157,10 +157,6 @@ class _Recurrent(Module):
     Gives (output, state): the last layer's h at every step, and every layer's last state.
     """
 
-    gates: ClassVar[int]
-    states: ClassVar[int] = 1
-    step: ClassVar[Any]
-    nonlinearity = "tanh"
     shown = ("input_size hidden_size | proj_size=0 num_layers=1 bias=True batch_first=False dropout=0.0 "
              "bidirectional=False")
 
@@ -178,17 +174,13 @@ class _Recurrent(Module):
         for layer in range(num_layers):
             for end in self.ends:
                 size = self.out_size * len(self.ends) if layer else input_size
-                _own(self, f"_l{layer}{end}", size, self.out_size, device, dtype)
+                self._own(f"_l{layer}{end}", size, self.out_size, device=device, dtype=dtype)
         self.reset_parameters()
 
     @property
     def out_size(self) -> int:
         """The size of h, which is what a layer puts out in one direction."""
         return self.proj_size or self.hidden_size
-
-    def reset_parameters(self) -> None:
-        """Draw new starting values, evenly from ±1/√hidden_size."""
-        _draw(self)
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """The outputs of the last layer at every step, and the last states of every layer."""

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functions
-from ..device import array_module
 from ..errors import ShapeError
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .applied import Dropout
@@ -97,8 +96,7 @@ class MultiheadAttention(Module):
         dropped = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            scores = functions.matmul(q, functions.transpose(k, -2, -1)) * (1 / math.sqrt(self.head_dim))
-            weights = F.dropout(F.softmax(scores if mask is None else scores + mask, -1), dropped)
+            weights = F.dropout(F._attention(q, k, mask, 1 / math.sqrt(self.head_dim)), dropped)
             out = functions.matmul(weights, v)
             weights = functions.mean(weights, 1) if average_attn_weights else weights
         else:
@@ -155,10 +153,7 @@ class MultiheadAttention(Module):
 
 def _additive(mask: Tensor, like: Tensor) -> Tensor:
     """A mask whose True means *hidden* as numbers to add; numbers as they are."""
-    if mask.dtype.kind == "f":
-        return mask
-    xp = array_module(mask.array)
-    return wrap(xp.where(mask.array, like.dtype.type(-math.inf), like.dtype.type(0)))
+    return mask if mask.dtype.kind == "f" else F._hidden(mask, like)
 
 
 class _Layer(Module):

@@ -17,42 +17,6 @@ def places(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ..
                  for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
 
 
-def _offsets(out: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-             dilation: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[Any, ...]]]:
-    """For each position in the window: the position, and the elements that it meets in all places, as an index."""
-    for at in product(*map(range, kernel)):
-        yield at, (..., *(slice(i * d, i * d + s * (n - 1) + 1, s)
-                          for i, d, s, n in zip(at, dilation, stride, out, strict=True)))
-
-
-def _unfold(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
-    """Every window of x (N, C, *size), by position in the window: (N, C, *kernel, *places)."""
-    out = places(x.shape[2:], kernel, stride, dilation)
-    columns = xp.empty((*x.shape[:2], *kernel, *out), x.dtype)
-    for at, met in _offsets(out, kernel, stride, dilation):
-        columns[(slice(None), slice(None), *at)] = x[met]
-    return columns
-
-
-def _fold(xp: Any, y: Any, *, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
-    """The reverse of `unfold`: what lies in each window is added where the window lay."""
-    n = len(size)
-    kernel, out = y.shape[2:2 + n], y.shape[2 + n:]
-    x = xp.zeros((*y.shape[:2], *size), y.dtype)
-    for at, met in _offsets(out, kernel, stride, dilation):
-        x[met] += y[(slice(None), slice(None), *at)]
-    return x
-
-
-def _pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) -> Any:
-    """x with so many elements of `value` before and after it along each dim; a negative width takes away."""
-    kept = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True))]
-    starts = [max(a, 0) for a, _ in widths]
-    out = xp.full([s + n + max(b, 0) for s, n, (_, b) in zip(starts, kept.shape, widths, strict=True)], value, x.dtype)
-    out[tuple(slice(s, s + n) for s, n in zip(starts, kept.shape, strict=True))] = kept
-    return out
-
-
 def _met(size: tuple[int, ...], out: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
          dilation: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> Iterator[tuple[Any, Any]]:
     """For each position in the window: the places where it meets an element, and those elements, as indices.
@@ -68,6 +32,34 @@ def _met(size: tuple[int, ...], out: tuple[int, ...], kernel: tuple[int, ...], s
             fits.append(slice(low, high))
             elements.append(slice(first + low * s, first + high * s, s))
         yield (..., *fits), (..., *elements)
+
+
+def _unfold(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+    """Every window of x (N, C, *size), by position in the window: (N, C, *kernel, *places)."""
+    n, c, *size = x.shape
+    out = places(x.shape[2:], kernel, stride, dilation)
+    columns = xp.empty((n, c, math.prod(kernel), *out), x.dtype)
+    for k, (_, elements) in enumerate(_met(size, out, kernel, stride, dilation, ((0, 0),) * len(kernel))):
+        columns[:, :, k] = x[elements]
+    return columns.reshape(n, c, *kernel, *out)
+
+
+def _fold(xp: Any, y: Any, *, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+    """The reverse of `unfold`: what lies in each window is added where the window lay."""
+    (n, c), kernel, out = y.shape[:2], y.shape[2:2 + len(size)], y.shape[2 + len(size):]
+    x, columns = xp.zeros((n, c, *size), y.dtype), y.reshape(n, c, math.prod(kernel), *out)
+    for k, (_, elements) in enumerate(_met(size, out, kernel, stride, dilation, ((0, 0),) * len(kernel))):
+        x[elements] += columns[:, :, k]
+    return x
+
+
+def _pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+    """x with so many elements of `value` before and after it along each dim; a negative width takes away."""
+    kept = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True))]
+    starts = [max(a, 0) for a, _ in widths]
+    out = xp.full([s + n + max(b, 0) for s, n, (_, b) in zip(starts, kept.shape, widths, strict=True)], value, x.dtype)
+    out[tuple(slice(s, s + n) for s, n in zip(starts, kept.shape, strict=True))] = kept
+    return out
 
 
 def _pool_shape(x: Any, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],

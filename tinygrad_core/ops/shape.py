@@ -33,22 +33,17 @@ _MANY = 4096                    # elements from which sorting the rows is worth 
 
 
 def _add_rows(out: Any, index: Any, rows: Any) -> None:
-    """Add each row where its index says, as a table's gradient: rows for one place are brought together first.
-
-    `reduceat` takes its time for each place, so that those of a single row are written without it.
-    """
+    """Write the sum of the rows for each place, as a table's gradient: neighbours add up in pairs until one is left."""
     index = index % len(out)
     order = np.argsort(index, kind="stable")
-    index = index[order]
-    starts = np.flatnonzero(np.concatenate(([True], index[1:] != index[:-1])))
-    counts = np.diff(starts, append=len(index))
-    out = out.reshape(len(out), -1)
-    single = counts == 1
-    out[index[starts[single]]] = rows[order[starts[single]]]
-    if not single.all():
-        counts = counts[~single]
-        together = rows[order[np.repeat(~single, np.diff(starts, append=len(index)))]]
-        out[index[starts[~single]]] = np.add.reduceat(together, np.cumsum(counts) - counts, axis=0)
+    index, rows = index[order], rows[order]
+    while (same := index[1:] == index[:-1]).any():
+        places = np.arange(len(index))
+        starts = np.maximum.accumulate(np.where(np.concatenate(([True], ~same)), places, 0))
+        odd = (places - starts) % 2 == 1
+        rows[np.flatnonzero(odd) - 1] += rows[odd]
+        index, rows = index[~odd], rows[~odd]
+    out.reshape(len(out), -1)[index] = rows
 
 
 def _put(xp: Any, x: Any, y: Any, *, index: Any) -> Any:

@@ -32,6 +32,8 @@ export interface Controls {
   update(at: number, words: string): void;
   toggle(): void;
   pause(): void;
+  /** There are more steps now. */
+  grow(total: number): void;
 }
 
 /** What each phase is called. */
@@ -50,7 +52,7 @@ export function bands(steps: readonly { readonly phase: string }[]): Band[] {
 
 /** `pace` divides the time between two steps while playing: many small steps want to go fast. */
 export function controls(shown: readonly Band[], driver: Driver, pace = 1): Controls {
-  const total = shown.reduce((n, b) => n + b.count, 0);
+  let total = shown.reduce((n, b) => n + b.count, 0);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const button = (label: string, name: Icon, act: () => void): HTMLButtonElement => {
     const b = h("button", { type: "button", class: "tgs-button", "aria-label": label, title: label }, icon(name));
@@ -123,6 +125,10 @@ export function controls(shown: readonly Band[], driver: Driver, pace = 1): Cont
     ),
     toggle,
     pause,
+    grow(now) {
+      total = now;
+      slider.max = String(total);
+    },
     update(at, words) {
       if (Number(slider.value) !== at) slider.value = String(at);
       setAttr(slider, "aria-valuetext", `Step ${at} of ${total}: ${words}`);

@@ -367,11 +367,11 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
 /** How to read the axis: only the marks that occur. */
 function legend(kinds: ReadonlySet<Moment["kind"]>): HTMLElement {
   const words: [Moment["kind"], string][] = [
-    ["make", "made, with its value"],
-    ["define", "written down, no value"],
+    ["make", "made with its value"],
+    ["define", "written, no value"],
     ["run", "run begins"],
-    ["execute", "value computed"],
-    ["fetch", "value handed out"],
+    ["execute", "computed"],
+    ["fetch", "handed out"],
     ["print", "print"],
     ["backward", "backward"],
     ["update", "update"],

@@ -167,7 +167,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
   pointing(code, "li[tabindex]", (li) => litBy(nodesAt.get(li.dataset["line"]!)!, li.dataset["line"]));
 
   // --- the operations as text ---
-  const list = h("ol", { class: "dsv-rows", role: "group", "aria-label": `${NAMES[which]}: ${TEXTS[which].toLowerCase()}` });
+  const list = h("ol", { class: "dsv-rows", "aria-label": `${NAMES[which]}: ${TEXTS[which].toLowerCase()}` });
   const rows = new Map<number, Row>();
   for (const [node, d] of defines) {
     const value = h("span", { class: "dsv-value" });
@@ -295,8 +295,8 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
         if (row.shown !== value) {
           row.shown = value;
           row.el.hidden = !value;
-          setText(row.value, !value ? "" : value === "none" ? "–" : brief(value));
-          setAttr(row.value, "aria-label", value === "none" ? "no value" : null);
+          if (value === "none") row.value.replaceChildren(h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "tgs-sr" }, "no value"));
+          else setText(row.value, value ? brief(value) : "");
         }
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;

@@ -85,7 +85,7 @@ function began(m: Moment, names: Names, after: Side): string {
 }
 
 function handed(m: Moment, names: Names): string {
-  const got = (m.events as FetchEvent[]).map((e) => `${nameOf(names, e.node).text} = ${told(e.value)}`);
+  const got = m.events.filter((e): e is FetchEvent => e.type === "fetch").map((e) => `${nameOf(names, e.node).text} = ${told(e.value)}`);
   return `The run is over. Python gets ${some(got)}; every other value is gone.`;
 }
 

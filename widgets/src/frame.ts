@@ -12,8 +12,8 @@ export interface Model {
   get(key: string): unknown;
   set(key: string, value: unknown): void;
   save_changes(): void;
-  on(event: string, callback: () => void): void;
-  off(event: string, callback: () => void): void;
+  on(event: string, callback: (message?: unknown) => void): void;
+  off(event: string, callback: (message?: unknown) => void): void;
 }
 
 /** What is said about a step, below the picture and to a screen reader. */
@@ -69,6 +69,10 @@ export interface Frame {
   put(key: string, value: unknown): void;
   /** Python, or the same widget elsewhere on the page, wrote a trait. */
   listen(key: string, act: () => void): void;
+  /** Python sent a message. */
+  hear(act: (message: unknown) => void): void;
+  /** There are `total` steps now; who stands at the end goes along. */
+  grow(total: number): void;
 }
 
 /** One kind of widget. */
@@ -81,6 +85,8 @@ export interface Kind<D> {
   readonly style?: string;
   /** The trait that holds its data. */
   readonly data: string;
+  /** It takes new data as it comes, instead of being built again. */
+  readonly live?: boolean;
   /** Its other traits that a saved page needs, besides `step`. */
   readonly saved: readonly string[];
   /** Reads the data; throws `Unreadable` with a message for the reader. */
@@ -123,12 +129,24 @@ function build<D>(kind: Kind<D>, model: Model, root: HTMLElement, data: D): () =
       }
     },
     listen(key, act) {
-      model.on(`change:${key}`, act);
-      undo.push(() => model.off(`change:${key}`, act));
+      const heard = (): void => act();
+      model.on(`change:${key}`, heard);
+      undo.push(() => model.off(`change:${key}`, heard));
+    },
+    hear(act) {
+      model.on("msg:custom", act);
+      undo.push(() => model.off("msg:custom", act));
+    },
+    grow(now) {
+      const follow = at === total;
+      total = now;
+      bar.grow(total);
+      if (follow) at = total;
+      draw();
     },
   };
   const show = kind.mount(frame, data);
-  const total = show.bands.reduce((n, b) => n + b.count, 0);
+  let total = show.bands.reduce((n, b) => n + b.count, 0);
   at = clamp(Number(model.get("step") ?? 0));
 
   const phase = h("span", { class: "tgs-phase" });
@@ -239,7 +257,9 @@ function build<D>(kind: Kind<D>, model: Model, root: HTMLElement, data: D): () =
       root.focus({ preventScroll: true });
       return;
     }
-    if (typing || target instanceof HTMLSelectElement) return;
+    // A slider of the widget's own keeps its arrows.
+    const slides = target instanceof HTMLInputElement && target.type === "range" && !target.classList.contains("tgs-slider");
+    if (typing || slides || target instanceof HTMLSelectElement) return;
     const acts: Record<string, () => void> = {
       ArrowRight: next,
       ArrowLeft: previous,
@@ -323,11 +343,11 @@ export function widgetOf<D>(kind: Kind<D>): { render(context: { model: Model; el
     }
 
     const again = (): void => void show();
-    model.on(`change:${kind.data}`, again);
+    if (!kind.live) model.on(`change:${kind.data}`, again);
     await show();
     return () => {
       gone = true;
-      model.off(`change:${kind.data}`, again);
+      if (!kind.live) model.off(`change:${kind.data}`, again);
       close?.();
       stopTheme();
       root.remove();

@@ -36,6 +36,17 @@ describe("moments", () => {
     }
   });
 
+  it("let events ride along that are no moment of their own", () => {
+    const fetch = ms.later.findIndex((m) => m.kind === "fetch");
+    const until = told(later).slice(0, ms.later[fetch]!.end);
+    const ridden = [...until, { type: "guard", seq: until.length, node: null, source: null, module: "" } as Told];
+    const all = moments(ridden);
+    expect(all.at(-1)).toMatchObject({ kind: "fetch", end: ridden.length });
+    const names = nameAll(plan(later.events), later.sources);
+    const [before, after] = [stateAt(ridden, all.at(-2)!.end), stateAt(ridden, ridden.length)];
+    expect(words(all.at(-1)!, names, before, after)).toContain("Python gets tanh = 0.7616");
+  });
+
   it("put what is fed and read at the beginning of its run", () => {
     const run = ms.later.find((m) => m.kind === "run")!;
     expect(run.events.map((e) => e.type)).toEqual(["run", "feed", "execute", "execute"]);

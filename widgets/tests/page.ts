@@ -4,7 +4,7 @@ import type { Model } from "../src/frame";
 
 export class FakeModel implements Model {
   readonly saved: string[] = [];
-  private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly listeners = new Map<string, Set<(message?: unknown) => void>>();
   constructor(private readonly state: Record<string, unknown>) {}
   get(key: string): unknown {
     return this.state[key];
@@ -16,10 +16,14 @@ export class FakeModel implements Model {
   save_changes(): void {
     this.saved.push(JSON.stringify(this.state["step"]));
   }
-  on(event: string, f: () => void): void {
+  /** What Python's send() brings. */
+  send(message: unknown): void {
+    for (const f of this.listeners.get("msg:custom") ?? []) f(message);
+  }
+  on(event: string, f: (message?: unknown) => void): void {
     this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(f));
   }
-  off(event: string, f: () => void): void {
+  off(event: string, f: (message?: unknown) => void): void {
     this.listeners.get(event)?.delete(f);
   }
   count(): number {

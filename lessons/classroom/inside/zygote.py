@@ -80,7 +80,7 @@ class Zygote:
         message, handles, _, _ = socket.recv_fds(self._control, 4096, 3)
         if not message:
             if self._setup["scratch"]:
-                _clear(self._setup["scratch"])
+                clear(self._setup["scratch"])
             os._exit(0)
         self._fork(handles, {**self._setup, **json.loads(message)})
 
@@ -136,7 +136,7 @@ class Zygote:
             ours.close()
             counting.close()
             if setup["tier"] != "strong":
-                _clear(setup["scratch"])
+                clear(setup["scratch"])
 
         self._watch(leash, let_go)
         self._watch(ended, end)
@@ -166,14 +166,14 @@ class Counting:
             os.close(self.listener)
 
 
-def _clear(folder: str) -> None:
+def clear(folder: str) -> None:
     """Removes a folder and all in it, whatever rights were taken from what lies there; links are not followed."""
     with contextlib.suppress(OSError):
         os.chmod(folder, 0o700)
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    _clear(entry.path)
+                    clear(entry.path)
                 else:
                     os.unlink(entry.path)
         os.rmdir(folder)
