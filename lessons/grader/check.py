@@ -101,7 +101,7 @@ def faded(id: str) -> Card | None:
 
 
 def _untouched(exercise: Exercise) -> Card:
-    return Card("open", exercise.title, f"{exercise.points} points").say(
+    return Card("open", exercise.title, _worth(exercise)).say(
         "Not written yet. Replace each `...` in the cell above, run that cell, then run this one. "
         f'Do you want an easier start? Run `parsons("{exercise.id}")` or `faded("{exercise.id}")`.'
     )
@@ -116,7 +116,7 @@ def _passed(exercise: Exercise, total: int, attempt: int, rung: str) -> Card:
         return card.say(f"All {total} cases are right, {tries}. Now write it yourself, without looking here.").say(
             f'Too soon? `faded("{exercise.id}")` gives you most of it, with blanks to fill.'
         )
-    card = Card("passed", f"✓ {exercise.title}: solved", f"{exercise.points} points")
+    card = Card("passed", f"✓ {exercise.title}: solved", _worth(exercise))
     card.say(f"All {total} cases are right, {tries}.")
     if "solved" in exercise.meta:
         card.say(exercise.meta["solved"])
@@ -165,6 +165,10 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
     if attempt >= SOLUTION_FROM and rung == "written":
         card.say(f'`solution("{exercise.id}")` shows our answer, if you give up.', "hint")
     return card
+
+
+def _worth(exercise: Exercise) -> str:
+    return "1 point" if exercise.points == 1 else f"{exercise.points} points"
 
 
 def _lines(trouble: Trouble) -> str:
