@@ -72,13 +72,14 @@ class Tensor:
     because arithmetic on scalars is many times faster than on arrays of one element.
     """
 
-    __slots__ = ("array", "node", "_name", "_view", "_views", "__weakref__")
+    __slots__ = ("array", "node", "_name", "_view", "_views", "_rewritten", "__weakref__")
     __array_ufunc__ = None          # so that `ndarray * tensor` asks the tensor
 
     array: Any
     _name: str | None
     _view: Any                      # for a view (source, operation, attributes), otherwise None
     _views: list[Any]               # weak references to the views of this memory
+    _rewritten: int                 # writes into a tensor without dims, whose scalar each of them replaces
     node: Any                       # a Node, or None where no gradient is wanted
 
     if TYPE_CHECKING:               # operators and methods are functions; methods.py binds them to the class
@@ -235,7 +236,7 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
-        """The same memory without its history; writes through it are *not* noticed by backward passes."""
+        """The same memory without its history, as `detach` gives it: unlike PyTorch's, writes through it are noticed."""
         return wrap(self.array)
 
     @data.setter
@@ -249,6 +250,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How many times this tensor's memory was written in place."""
+        if isinstance(self.array, np.generic):
+            return getattr(self, "_rewritten", 0)
         return versions.version(self.array)
 
     # ---- its numbers

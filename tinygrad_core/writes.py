@@ -59,6 +59,7 @@ def store(t: Tensor, values: Any) -> None:
     """Put `values` into the tensor's memory; one without dims holds a scalar, and writes through to its base."""
     if isinstance(t.array, np.generic):
         t.array = t.array.dtype.type(values)
+        t._rewritten = t._version + 1
         source = t._view
         if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
             source[0].array[source[2]["index"]] = t.array

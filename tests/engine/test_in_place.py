@@ -78,3 +78,11 @@ def test_drawn_numbers():
     assert x.uniform_(2, 4).min().item() >= 2 and x.max().item() <= 4
     assert set(np.unique(x.bernoulli_(0.25).numpy())) == {0.0, 1.0} and abs(x.mean().item() - 0.25) < 0.1
     assert x.bernoulli_(tg.ones(2000)).sum().item() == 2000 and x.array is memory
+
+
+def test_versions_count_writes_into_tensors_with_dims_and_without():
+    for t in (tg.tensor(1.0), tg.tensor([1.0])):
+        assert t._version == 0
+        t += 1
+        t.mul_(2)
+        assert t._version == 2
