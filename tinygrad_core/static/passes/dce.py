@@ -8,7 +8,7 @@ from .rewrites import noted
 def dce(program: Program) -> Program:
     """The program without the operations that nothing needs; the inputs stay, because a run is given them."""
     live = set(ancestors(program.results))
-    for o in program.operations:
-        if o not in live:
-            noted("dce", o, "nothing needs it")
-    return rewritten(program, only=live)
+    dead = [o for o in program.operations if o not in live]
+    for o in dead:
+        noted("dce", o, "nothing needs it")
+    return rewritten(program, only=live) if dead else program
