@@ -114,11 +114,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
 
 
 # ---- dtype and place
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-    """This tensor in another dtype or on another device; itself where nothing changes.
-
-    Takes a dtype, a device, both, or another tensor to follow.
-    """
+def destination(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
+    """The dtype and device that the arguments of `to` ask for: each by itself, or those of another tensor."""
     for arg in args:
         if isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
@@ -126,6 +123,15 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
             device = arg
         elif arg is not None:
             dtype = arg
+    return dtype, device
+
+
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
+    """This tensor in another dtype or on another device; itself where nothing changes.
+
+    Takes a dtype, a device, both, or another tensor to follow.
+    """
+    dtype, device = destination(args, dtype, device)
     result = self
     if device is not None and Device(device) != self.device:
         result = apply(OPS["move"], result, device=Device(device), source=self.device)
