@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, at_line, learner_line
+from .errors import DeviceError
 
 cupy: Any = None                # CuPy, from the first use of a GPU on
 
@@ -22,8 +22,7 @@ class Device(str):
     def __new__(cls, name: Any = "cpu", index: int | None = None) -> Device:
         kind, _, number = str(name).partition(":")
         if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-            raise DeviceError(f'no device {str(name)!r}: there are "cpu", "cuda" and "cuda:0", "cuda:1" and so on.'
-                              f"{at_line(learner_line())}")
+            raise DeviceError(f'no device {str(name)!r}: there are "cpu", "cuda" and "cuda:0", "cuda:1" and so on.')
         return super().__new__(cls, "cpu" if kind == "cpu" else f"cuda:{number or index or 0}")
 
     @property
@@ -67,14 +66,13 @@ def require_cupy() -> Any:
         import cupy as found
     except ImportError as error:
         raise DeviceError('there is no CuPy here, which holds the numbers on a GPU: pip install ".[gpu]" from the '
-                          f'project\'s folder, or stay on device="cpu".{at_line(learner_line())}') from error
+                          'project\'s folder, or stay on device="cpu".') from error
     try:
         count = found.cuda.runtime.getDeviceCount()
     except found.cuda.runtime.CUDARuntimeError as error:
-        raise DeviceError(f'CuPy finds no GPU that it can use ({error}): stay on device="cpu".'
-                          f"{at_line(learner_line())}") from error
+        raise DeviceError(f'CuPy finds no GPU that it can use ({error}): stay on device="cpu".') from error
     if not count:
-        raise DeviceError(f'this machine has no GPU: stay on device="cpu".{at_line(learner_line())}')
+        raise DeviceError('this machine has no GPU: stay on device="cpu".')
     cupy = found
     return cupy
 

@@ -12,7 +12,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes
 from .device import array_module
-from .errors import DeviceError, DTypeError, EngineError, ShapeError, at_line, here, learner_line
+from .errors import DeviceError, DTypeError, EngineError, ShapeError, here
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
 from .symbol import Symbol, first_symbol
@@ -181,23 +181,22 @@ def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | No
 def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> EngineError:
     """The error to raise when an operation's forward computation failed: what it got, what it needed, where."""
     got = " and ".join(describe(x) for x in inputs)
-    line = at_line(learner_line())
     devices = {x.device for x in inputs if isinstance(x, Tensor)}
     if len(devices) > 1:
         return DeviceError(f"{op.name} got {got}: all its tensors must be on one device. Move one with "
-                           f"t.to({sorted(devices)[0]!r}).{line}")
+                           f"t.to({sorted(devices)[0]!r}).")
     strangers = [x for x in inputs if not isinstance(x, (Tensor, int, float, np.ndarray, np.generic))]
     if strangers:
         return DTypeError(f"{op.name} works on tensors and numbers, got {type(strangers[0]).__name__} "
-                          f"{strangers[0]!r}.{line}")
+                          f"{strangers[0]!r}.")
     shapes = [x.shape for x in inputs if isinstance(x, Tensor)]
     if op.name == "matmul":
-        return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.{line}")
+        return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.")
     if op.broadcasts:
-        return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.{line}")
+        return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.")
     extra = ", ".join(f"{k}={reprlib.repr(v)}" for k, v in attrs.items())
     kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError
-    return kind(f"{op.name} got {got}{', with ' + extra if extra else ''}: {error}.{line}")
+    return kind(f"{op.name} got {got}{', with ' + extra if extra else ''}: {error}.")
 
 
 def _matmul_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from . import dtypes, functions, hooks, hot, versions
 from .device import Device
 from .dispatch import apply
-from .errors import DTypeError, GradError, ShapeError, at_line, learner_line
+from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
 from .symbol import Dim
@@ -86,11 +86,9 @@ def _index(index: Any) -> Any:
     elif isinstance(index, list):
         index = np.asarray(index)
     if isinstance(index, slice) and index.step is not None and index.step <= 0:
-        raise ShapeError(f"a slice's step must be at least 1, got {index.step}: to reverse, use flip."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"a slice's step must be at least 1, got {index.step}: to reverse, use flip.")
     if hasattr(index, "dtype") and index.dtype.kind not in "iub":
-        raise DTypeError(f"an index must be integers or booleans, got {index.dtype}: write i.long()."
-                         f"{at_line(learner_line())}")
+        raise DTypeError(f"an index must be integers or booleans, got {index.dtype}: write i.long().")
     return index
 
 
@@ -106,19 +104,15 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         try:
             self.array[index] = values
         except (ValueError, IndexError, TypeError) as error:
-            raise ShapeError(f"assigning {describe(value)} into part of {describe(self)}: {error}."
-                             f"{at_line(learner_line())}") from None
+            raise ShapeError(f"assigning {describe(value)} into part of {describe(self)}: {error}.") from None
         return
     write(self, apply(OPS["setitem"], self, value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype),
                       index=index))
 
 
 # ---- dtype and place
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-    """This tensor in another dtype or on another device; itself where nothing changes.
-
-    Takes a dtype, a device, both, or another tensor to follow.
-    """
+def destination(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
+    """The dtype and device that the arguments of `to` ask for: each by itself, or those of another tensor."""
     for arg in args:
         if isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
@@ -126,6 +120,15 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
             device = arg
         elif arg is not None:
             dtype = arg
+    return dtype, device
+
+
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
+    """This tensor in another dtype or on another device; itself where nothing changes.
+
+    Takes a dtype, a device, both, or another tensor to follow.
+    """
+    dtype, device = destination(args, dtype, device)
     result = self
     if device is not None and Device(device) != self.device:
         result = apply(OPS["move"], result, device=Device(device), source=self.device)
@@ -198,8 +201,8 @@ def _reshaped_in_place(name: str) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any) -> Tensor:
         if mode.grad and self.is_leaf and self.node is not None:
-            raise GradError(f"{name}_ would change a leaf that requires gradients: use {name} for a new tensor, or no_grad()."
-                            f"{at_line(learner_line())}")
+            raise GradError(f"{name}_ would change a leaf that requires gradients: use {name} for a new tensor, or "
+                            "no_grad().")
         view = function(self.detach() if self.node is None else self, *args)
         self.array, self.node, self._view = view.array, view.node if view.node is not None else self.node, view._view
         return self
@@ -250,15 +253,14 @@ def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Tensor:
         values = other.array if isinstance(other, Tensor) else other
         if self.dtype.kind not in "biu":
-            raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}."
-                             f"{at_line(learner_line())}")
+            raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}.")
         return wrap(getattr(self.array, name)(values))
     return method
 
 
 def _invert(self: Tensor) -> Tensor:
     if self.dtype.kind not in "biu":
-        raise DTypeError(f"~ is for booleans and integers, this tensor is {self.dtype}.{at_line(learner_line())}")
+        raise DTypeError(f"~ is for booleans and integers, this tensor is {self.dtype}.")
     return wrap(~self.array)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes, versions
 from .device import array_module
-from .errors import DeviceError, DTypeError, GradError, ShapeError, at_line, learner_line
+from .errors import DeviceError, DTypeError, GradError, ShapeError
 from .node import Leaf, Node, Output
 from .ops import Op
 from .symbol import Symbol, shape_text
@@ -197,7 +197,7 @@ class Tensor:
             if self.array.dtype.kind != "f":
                 raise DTypeError(f"only floating-point tensors can require gradients, and this one is "
                                  f"{self.array.dtype}: a slope needs numbers that can change by a little. Write "
-                                 f"its values with a decimal point, or pass dtype=float32.{at_line(learner_line())}")
+                                 f"its values with a decimal point, or pass dtype=float32.")
             self.node = Leaf()
         return self
 
@@ -259,7 +259,7 @@ class Tensor:
         """The value of a tensor of one element as a Python number."""
         if self.array.size != 1:
             raise ShapeError(f"item() needs a tensor of one element, this one has shape {self.shape}; use "
-                             f"tolist() or index it first.{at_line(learner_line())}")
+                             f"tolist() or index it first.")
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -270,9 +270,9 @@ class Tensor:
         """The values as a NumPy array that shares memory; the tensor must not require gradients."""
         if self.node is not None:
             raise GradError("numpy() on a tensor that requires gradients would lose its history: write "
-                            f"t.detach().numpy().{at_line(learner_line())}")
+                            "t.detach().numpy().")
         if type(self.array) is not Symbol and self.device.type != "cpu":
-            raise DeviceError(f"NumPy cannot see the GPU's memory: write t.cpu().numpy().{at_line(learner_line())}")
+            raise DeviceError("NumPy cannot see the GPU's memory: write t.cpu().numpy().")
         return np.asarray(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -292,7 +292,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise ShapeError(f"the truth of a tensor of shape {self.shape} is not one answer but {self.array.size}; "
-                             f"ask t.any() or t.all().{at_line(learner_line())}")
+                             f"ask t.any() or t.all().")
         return bool(self.array)
 
     def __len__(self) -> int:
@@ -389,10 +389,10 @@ def _from_python(data: Any) -> tuple[np.ndarray, np.dtype[Any]]:
         array = np.array(data)
     except ValueError as error:
         raise ShapeError("rows of different lengths do not make a tensor: every nested list must have the same "
-                         f"length.{at_line(learner_line())}") from error
+                         "length.") from error
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"a tensor holds numbers, got {type(data).__name__} with elements of type "
-                         f"{array.dtype}.{at_line(learner_line())}")
+                         f"{array.dtype}.")
     if array.size == 0 and not hasattr(data, "dtype"):
         return array, dtypes.get_default_dtype()
     kept = array.dtype.kind != "f" or any(isinstance(d, np.generic) for d in _first(data))

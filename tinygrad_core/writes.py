@@ -8,7 +8,7 @@ import numpy as np
 from . import versions
 from .device import array_module
 from .dispatch import record
-from .errors import DTypeError, GradError, ShapeError, at_line, learner_line
+from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
 from .symbol import Symbol
@@ -20,18 +20,17 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if mode.graph is not None or type(t.array) is Symbol:
         graph = mode.graph if mode.graph is not None else t.array.operation.graph
         return graph.write(t, result)
-    line = at_line(learner_line())
     if result.shape != t.shape:
         raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
-                         f"{result.shape}.{line}")
+                         f"{result.shape}.")
     if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
-        raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.{line}")
+        raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.")
     root = root_of(t)
     if mode.grad and isinstance(root.node, Leaf):
         what = "a view of a leaf" if root is not t else "a leaf"
         raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
                         "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
-                        f"tensor (`w = w * 2`).{line}")
+                        f"tensor (`w = w * 2`).")
     if result.node is not None and type(result.node.saved) is tuple:
         result.node.saved = _apart(result.node.saved, t.array)
     memory = None if mode.watch is None else mode.watch.memory_of(t.array)

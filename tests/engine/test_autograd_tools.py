@@ -75,6 +75,28 @@ class Cube(Function):
         return g * 3.0 * x * x
 
 
+class Split(Function):
+    @staticmethod
+    def forward(ctx, x):
+        sign = x.sign()
+        ctx.mark_non_differentiable(sign)
+        ctx.save_for_backward(sign)
+        return x.abs(), sign
+
+    @staticmethod
+    def backward(ctx, g, _):
+        sign, = ctx.saved_tensors
+        return g * sign
+
+
+def test_a_result_marked_so_carries_no_gradient():
+    x = leaf([2.0, -3.0])
+    size, sign = Split.apply(x)
+    assert size.requires_grad and not sign.requires_grad
+    (size * sign).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
 class Exp(Function):
     @staticmethod
     def forward(ctx, x):

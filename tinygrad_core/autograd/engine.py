@@ -10,7 +10,7 @@ import numpy as np
 from .. import versions
 from ..device import array_module
 from ..dispatch import apply, recorded
-from ..errors import GradError, Line, ShapeError, at_line, learner_line
+from ..errors import GradError, Line, ShapeError
 from ..node import FREED, Leaf, Node, Output, ancestors
 from ..ops import Arrays, Op, arrays, core
 from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
@@ -104,7 +104,7 @@ def _root(t: Tensor) -> Node:
     if t.node is None:
         raise GradError("backward on a tensor that was not computed from anything that requires gradients: no graph "
                         "leads from it to a leaf. Make the inputs with requires_grad=True, and compute outside "
-                        f"no_grad() and without detach().{at_line(learner_line())}")
+                        "no_grad() and without detach().")
     return t.node
 
 
@@ -115,12 +115,11 @@ def _seed(t: Tensor, gradient: Any) -> Any:
         if t.array.size != 1:
             raise GradError(f"backward needs one number to start from, and this tensor has shape {t.shape}: which of "
                             f"its {t.array.size} elements should change least? Reduce it first (t.sum().backward(), "
-                            f"t.mean().backward()), or pass gradient= in its shape.{at_line(learner_line())}")
+                            f"t.mean().backward()), or pass gradient= in its shape.")
         return t.array.dtype.type(1) if not t.array.ndim else array_module(t.array).ones_like(t.array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
-        raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}."
-                         f"{at_line(learner_line())}")
+        raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}.")
     return gradient
 
 
@@ -128,7 +127,7 @@ def _later_seed(t: Tensor, gradient: Any) -> Tensor:
     """The starting gradient of a symbolic tensor: ones, in its graph."""
     if gradient is None and t.array.size != 1:
         raise GradError(f"gradients need one number to start from, and {t.array.name!r} has shape "
-                        f"{shape_text(t.array.shape)}: reduce it first, as by mean().{at_line(learner_line())}")
+                        f"{shape_text(t.array.shape)}: reduce it first, as by mean().")
     if gradient is None:
         gradient = wrap(np.ones(t.array.shape, t.dtype))
     return t.array.operation.graph.tensor_of(gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype))
@@ -432,7 +431,7 @@ def _bring_back(node: Node) -> tuple[Any, ...]:
         return node.saved
     raise GradError(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
                     "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
-                    f"first.{at_line(learner_line())}")
+                    f"first.")
 
 
 def _check_writes(order: list[Node]) -> None:

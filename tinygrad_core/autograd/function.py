@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from weakref import ref
 
-from ..errors import GradError, at_line, here, learner_line
+from ..errors import GradError, here
 from ..node import Node, Output
 from ..ops import Arrays
 from ..tensor import Tensor, mode, wrap
@@ -29,7 +29,7 @@ class Context:
         """What was kept, with its place in the graph."""
         if not isinstance(getattr(self._weak_node(), "saved", ()), tuple):
             raise GradError("backward ran through this function already, and what it had saved was freed then; pass "
-                            f"retain_graph=True to the first backward.{at_line(learner_line())}")
+                            "retain_graph=True to the first backward.")
         return tuple(t if t is None or isinstance(t, Tensor) else self._result(*t) for t in self._saved)
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -82,7 +82,7 @@ class _CustomOp:
         result = result if isinstance(result, tuple) else (result,)
         if len(result) != self.count:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
-                            f"inputs: return one for each, None for those without.{at_line(learner_line())}")
+                            f"inputs: return one for each, None for those without.")
         return [r if r is None or not numbers else r.array for r in result]
 
     @staticmethod

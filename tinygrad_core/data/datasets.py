@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import Generator, default_generator
-from ..errors import EngineError, ShapeError, at_line, learner_line
+from ..errors import EngineError, ShapeError
 from ..functions import as_tensor
 from ..tensor import Tensor
 
@@ -47,7 +47,7 @@ class TensorDataset(Dataset):
         sizes = {len(t) for t in self.tensors if t.ndim}
         if not self.tensors or len(sizes) != 1 or any(not t.ndim for t in self.tensors):
             raise ShapeError("a TensorDataset needs tensors of one length along their first dim, got the shapes "
-                             f"{[t.shape for t in self.tensors]}.{at_line(learner_line())}")
+                             f"{[t.shape for t in self.tensors]}.")
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(t[index] for t in self.tensors)
@@ -83,7 +83,7 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         counts = [int(n) for n in lengths]
     if sum(counts) != total:
         raise EngineError(f"random_split: the lengths {list(lengths)} add up to {sum(counts)}, and there are {total} "
-                          f"samples; fractions must add up to 1.{at_line(learner_line())}")
+                          f"samples; fractions must add up to 1.")
     order = (generator or default_generator).stream.permutation(total).tolist()
     ends = np.cumsum(counts).tolist()
     return [Subset(dataset, order[end - n:end]) for n, end in zip(counts, ends, strict=True)]

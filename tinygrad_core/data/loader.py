@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..device import Generator, default_generator
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError
 from ..functions import stack, tensor
 from ..tensor import Tensor
 from .datasets import IterableDataset, TensorDataset
@@ -41,16 +41,15 @@ class DataLoader:
             dataset = TensorDataset(dataset)
         elif isinstance(dataset, tuple) and dataset and all(isinstance(d, (Tensor, np.ndarray)) for d in dataset):
             dataset = TensorDataset(*dataset)
-        line = at_line(learner_line())
         if not isinstance(batch_size, int) or batch_size < 1:
-            raise EngineError(f"batch_size must be a whole number from 1 up, got {batch_size!r}.{line}")
+            raise EngineError(f"batch_size must be a whole number from 1 up, got {batch_size!r}.")
         if not isinstance(num_workers, int) or num_workers < 0:
-            raise EngineError(f"num_workers must be a whole number from 0 up, got {num_workers!r}.{line}")
+            raise EngineError(f"num_workers must be a whole number from 0 up, got {num_workers!r}.")
         if (sampler is not None or batch_sampler is not None) and shuffle:
-            raise EngineError(f"a sampler gives the order already: leave shuffle off.{line}")
+            raise EngineError("a sampler gives the order already: leave shuffle off.")
         if isinstance(dataset, IterableDataset) and (shuffle or sampler or batch_sampler or num_workers):
             raise EngineError("an IterableDataset is read from front to back: it takes no shuffle, no sampler and no "
-                              f"workers.{line}")
+                              "workers.")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.generator, self.collate_fn, self.sampler = generator, collate_fn, sampler
         self.batch_sampler, self.num_workers, self.worker_init_fn = batch_sampler, num_workers, worker_init_fn
@@ -111,7 +110,6 @@ def default_collate(samples: list[Any]) -> Any:
         return {key: default_collate([s[key] for s in samples]) for key in first}
     if isinstance(first, (tuple, list)):
         if any(len(s) != len(first) for s in samples):
-            raise EngineError("samples of different lengths do not make a batch: give a collate_fn that pads them."
-                              f"{at_line(learner_line())}")
+            raise EngineError("samples of different lengths do not make a batch: give a collate_fn that pads them.")
         return type(first)(default_collate(list(column)) for column in zip(*samples, strict=True))
     return samples

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import Generator, default_generator
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError
 
 
 class Sampler:
@@ -73,8 +73,7 @@ class WeightedRandomSampler(Sampler):
                  generator: Generator | None = None):
         self.weights = np.asarray(weights, np.float64)
         if self.weights.ndim != 1 or not (self.weights >= 0).all() or not self.weights.sum() > 0:
-            raise EngineError("WeightedRandomSampler needs one weight from 0 up for each sample, and one above 0."
-                              f"{at_line(learner_line())}")
+            raise EngineError("WeightedRandomSampler needs one weight from 0 up for each sample, and one above 0.")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:

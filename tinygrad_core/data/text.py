@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..tensor import Tensor, wrap
 from .datasets import Dataset
 
@@ -27,8 +27,7 @@ class CharacterText(Dataset):
 
     def __init__(self, text: str, length: int, characters: str | None = None):
         if not 0 < length < len(text):
-            raise ShapeError(f"a text of {len(text)} characters has no stretch of {length} with one more to follow."
-                             f"{at_line(learner_line())}")
+            raise ShapeError(f"a text of {len(text)} characters has no stretch of {length} with one more to follow.")
         self.characters, self.length = characters or "".join(sorted(set(text))), length
         self._number = {c: i for i, c in enumerate(self.characters)}
         self.tokens = self.encode(text).array
@@ -42,7 +41,7 @@ class CharacterText(Dataset):
         """The characters' places in the alphabet, (N,) int64."""
         strangers = set(text) - set(self._number)
         if strangers:
-            raise ShapeError(f"the alphabet {self.characters!r} has no {min(strangers)!r}.{at_line(learner_line())}")
+            raise ShapeError(f"the alphabet {self.characters!r} has no {min(strangers)!r}.")
         return wrap(np.array([self._number[c] for c in text], np.int64))
 
     def decode(self, tokens: Any) -> str:

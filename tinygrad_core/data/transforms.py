@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import default_generator
-from ..errors import ShapeError, at_line, learner_line
+from ..errors import ShapeError
 from ..functions import tensor
 from ..tensor import Tensor, wrap
 
@@ -36,8 +36,7 @@ class ToTensor:
         array = np.asarray(image)
         array = array[:, :, None] if array.ndim == 2 else array
         if array.ndim != 3:
-            raise ShapeError(f"ToTensor needs an image of shape (H, W) or (H, W, C), got {array.shape}."
-                             f"{at_line(learner_line())}")
+            raise ShapeError(f"ToTensor needs an image of shape (H, W) or (H, W, C), got {array.shape}.")
         array = array.transpose(2, 0, 1)
         return tensor(array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array)
 
@@ -84,6 +83,6 @@ class RandomCrop:
         array = np.pad(image.array, [(0, 0)] * (image.ndim - 2) + [edge, edge])
         room = [have - want for have, want in zip(array.shape[-2:], self.size)]
         if min(room) < 0:
-            raise ShapeError(f"RandomCrop wants {self.size} of an image of shape {array.shape}.{at_line(learner_line())}")
+            raise ShapeError(f"RandomCrop wants {self.size} of an image of shape {array.shape}.")
         top, left = (int(default_generator.stream.integers(0, r + 1)) for r in room)
         return wrap(array[..., top:top + self.size[0], left:left + self.size[1]].copy())

@@ -62,6 +62,13 @@ class _Gate(Function):
         return (None, *ctx.seen(grads))
 
 
+def _gated(seen: Callable[..., Any], values: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[int]]:
+    """The values, of which the tensors that want gradients have passed one gate; and which these are."""
+    which = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
+    passed = dict(zip(which, _Gate.apply(seen, *(values[k] for k in which)), strict=True)) if which else {}
+    return tuple(passed.get(k, v) for k, v in enumerate(values)), which
+
+
 class _Backward:
     """Watches the backward pass through one call of a module, between a gate before it and a gate after it."""
 
@@ -74,22 +81,13 @@ class _Backward:
     def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The positional arguments; tensors that want gradients go through the first gate."""
         self.count = len(args)
-        self.gated = [k for k, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
-        passed = list(args)
-        if self.gated:
-            for k, t in zip(self.gated, _Gate.apply(self.came_out, *(args[k] for k in self.gated)), strict=True):
-                passed[k] = t
-        return tuple(passed)
+        passed, self.gated = _gated(self.came_out, args)
+        return passed
 
     def outputs(self, result: Any) -> Any:
         """The results, one tensor or a tuple, through the second gate."""
-        results = result if isinstance(result, tuple) else (result,)
-        wanted = [k for k, t in enumerate(results) if isinstance(t, Tensor) and t.requires_grad]
-        passed = list(results)
-        if wanted:
-            for k, t in zip(wanted, _Gate.apply(self.went_in, *(results[k] for k in wanted)), strict=True):
-                passed[k] = t
-        return tuple(passed) if isinstance(result, tuple) else passed[0]
+        passed, _ = _gated(self.went_in, result if isinstance(result, tuple) else (result,))
+        return passed if isinstance(result, tuple) else passed[0]
 
     def went_in(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         """The outputs' gradients are known; where no input wants one, so is everything."""

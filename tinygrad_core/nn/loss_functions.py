@@ -224,6 +224,8 @@ def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, tuple[int, ...
 def _picked(logs: Tensor, labels: Any, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Any]:
     """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
     xp = array_module(logs.array)
+    if weight is None and known(labels) and (labels != ignore_index).all():
+        return -apply(OPS["getitem"], logs, index=(xp.arange(len(labels)), labels)), xp.ones(len(labels), logs.dtype)
     counted = labels != ignore_index
     safe = xp.where(counted, labels, 0)
     weights = xp.asarray(counted, logs.dtype) if weight is None else xp.where(counted, weight.array[safe], 0)

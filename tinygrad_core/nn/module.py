@@ -11,6 +11,7 @@ from .. import dtypes, versions
 from ..device import place
 from ..errors import EngineError
 from ..hooks import Handle
+from ..methods import destination
 from ..methods import to as tensor_to
 from ..tensor import Tensor, as_array, describe, mode, unboxed, wrap
 from ..writes import store
@@ -371,13 +372,7 @@ class Module:
 
     def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
         """Move to a device, or convert floating-point parameters and buffers to a dtype, in place."""
-        for arg in args:
-            if isinstance(arg, Tensor):
-                dtype, device = arg.dtype, arg.device
-            elif isinstance(arg, str) and arg.split(":")[0] in ("cpu", "cuda"):
-                device = arg
-            elif arg is not None:
-                dtype = arg
+        dtype, device = destination(args, dtype, device)
         if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
             raise TypeError(f"a module can be converted to floating-point dtypes only, got {dtype}")
         return self._convert(lambda t: tensor_to(t, dtype=dtype if t.is_floating_point() else None, device=device))
