@@ -490,3 +490,17 @@ def test_a_stack_of_products_is_added_up(backend):
     for dim, keepdim in ((0, False), (0, True), ((0, 1), False), (1, True)):
         close(compile(lambda a, b, dim=dim, keepdim=keepdim: (a @ b).sum(dim, keepdim), backend=backend)(a, b),
               (a @ b).sum(dim, keepdim), rtol=1e-4)
+
+
+def test_a_maximum_equals_the_element_it_came_from(backend):
+    for seed in range(20):
+        values = np.random.default_rng(seed).standard_normal((2, 2)).astype(np.float32)
+        found = []
+
+        def step(x):
+            y = x / (abs(x) + 1)
+            return tg.autograd.grad(((y.amax(1, keepdim=True) - y) ** 2).sum(), x)[0]
+
+        for f in (step, compile(step, backend=backend)):
+            found.append(f(tg.tensor(values, requires_grad=True)))
+        close(found[1], found[0], atol=1e-5)
