@@ -2,7 +2,7 @@
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_core as tg
@@ -10,8 +10,6 @@ from tinygrad_core import hot
 from tinygrad_core.dispatch import apply
 from tinygrad_core.ops import OPS
 
-settings.register_profile("engine", deadline=None, max_examples=60, derandomize=True)
-settings.load_profile("engine")
 pairs = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=4)
 
 
