@@ -13,7 +13,7 @@ from lessons.look import render
 from lessons.notebook import notebook
 
 LESSONS = lessons()
-WIDGET = r"(?:BackwardQuiz|Broadcasting|DynamicVsStatic|GraphStepper|StepSize|Tape)\("
+WIDGET = r"(?:BackwardQuiz|Broadcasting|DynamicVsStatic|GraphStepper|OptimiserRace|StepSize|Tape|TrainingMonitor)\("
 
 
 def execute(page, folder):
@@ -214,6 +214,12 @@ FIGURES = {
         ("def data_door", "40.0"),
         ("def records", "requires_grad=False: None"),
     ],
+    "06-modules-optimisers-the-loop": [
+        ("for name, weight in perceptron", "0.weight  (32, 64)\n0.bias    (32,)\n2.weight  (10, 32)"),
+        ("w = tg.tensor(1.0", "0.8 still a leaf: True"),
+        ("tg.manual_seed(0)\ndrop", "learning: [2.0,"),
+        ("lr = 0.05", "step  0   loss 18\nstep 20   loss 1.0281"),
+    ],
 }
 
 
@@ -221,6 +227,18 @@ def test_figures_in_the_text_are_the_machines(lesson, solved):
     for start, said in FIGURES.get(lesson.id, ()):
         cells = [cell for cell in solved[1].cells if cell.cell_type == "code" and cell.source.startswith(start)]
         assert said in words(cells[0]), start
+
+
+def test_lesson_6_what_it_says_of_the_optimisers_is_what_they_do(lesson, solved):
+    if not lesson.id.startswith("06"):
+        pytest.skip("about lesson 6")
+    said = words(next(c for c in solved[1].cells if c.source.startswith("ways = {")))
+    right = {name: int(n) for name, n in re.findall(r"([\w ,.]+): (\d+)", said.partition("–")[2])}
+    right = {name.strip(): n for name, n in right.items()}
+    assert right["SGD"] < right["momentum"] < right["Adam"] - 10
+    assert right["momentum, lr 0.1"] > right["Adam"] - 4
+    yours = printed(solved[1], "%%after momentum adam train-epoch")
+    assert all(int(n) > 90 for n in re.findall(r"(\d+) of 100 right", yours)) and yours.count("of 100") == 2
 
 
 def test_what_is_said_afterwards_names_what_was_printed(lesson, solved):

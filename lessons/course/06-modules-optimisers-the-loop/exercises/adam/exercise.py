@@ -1,0 +1,35 @@
+class Adam:
+    """Steps of about the same length for every weight, whatever the size of its gradient."""
+
+    def __init__(self, weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+        self.weights, self.lr, self.betas, self.eps = list(weights), lr, betas, eps
+        self.m = dict.fromkeys(self.weights, 0.0)
+        self.v = dict.fromkeys(self.weights, 0.0)
+        self.t = 0
+
+    def zero_grad(self):
+        """Forget all gradients."""
+        for w in self.weights:
+            w.grad = None
+
+    def step(self):
+        """Move every weight; each has a gradient."""
+        ### BEGIN SOLUTION
+        b1, b2 = self.betas
+        self.t += 1
+        for w in self.weights:
+            self.m[w] = b1 * self.m[w] + (1 - b1) * w.grad
+            self.v[w] = b2 * self.v[w] + (1 - b2) * w.grad**2
+            m = self.m[w] / (1 - b1**self.t)
+            v = self.v[w] / (1 - b2**self.t)
+            w.data -= self.lr * m / (v**0.5 + self.eps)
+        ### FADED
+        # b1, b2 = self.betas
+        # self.t += ____
+        # for w in self.weights:
+        #     self.m[w] = b1 * self.m[w] + ____
+        #     self.v[w] = b2 * self.v[w] + ____
+        #     m = self.m[w] / ____
+        #     v = self.v[w] / ____
+        #     w.data -= self.lr * ____
+        ### END SOLUTION

@@ -1,0 +1,12 @@
+# hint: adds-up
+def train_epoch(model, loss_of, optimiser, loader):
+    """Train once on every batch; the mean loss over all examples."""
+    model.train()
+    total, count = 0.0, 0
+    for x, y in loader:
+        loss = loss_of(model(x), y)
+        loss.backward()
+        optimiser.step()
+        total += loss.item() * len(x)
+        count += len(x)
+    return total / count
