@@ -227,7 +227,10 @@ function mount(frame: Frame, recording: Recording): Show {
     place((step ?? steps[Math.min(at, steps.length - 1)])?.round ?? 0);
     const [state, before] = [stateAt(events, end(at)), stateAt(events, end(at - 1))];
     const tape = tapeAt(events, end(at));
-    graph.update({ state, step, selected, hole: null, before, marks: marks(tape) });
+    // The last step is about who keeps what was written over.
+    const culprit = final ? last.kept.find((k) => torn(last, k)) : undefined;
+    const about = culprit ? (steps.find((x) => x.node === culprit.by) ?? null) : step;
+    graph.update({ state, step: about, selected, hole: null, before, marks: marks(tape) });
     const shown = coming ?? step;
     code.update(shown?.events.find((e) => e.source)?.source ?? null, null, shown?.phase ?? "forward");
     const kept = lines(tape);
