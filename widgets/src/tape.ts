@@ -18,7 +18,7 @@ import stageCss from "./stage.css";
 import { stateAt } from "./state";
 import { definitions, plan, type Step } from "./steps";
 import css from "./tape.css";
-import type { Define, Event, Recording } from "./types";
+import type { Define, Event, Recording, SentLayout } from "./types";
 
 /** One value that an operation keeps for the way back. */
 export interface Kept {
@@ -123,7 +123,8 @@ function mount(frame: Frame, recording: Recording): Show {
     if (placed === way) return;
     placed = way;
     const v = visible(nodesOf(schedule, round), new Set());
-    graph.show(v, arrange(v, sizesOf(v, defines, names, extents(events)), [w - 60, tall - 60]), defines, names, []);
+    const sent = (frame.model.get("layouts") as Record<string, SentLayout> | undefined)?.[`${round}|`];
+    graph.show(v, arrange(v, sizesOf(v, defines, names, extents(events)), [w - 60, tall - 60], sent), defines, names, []);
   }
 
   const versionOf = (tape: Tape, node: number): number => tape.versions.get(memoryOf(defines.get(node)!)) ?? 0;
@@ -293,7 +294,7 @@ export default widgetOf<Recording>({
   picture: graphCss,
   style: stageCss + codeCss + css,
   data: "recording",
-  saved: ["predict", "predictions"],
+  saved: ["layouts", "predict", "predictions"],
   read: parse,
   mount,
 });
