@@ -8,6 +8,8 @@ from typing import Any
 
 #: Up to so many boxes the browser lays the graph out itself; keep equal to DAGRE_LIMIT in layout.ts.
 BROWSER_LIMIT = 300
+#: And up to so many lines: where many lines cross, dagre takes seconds.
+BROWSER_LINES = 250
 #: A picture with more boxes than this starts with its modules folded.
 FOLD_LIMIT = 40
 #: Beyond so many boxes even Graphviz takes minutes, and nobody could read the result.
@@ -97,6 +99,19 @@ def default_fold(events: list[Event]) -> list[str]:
     """Nothing while the graph is small; else every module, so that opening one shows the next level."""
     largest = max(len(visible(events, i, ()).items) for i in range(len(rounds(events))))
     return module_paths(events) if largest > FOLD_LIMIT else []
+
+
+def wants_graphviz(shown: Visible) -> bool:
+    """Whether the browser would be slow where Graphviz is not."""
+    large = len(shown.items) > BROWSER_LIMIT or len(shown.links) > BROWSER_LINES
+    return large and len(shown.items) <= GRAPHVIZ_LIMIT
+
+
+def first(events: list[Event]) -> dict[str, Any]:
+    """Positions for the first iteration with every module open, under the front end's name for it; empty if small."""
+    shown = visible(events, 0, ())
+    placed = place(shown) if wants_graphviz(shown) else None
+    return {"0|": placed} if placed else {}
 
 
 def place(shown: Visible) -> dict[str, Any] | None:

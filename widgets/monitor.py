@@ -14,7 +14,7 @@ from .frame import Frame, as_text
 
 _BINS = 32
 _PAUSE = 0.05  # seconds between two messages to the browser
-_ALLOWANCE = 0.1  # seconds that measuring may take in any case: of a short training, too, something should be seen
+_ALLOWANCE = 0.05  # seconds that measuring may take in any case: of a short training, too, something should be seen
 _LOADING = 3.0  # seconds in which the page may not be listening yet: all is sent again each time
 _ROWS = 20_000  # rows of a run that are saved; of a longer one every so many
 
@@ -48,7 +48,7 @@ class TrainingMonitor(Frame):
         *,
         title: str = "Training",
         name: str = "run 1",
-        budget: float = 0.02,
+        budget: float = 0.015,
         logarithmic: bool = False,
         smoothing: float = 0.0,
     ) -> None:
@@ -79,7 +79,7 @@ class TrainingMonitor(Frame):
                 run.measure()
             elif self._spent <= self._budget * (start - self._began) or (run.early() and self._spent < _ALLOWANCE):
                 run.remember()
-        if start - self._sent > _PAUSE:
+        if start - self._sent > (_PAUSE if start - self._began > _LOADING else 4 * _PAUSE):
             self._flush()
         self._spent += perf_counter() - start
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import traitlets
 
+from . import layout
 from .frame import Frame, as_text, read_recording
 
 
@@ -23,9 +24,10 @@ class BackwardQuiz(Frame):
     """
 
     _bundle = "quiz"
-    _saved = ("recording", "order", "mistakes", "counts")
+    _saved = ("recording", "layouts", "order", "mistakes", "counts")
 
     recording = traitlets.Unicode(help="the recording, as JSON or packed JSON").tag(sync=True)
+    layouts = traitlets.Dict(help="positions made by Graphviz").tag(sync=True)
     order = traitlets.List(traitlets.Int(), help="node ids, in the order they are visited").tag(sync=True)
     mistakes = traitlets.List(traitlets.Dict(), help="choices that were refused").tag(sync=True)
     counts = traitlets.Bool(False, help="show how many gradients have arrived").tag(sync=True)
@@ -36,7 +38,7 @@ class BackwardQuiz(Frame):
         if not self._visits:
             raise ValueError("nothing walks back in this recording: call backward() inside `with record() as rec:`")
         self._title = data.get("meta", {}).get("title") or "Which node next?"
-        super().__init__(recording=as_text(data), counts=counts, step=step)
+        super().__init__(recording=as_text(data), layouts=layout.first(data["events"]), counts=counts, step=step)
 
     def __repr__(self) -> str:
         return f"<BackwardQuiz of {self._visits} operations: run this cell to see it>"

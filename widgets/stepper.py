@@ -67,7 +67,7 @@ class GraphStepper(Frame):
         if int(iteration) >= len(layout.rounds(self._events)):
             return
         shown = layout.visible(self._events, int(iteration), filter(None, folded.split(",")))
-        if not layout.BROWSER_LIMIT < len(shown.items) <= layout.GRAPHVIZ_LIMIT:
+        if not layout.wants_graphviz(shown):
             return
         placed = layout.place(shown)
         if placed is None:

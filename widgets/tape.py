@@ -6,6 +6,7 @@ from typing import Any
 
 import traitlets
 
+from . import layout
 from .frame import Frame, as_text, read_recording
 
 
@@ -22,9 +23,10 @@ class Tape(Frame):
     """
 
     _bundle = "tape"
-    _saved = ("recording", "predict", "predictions")
+    _saved = ("recording", "layouts", "predict", "predictions")
 
     recording = traitlets.Unicode(help="the recording, as JSON or packed JSON").tag(sync=True)
+    layouts = traitlets.Dict(help="positions made by Graphviz").tag(sync=True)
     predict = traitlets.Bool(False, help="ask before showing").tag(sync=True)
     predictions = traitlets.List(traitlets.Dict(), help="what was asked and answered").tag(sync=True)
 
@@ -32,7 +34,7 @@ class Tape(Frame):
         data = read_recording(recording, "Tape")
         self._kept = sum(len(e["saved"]) for e in data["events"] if e["type"] == "save")
         self._title = data.get("meta", {}).get("title") or "What the tape keeps"
-        super().__init__(recording=as_text(data), predict=predict, step=step)
+        super().__init__(recording=as_text(data), layouts=layout.first(data["events"]), predict=predict, step=step)
 
     def __repr__(self) -> str:
         return f"<Tape with {self._kept} saved values: run this cell to see it>"

@@ -6,7 +6,7 @@ import pytest
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import record
-from widgets import BackwardQuiz, Broadcasting, OptimiserRace, StepSize, Tape, TrainingMonitor
+from widgets import BackwardQuiz, Broadcasting, GraphStepper, OptimiserRace, StepSize, Tape, TrainingMonitor
 from widgets.monitor import _histogram as histogram
 
 
@@ -177,6 +177,21 @@ def test_a_long_training_is_saved_thinned_and_its_samples_stay_in_place() -> Non
     (run,) = sent(monitor)["runs"]
     assert len(run["steps"]) < 20_000 and run["metrics"]["loss"][-1] == 50_000
     assert run["steps"][run["samples"][0]["row"]] == 30_000
+
+
+@pytest.mark.parametrize("widget", [BackwardQuiz, Tape, GraphStepper])
+def test_a_graph_whose_lines_cross_comes_with_positions(widget) -> None:
+    pytest.importorskip("pygraphviz", reason="pygraphviz lays out large graphs")
+    with record() as rec:
+        x = y = tg.tensor(1.0, requires_grad=True)
+        for _ in range(90):
+            y = (y * x + 0.5).tanh()
+        y.backward()
+    placed = widget(rec, **({"folded": []} if widget is GraphStepper else {})).layouts["0|"]
+    assert len(placed["nodes"]) == sum(e["type"] == "define" for e in rec.events)
+    with record() as small:
+        (x * x).backward()
+    assert widget(small).layouts == {}
 
 
 def test_each_widget_says_what_it_was_where_it_cannot_be_shown() -> None:

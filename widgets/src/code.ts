@@ -33,7 +33,8 @@ export interface CodePane {
 
 export function codePane(recording: Recording): CodePane {
   const title = h("figcaption", { class: "tgs-file" });
-  const list = h("ol", { class: "tgs-lines" });
+  // It scrolls, so the keyboard must be able to enter it.
+  const list = h("ol", { class: "tgs-lines", tabindex: "0", "aria-label": "Code" });
   const el = h("figure", { class: "tgs-code" }, title, list);
   let shown: string | null = null;
 

@@ -198,7 +198,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
   pointing(graph.svg, "[data-node]", (g) => litBy([Number(g.getAttribute("data-node"))]));
 
   // --- what was printed ---
-  const console_ = h("ol", { class: "dsv-printed", "aria-label": `${NAMES[which]}: printed so far` });
+  const console_ = h("ol", { class: "dsv-printed", tabindex: "0", "aria-label": `${NAMES[which]}: printed so far` });
   const printed = h("figure", { class: "dsv-console" }, h("figcaption", {}, "Printed"), console_);
 
   const el = h(

@@ -21,7 +21,7 @@ export interface Sample {
 export interface Run {
   readonly name: string;
   readonly steps: number[];
-  readonly metrics: Record<string, Num[]>;
+  readonly metrics: Record<string, number[]>;
   layers: readonly string[];
   readonly samples: Sample[];
 }
@@ -43,15 +43,31 @@ interface Message {
   readonly samples: readonly Sample[];
 }
 
-/** Exponential smoothing, corrected for its start; what is no number is left out of the average. */
-export function smooth(values: readonly number[], weight: number): number[] {
-  let [sum, mass] = [0, 0];
-  return values.map((v) => {
-    if (!Number.isFinite(v)) return v;
-    sum = weight * sum + (1 - weight) * v;
-    mass = weight * mass + (1 - weight);
-    return sum / mass;
-  });
+interface Smoothed {
+  readonly weight: number;
+  readonly values: number[];
+  sum: number;
+  mass: number;
+}
+const smoothed = new WeakMap<readonly number[], Smoothed>();
+
+/**
+ * Exponential smoothing, corrected for its start; what is no number is left out of the average.
+ * Of an array that has grown only the new end is computed.
+ */
+export function smooth(values: readonly number[], weight: number): readonly number[] {
+  let known = smoothed.get(values);
+  if (known?.weight !== weight || known.values.length > values.length) known = { weight, values: [], sum: 0, mass: 0 };
+  smoothed.set(values, known);
+  for (let i = known.values.length; i < values.length; i++) {
+    const v = values[i]!;
+    if (Number.isFinite(v)) {
+      known.sum = weight * known.sum + (1 - weight) * v;
+      known.mass = weight * known.mass + (1 - weight);
+    }
+    known.values.push(Number.isFinite(v) ? known.sum / known.mass : v);
+  }
+  return known.values;
 }
 
 /** At most four points for each column of the page: first, lowest, highest, last. No peak is lost. */
@@ -94,9 +110,11 @@ export function add(data: Data, m: Message): void {
   for (const v of m.samples) run.samples.push(v);
   for (const [name, values] of Object.entries(m.metrics)) {
     const all = (run.metrics[name] ??= []);
+    // What was smoothed of rows that are written again no longer holds.
+    if (row < all.length) smoothed.delete(all);
     all.length = Math.min(all.length, row);
-    while (all.length < row) all.push("NaN");
-    for (const v of values) all.push(v);
+    while (all.length < row) all.push(NaN);
+    for (const v of values) all.push(toNumber(v));
   }
   run.layers = m.layers;
 }
@@ -204,7 +222,7 @@ function mount(frame: Frame, data: Data): Show {
   }
 
   function chart(name: string, box: { left: number; top: number; right: number; bottom: number }, x: Scale, moving: ((at: number) => void)[], lowest: boolean): Element[] {
-    const curves = data.runs.map((r) => (r.metrics[name] ?? []).map(toNumber));
+    const curves = data.runs.map((r) => r.metrics[name] ?? []);
     let [low, high] = [Infinity, -Infinity];
     const positive = logarithmic();
     for (const c of curves)
@@ -318,7 +336,7 @@ function mount(frame: Frame, data: Data): Show {
   function facts(at: number): string {
     const of = (r: Run): string => {
       const i = Math.min(at, r.steps.length - 1);
-      const values = Object.entries(r.metrics).map(([name, v]) => `${name} ${num(toNumber(v[i] ?? "NaN"), 4)}`);
+      const values = Object.entries(r.metrics).map(([name, v]) => `${name} ${num(v[i] ?? NaN, 4)}`);
       const over = at > r.steps.length - 1 ? " (ended)" : "";
       return `${data.runs.length > 1 ? `${r.name}${over}: ` : ""}${values.join(", ")}`;
     };
@@ -363,9 +381,12 @@ function read(text: string): Data {
   for (const run of data["runs"] as unknown[]) {
     if (!isObject(run)) throw new Unreadable("This picture's data is damaged: a run is no object. Run the cell again.");
     check(run, { name: "text", steps: "numbers", metrics: "object", layers: "list", samples: "list" }, "run.");
-    for (const [name, values] of Object.entries(run["metrics"] as Record<string, unknown>))
+    const metrics = run["metrics"] as Record<string, unknown>;
+    for (const [name, values] of Object.entries(metrics)) {
       if (!Array.isArray(values) || values.length !== (run["steps"] as unknown[]).length)
         throw new Unreadable(`This picture's data is damaged: “${name}” and its steps differ in length. Run the cell again.`);
+      metrics[name] = values.map(toNumber);
+    }
   }
   return data as unknown as Data;
 }

@@ -77,7 +77,7 @@ function mount(frame: Frame, data: Data): Show {
     Number.isFinite(loss) ? [across(step), down(Math.min(Math.max(loss, lossFloor), ceiling))] : null;
 
   function build(): void {
-    const wide = width > 820;
+    const wide = width > 1000;
     const left = 46;
     const box = wide
       ? { left, top: 32, right: Math.round(width * 0.58), bottom: 436 }
@@ -127,7 +127,7 @@ function mount(frame: Frame, data: Data): Show {
       now,
       ...dots,
       head("loss", chart.left + 176, "is-right"),
-      head("per parameter: value, gradient, kept", chart.left + 200, "is-start"),
+      head("value, gradient, kept", chart.left + 200, "is-start"),
       ...table,
     );
   }

@@ -17,7 +17,7 @@ import css from "./quiz.css";
 import stageCss from "./stage.css";
 import { stateAt, type NodeState, type State } from "./state";
 import { definitions, plan, type Step } from "./steps";
-import type { Accumulate, Backward, Event, Recording, Value } from "./types";
+import type { Accumulate, Backward, Event, Recording, SentLayout, Value } from "./types";
 
 /** One walk back: who is visited, and who sends to whom. */
 export interface Pass {
@@ -184,7 +184,8 @@ function mount(frame: Frame, recording: Recording): Show {
     if (placed === way) return;
     placed = way;
     const v = visible(nodesOf(schedule, 0), new Set());
-    graph.show(v, arrange(v, sizesOf(v, defines, names, extents(recording.events)), [w - 60, tall - 60]), defines, names, []);
+    const sent = (frame.model.get("layouts") as Record<string, SentLayout> | undefined)?.["0|"];
+    graph.show(v, arrange(v, sizesOf(v, defines, names, extents(recording.events)), [w - 60, tall - 60], sent), defines, names, []);
   }
 
   function draw(at: number): Said {
@@ -240,7 +241,7 @@ export default widgetOf<Recording>({
   picture: graphCss + css,
   style: stageCss,
   data: "recording",
-  saved: ["order", "mistakes", "counts"],
+  saved: ["layouts", "order", "mistakes", "counts"],
   read: (text) => {
     const recording = parse(text);
     passOf(recording.events);

@@ -18,7 +18,7 @@ import stageCss from "./stage.css";
 import { stateAt } from "./state";
 import { definitions, plan, type Step } from "./steps";
 import css from "./tape.css";
-import type { Define, Event, Recording } from "./types";
+import type { Define, Event, Recording, SentLayout } from "./types";
 
 /** One value that an operation keeps for the way back. */
 export interface Kept {
@@ -123,7 +123,8 @@ function mount(frame: Frame, recording: Recording): Show {
     if (placed === way) return;
     placed = way;
     const v = visible(nodesOf(schedule, round), new Set());
-    graph.show(v, arrange(v, sizesOf(v, defines, names, extents(events)), [w - 60, tall - 60]), defines, names, []);
+    const sent = (frame.model.get("layouts") as Record<string, SentLayout> | undefined)?.[`${round}|`];
+    graph.show(v, arrange(v, sizesOf(v, defines, names, extents(events)), [w - 60, tall - 60], sent), defines, names, []);
   }
 
   const versionOf = (tape: Tape, node: number): number => tape.versions.get(memoryOf(defines.get(node)!)) ?? 0;
@@ -227,7 +228,10 @@ function mount(frame: Frame, recording: Recording): Show {
     place((step ?? steps[Math.min(at, steps.length - 1)])?.round ?? 0);
     const [state, before] = [stateAt(events, end(at)), stateAt(events, end(at - 1))];
     const tape = tapeAt(events, end(at));
-    graph.update({ state, step, selected, hole: null, before, marks: marks(tape) });
+    // The last step is about who keeps what was written over.
+    const culprit = final ? last.kept.find((k) => torn(last, k)) : undefined;
+    const about = culprit ? (steps.find((x) => x.node === culprit.by) ?? null) : step;
+    graph.update({ state, step: about, selected, hole: null, before, marks: marks(tape) });
     const shown = coming ?? step;
     code.update(shown?.events.find((e) => e.source)?.source ?? null, null, shown?.phase ?? "forward");
     const kept = lines(tape);
@@ -290,7 +294,7 @@ export default widgetOf<Recording>({
   picture: graphCss,
   style: stageCss + codeCss + css,
   data: "recording",
-  saved: ["predict", "predictions"],
+  saved: ["layouts", "predict", "predictions"],
   read: parse,
   mount,
 });

@@ -9,6 +9,10 @@ describe("curves", () => {
     expect(smooth([5, 5, 5], 0.9)).toEqual([5, 5, 5].map((v) => expect.closeTo(v)));
     expect(smooth([0, 1], 0.5)[1]).toBeCloseTo(2 / 3);
     expect(smooth([1, NaN, 1], 0.9)).toEqual([1, NaN, expect.closeTo(1)]);
+    const growing = [4, 2];
+    smooth(growing, 0.9);
+    growing.push(8);
+    expect([...smooth(growing, 0.9)]).toEqual([...smooth([4, 2, 8], 0.9)]);
   });
 
   it("are thinned to the page without losing a peak or an end", () => {
@@ -49,7 +53,7 @@ describe("messages", () => {
     const data: Data = { title: "", runs: [] };
     add(data, message([0, 0], [0, 1], [3, 2]));
     add(data, message([2, 0], [2], [1], { metrics: { loss: [1], accuracy: [0.5] } }));
-    expect(data.runs[0]!.metrics["accuracy"]).toEqual(["NaN", "NaN", 0.5]);
+    expect(data.runs[0]!.metrics["accuracy"]).toEqual([NaN, NaN, 0.5]);
   });
 });
 
