@@ -1,20 +1,23 @@
 """What a learner reads and does; a lesson page imports its tools from here.
 
-from lessons import ask, check, course_map, faded, parsons, plot, progress, review, solution
+from lessons import ask, check, claim, course_map, faded, parsons, plot, progress, review, solution
 %load_ext lessons
 """
 
+from lessons.claims import claim
 from lessons.figure import plot
 from lessons.grader import check, faded, parsons, progress, solution
 from lessons.page import ask
 from lessons.path import course_map, review
 
-__all__ = ["ask", "check", "course_map", "faded", "parsons", "plot", "progress", "review", "solution"]
+__all__ = ["ask", "check", "claim", "course_map", "faded", "parsons", "plot", "progress", "review", "solution"]
 
 
 def load_ipython_extension(shell):
-    """`%load_ext lessons`: teaches the notebook the cell magics `%%predict` and `%%after`."""
+    """`%load_ext lessons`: teaches the notebook the cell magics `%%predict`, `%%after` and `%%measure`."""
+    from lessons.claims import measure
     from lessons.page import after, predict
 
     shell.register_magic_function(predict(shell), magic_kind="cell", magic_name="predict")
     shell.register_magic_function(after(shell), magic_kind="cell", magic_name="after")
+    shell.register_magic_function(measure(shell), magic_kind="cell", magic_name="measure")

@@ -21,6 +21,26 @@ class Question:
     accept: tuple[str, ...] = ()
     kind: str = "short"  # or "sentence": an answer in one's own words, which nobody marks
     again: str = ""  # the words of a review, where `ask` needs what stands around it on the page
+    options: tuple[str, ...] = ()  # what can be chosen, where nothing is to be written
+
+
+VERDICTS = ("true", "once, or in part", "false", "an opinion")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that articles repeat, what is to be said of it today, and who says so."""
+
+    id: str
+    words: str
+    verdict: str  # one of VERDICTS
+    after: str
+    source: str
+
+    @property
+    def question(self) -> Question:
+        """The claim as what the page asks."""
+        return Question(self.id, f"“{self.words}”", self.after, accept=(self.verdict,), options=VERDICTS)
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,12 @@ class Lesson:
         table = tomllib.loads((self.folder / "questions.toml").read_text(encoding="utf-8"))
         return {id: Question(id, **{**entry, "accept": tuple(entry.get("accept", ()))}) for id, entry in table.items()}
 
+    def claims(self) -> dict[str, Claim]:
+        """The claims that the page has its reader vote on, by id, in the page's order."""
+        path = self.folder / "claims.toml"
+        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return {id: Claim(id, **entry) for id, entry in table.items()}
+
     def predicted(self, id: str) -> str:
         """The code of the cell that asks that question; nothing when it is asked without code."""
         found = re.search(rf"^%%predict {re.escape(id)}\n(.*?)^```$", self.source, re.MULTILINE | re.DOTALL)
@@ -77,6 +103,12 @@ def question(id: str) -> Question:
     """The question of that id, wherever in the course it stands."""
     everything = {k: q for lesson in lessons() for k, q in lesson.questions().items()}
     return _named(id, everything, "question")
+
+
+def claim(id: str) -> Claim:
+    """The claim of that id, wherever in the course it stands."""
+    everything = {k: c for lesson in lessons() for k, c in lesson.claims().items()}
+    return _named(id, everything, "claim")
 
 
 def _named(id, table, what):

@@ -108,26 +108,27 @@ def reveal(asked: Any, said: Prediction, output: str | None) -> Card:
     return card.facts(facts).say(asked.after)
 
 
-def form(asked: Any, lock: Callable[[str, str], None]) -> Any:
+def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and look") -> Any:
     """The question, a place for the answer and how sure one is, and the button that locks both."""
     import ipywidgets as w
 
     sentence = asked.kind == "sentence"
-    kind = w.Textarea if sentence else w.Text
-    answer = kind(
-        placeholder="in one sentence" if sentence else "your answer",
-        tooltip="Your answer",
-        layout=w.Layout(width="100%" if sentence else "12rem", margin="0"),
-    )
-    sure = w.ToggleButtons(
-        options=list(CONFIDENCE),
-        value=None,
-        tooltip="How sure are you?",
-        style={"button_width": "auto"},
-        layout=w.Layout(margin="0"),
-    )
+
+    def choice(options: tuple[str, ...], about: str) -> Any:
+        style, layout = {"button_width": "auto"}, w.Layout(margin="0")
+        return w.ToggleButtons(options=options, value=None, tooltip=about, style=style, layout=layout)
+
+    if asked.options:
+        answer = choice(asked.options, "Your answer")
+    else:
+        answer = (w.Textarea if sentence else w.Text)(
+            placeholder="in one sentence" if sentence else "your answer",
+            tooltip="Your answer",
+            layout=w.Layout(width="100%" if sentence else "12rem", margin="0"),
+        )
+    sure = choice(CONFIDENCE, "How sure are you?")
     button = w.Button(
-        description="Compare" if sentence else "Lock and look",
+        description="Compare" if sentence else press_to,
         button_style="primary",
         layout=w.Layout(width="auto", margin="0"),
     )
@@ -135,15 +136,16 @@ def form(asked: Any, lock: Callable[[str, str], None]) -> Any:
 
     def press(_: Any) -> None:
         missing = []
-        if not answer.value.strip():
-            missing.append("write an answer (a guess is fine)")
+        said_so = (answer.value or "").strip()
+        if not said_so:
+            missing.append(f"{'choose' if asked.options else 'write'} an answer (a guess is fine)")
         if sure.value is None and not sentence:
             missing.append("say how sure you are")
         if missing:
             said.value = f"<p>First {' and '.join(missing)}.</p>"
             return
         button.disabled = True
-        lock(answer.value.strip(), "" if sentence else sure.value)
+        lock(said_so, "" if sentence else sure.value)
 
     button.on_click(press)
     row = w.Box([answer, button] if sentence else [answer, sure, button]).add_class("tgc-row")

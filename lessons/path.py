@@ -1,11 +1,12 @@
 """A learner's path through the course: the map with what is done and what comes next, and what is asked again."""
 
 import dataclasses
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lessons.catalog import Question, exercise, lessons, question
+from lessons.catalog import Question, claim, exercise, lessons, question
 from lessons.grader.arrange import ordered, shown
 from lessons.grader.parsons import Puzzle
 from lessons.grader.progress import FILE, Prediction, Progress, folder
@@ -20,24 +21,31 @@ def course_map(where: Path | None = None, today: date | None = None) -> Card:
     """Shows the lessons: which are done, what is due for review, and where you go on."""
     today = today or date.today()
     with Progress((where or folder()) / FILE) as store:
-        tried, said, waiting = store.attempts(), store.predictions(), reviews(store)
+        tried, said, votes, waiting = store.attempts(), store.predictions(), store.votes(), reviews(store)
         note = store.note
     card = Card("open", "The course")
     rows: list[tuple[str, str, str, str, str]] = []
     ahead = False  # the lesson to go on with has been passed
     for lesson in lessons():
-        exercises, questions = lesson.exercises(), lesson.questions()
-        solved = sum(tried.get(id, {}).get("solved", False) for id in exercises)
-        answered = sum(id in said for id in questions)
-        due = sum(review.due <= today for review in waiting if review.id in (exercises, questions)[review.kind == "question"])
-        done = (solved, answered) == (len(exercises), len(questions))
+        asks: dict[str, Collection[str]] = {
+            "exercise": lesson.exercises(),
+            "question": lesson.questions(),
+            "claim": lesson.claims(),
+        }
+        did = {
+            "exercise": sum(tried.get(id, {}).get("solved", False) for id in asks["exercise"]),
+            "question": sum(id in said for id in asks["question"]),
+            "claim": sum(len(votes.get(id, ())) == 2 for id in asks["claim"]),
+        }
+        due = sum(review.due <= today for review in waiting if review.id in asks[review.kind])
+        done = all(did[kind] == len(asks[kind]) for kind in asks)
         if done:
             state, mark = ("to review", "↻") if due else ("done", "✓")
         elif ahead:
             state, mark = "later", ""
         else:
             state, mark, ahead = "next", "→", True
-        notes = [f"exercises {solved} of {len(exercises)}", f"questions {answered} of {len(questions)}"]
+        notes = [f"{kind}s {did[kind]} of {len(asks[kind])}" for kind in asks if asks[kind]]
         notes += [f"{due} due for review"] * bool(due)
         rows.append((state, mark, lesson.title, f"{lesson.id}.ipynb", " · ".join(notes)))
     card.aside = f"{sum(row[0] in ('done', 'to review') for row in rows)} of {len(rows)} lessons done"
@@ -62,11 +70,14 @@ def reviews(store: Progress) -> list[Review]:
     """What was learned and can be asked again, what is due first at the front."""
     said = store.predictions()
     exercises = {id for lesson in lessons() for id in lesson.exercises()}
+    claims = {id for lesson in lessons() for id in lesson.claims()}
     questions = {id: q for lesson in lessons() for id, q in lesson.questions().items()}
 
     def can_be_asked(review: Review) -> bool:
         if review.kind == "exercise":
             return review.id in exercises
+        if review.kind == "claim":
+            return review.id in claims
         # What counts as right is written down, or was printed when it was asked first.
         asked, before = questions.get(review.id), said.get(review.id)
         if asked is None or asked.kind == "sentence":
@@ -95,14 +106,14 @@ def review(today: date | None = None) -> None:
         if one.kind == "exercise":
             display(_sorting(one, today))
         else:
-            _asking(one, said.get(one.id), today)
+            _asking(one, said.get(one.id) if one.kind == "question" else None, today)
 
 
 def _asking(one: Review, before: Prediction | None, today: date) -> None:
     """The question's form; what came of the answer takes its place."""
     from IPython.display import display
 
-    asked = _away_from_its_page(question(one.id))
+    asked = claim(one.id).question if one.kind == "claim" else _away_from_its_page(question(one.id))
     output = before.output if before else None
     handle: Any = None
 

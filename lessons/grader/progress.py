@@ -49,7 +49,7 @@ CREATE TABLE arrangement (
 );
 CREATE TABLE review (
     day TEXT NOT NULL,                -- in the learner's calendar
-    kind TEXT NOT NULL,               -- 'exercise' or 'question'
+    kind TEXT NOT NULL,               -- 'exercise', 'question' or 'claim'
     item TEXT NOT NULL,
     right INTEGER NOT NULL,
     UNIQUE (kind, item, day)          -- the first answer of a day counts
@@ -61,12 +61,22 @@ CREATE TABLE given_up (
     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 );
 """,
+    """
+CREATE TABLE vote (
+    id INTEGER PRIMARY KEY,           -- the first vote on a claim was cast before measuring, the second after
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    claim TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    confidence TEXT NOT NULL,
+    right INTEGER NOT NULL
+);
+""",
 )
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """An answer that was locked before the output was shown."""
+    """An answer that was locked before the output was shown, or a vote on a claim."""
 
     answer: str
     confidence: str
@@ -162,6 +172,21 @@ class Progress:
         """What was predicted, if anything."""
         return self.predictions().get(question)
 
+    def vote(self, claim: str, verdict: str, confidence: str, right: bool) -> None:
+        """Remembers a locked vote on a claim, the one before measuring and the one after; a third is not counted."""
+        sql = (
+            "INSERT INTO vote (claim, verdict, confidence, right)"
+            " SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM vote WHERE claim = ?) < 2"
+        )
+        self._change(lambda db: db.execute(sql, (claim, verdict, confidence, right, claim)))
+
+    def votes(self) -> dict[str, list[Prediction]]:
+        """The votes on each claim that was voted on: the one before measuring, and the one after."""
+        cast: dict[str, list[Prediction]] = {}
+        for claim, verdict, sure, right in self._db.execute("SELECT claim, verdict, confidence, right FROM vote ORDER BY id"):
+            cast.setdefault(claim, []).append(Prediction(verdict, sure, bool(right)))
+        return cast
+
     def attempts(self) -> dict[str, dict[str, Any]]:
         """For each exercise that was tried: attempts, whether solved, whether put in order, hints shown."""
         rows = self._db.execute(
@@ -207,6 +232,7 @@ class Progress:
         rows = self._db.execute(
             "SELECT 'exercise', exercise, date(min(at), 'localtime'), 1 FROM attempt WHERE passed GROUP BY exercise"
             " UNION ALL SELECT 'question', question, date(at, 'localtime'), right FROM prediction WHERE right IS NOT NULL"
+            " UNION ALL SELECT 'claim', claim, date(max(at), 'localtime'), 1 FROM vote GROUP BY claim HAVING count(*) = 2"
             " UNION ALL SELECT kind, item, day, right FROM review"
         )
         history: dict[tuple[str, str], list[tuple[date, bool]]] = {}
@@ -280,11 +306,12 @@ _STATES = (("solved", "✓ solved"), ("attempts", "tried"), ("sorted", "put in o
 
 
 def progress(where: Path | None = None) -> Card:
-    """Shows what you have solved and how well you predicted."""
+    """Shows what you have solved, how well you predicted, and what measuring did to your votes on claims."""
     from lessons.catalog import lessons
 
     with Progress((where or folder()) / FILE) as store:
         tried, predicted, given_up = store.attempts(), store.predictions(), store.given_up()
+        twice = [votes for votes in store.votes().values() if len(votes) == 2]
         note = store.note
     card = Card("open", "Your progress")
     points = total = 0
@@ -311,4 +338,8 @@ def progress(where: Path | None = None) -> Card:
                 if (mine := [p for p in marked if p.confidence == level])
             ],
         )
+    if twice:
+        card.say("**Claims**")
+        before, after = (sum(bool(votes[round].right) for votes in twice) for round in (0, 1))
+        card.table(["you voted", "claims", "right"], [["before measuring", len(twice), before], ["after", len(twice), after]])
     return card.say(note)

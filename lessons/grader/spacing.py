@@ -11,7 +11,7 @@ GAPS = (1, 3, 7, 16, 35)  # days
 class Review:
     """Something that was learned, and the day from which it is asked again."""
 
-    kind: str  # "exercise" or "question"
+    kind: str  # "exercise", "question" or "claim"
     id: str
     due: date
 

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from lessons.catalog import lessons
+from lessons.catalog import VERDICTS, lessons
 from lessons.folder import update
 from lessons.grader.progress import FILE, Progress
 from lessons.look import render
@@ -29,6 +29,16 @@ def words(cell):
         parts.append(output.get("text", ""))
         parts.append(output.get("data", {}).get("text/plain", ""))
     return "".join(parts)
+
+
+def answer_everything(lesson, folder):
+    """Writes an answer to every question and both votes on every claim into the folder's progress file."""
+    with Progress(folder / FILE) as store:
+        for id in lesson.questions():
+            store.predict(id, "an answer", "a guess", False)
+        for claim in lesson.claims().values():
+            store.vote(claim.id, "an opinion", "a guess", False)
+            store.vote(claim.id, claim.verdict, "certain", True)
 
 
 def errors(page):
@@ -54,12 +64,10 @@ def unsolved(lesson, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def solved(lesson, tmp_path_factory):
-    """The page with every exercise solved, and every question answered beforehand."""
+    """The page with every exercise solved, every question answered and every vote cast beforehand."""
     folder = tmp_path_factory.mktemp("solved")
     update(folder)
-    with Progress(folder / FILE) as store:
-        for id in lesson.questions():
-            store.predict(id, "an answer", "a guess", False)
+    answer_everything(lesson, folder)
     return folder, execute(notebook(lesson, "reference"), folder)
 
 
@@ -84,9 +92,15 @@ def test_every_question_is_asked_once_and_every_one_asked_exists(lesson):
     assert asked == list(lesson.questions())
 
 
+def test_every_claim_is_voted_on_and_then_measured(lesson):
+    voted = re.findall(r'^(claim\("|%%measure )([\w-]+)', lesson.source, re.MULTILINE)
+    assert voted == [(how, id) for id in lesson.claims() for how in ('claim("', "%%measure ")]
+    assert all(claim.verdict in VERDICTS for claim in lesson.claims().values())
+
+
 def test_what_is_said_afterwards_is_one_paragraph(lesson):
     """ "2. Because ..." would be a list, numbered by chance."""
-    for question in lesson.questions().values():
+    for question in [*lesson.questions().values(), *lesson.claims().values()]:
         assert render(question.after).startswith("<p>"), question.id
         assert render(question.after).count("<p>") == 1, question.id
 
@@ -135,6 +149,14 @@ def test_an_answered_prediction_shows_what_was_printed(lesson, solved):
         if cell.source.startswith("%%predict"):
             assert "you said    an answer" in words(cell)
             assert "it printed" in words(cell)
+
+
+def test_a_measured_claim_shows_its_verdict_and_its_source(lesson, solved):
+    said = {cell.source.split()[1]: words(cell) for cell in solved[1].cells if cell.source.startswith("%%measure ")}
+    assert list(said) == list(lesson.claims())
+    for id, claim in lesson.claims().items():
+        assert f"✓ The verdict: {claim.verdict}  (you changed your mind)" in said[id]
+        assert "Source: " in said[id] and said[id].index("The verdict") > 0, "it stands below what was measured"
 
 
 def test_what_the_page_calls_right_is_what_the_machine_prints(lesson, solved):
@@ -192,27 +214,27 @@ def test_lesson_1_the_learners_numbers_learn(first):
 
 FIGURES = {
     "02-the-graph-you-just-ran": [
-        ("def total(words):", "3 words: 5 nodes\n7 words: 13 nodes\n29 words: 57 nodes"),
-        ("w = tg.tensor(1.0, requires_grad=True)\nsteps", "[5, 5, 5]\nnodes kept from one step to the next: 0 and 0"),
-        ("x = tg.tensor(3.0, requires_grad=True)\ny = x * x\nprint", "edges that leave the node of y: 2"),
+        ("%%measure dynamic-follows-shape", "3 words: 5 nodes\n7 words: 13 nodes\n29 words: 57 nodes"),
+        ("%%measure dynamic-is-modified", "[5, 5, 5]\nnodes kept from one step to the next: 0 and 0"),
+        ("%%measure tensors-are-nodes", "edges that leave the node of y: 2"),
         ("%%after topo walk-back", "1001 visits"),
     ],
     "03-tensors-and-broadcasting": [
         ("with record() as one_by_one", "1000 operations\n1 operations"),
         ("X = tg.tensor", "X: True   W: True"),
-        ("import warnings", "loss 1.3333, errors 0, warnings 1"),
+        ("%%measure shapes-raise", "loss 1.3333, errors 0, warnings 1"),
     ],
     "04-trust-but-check": [
         ("x = tg.tensor(0.0", "the engine says: 0.0"),
         ("score = 1000.0", "[nan, 0.0]"),
         ("%%after gradcheck softmax-xent", "yours: right\nwith the mean forgotten: wrong"),
-        ("miss = tg.tensor", "L2 norm 5.0, gradient [0.6, 0.8]\nmean of squares 12.5, gradient [3.0, 4.0]"),
+        ("%%measure mse-is-the-norm", "L2 norm 5.0, gradient [0.6, 0.8]\nmean of squares 12.5, gradient [3.0, 4.0]"),
     ],
     "05-rules-of-the-tape": [
         ("with record() as rec:\n    x =", "keeps nothing\npower    keeps ['power']\nproduct  keeps ['plus', 'power']"),
         ("x = tg.tensor([3.0, 1.0]", "version 0\nversion 1\nexp saved its result"),
         ("def data_door", "40.0"),
-        ("def records", "requires_grad=False: None"),
+        ("%%measure autograd-tracks-all", "requires_grad=False: None"),
     ],
     "06-modules-optimisers-the-loop": [
         ("for name, weight in perceptron", "0.weight  (32, 64)\n0.bias    (32,)\n2.weight  (10, 32)"),

@@ -229,3 +229,19 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(folder):
         assert store.attempts() == {"nudge": {"attempts": 1, "solved": True, "sorted": False, "hints": 0}}
         assert store.predictions()["taxi"].output is None
         assert {(one.kind, one.id) for one in store.reviews()} == {("exercise", "nudge"), ("question", "taxi")}
+
+
+def test_a_claim_comes_back_after_its_second_vote():
+    one = next(claim for lesson in lessons() for claim in lesson.claims().values())
+    with Progress.here() as store:
+        store.vote(one.id, "an opinion", "a guess", False)
+        assert module.reviews(store) == []
+        store.vote(one.id, one.verdict, "certain", True)
+        store._db.execute("UPDATE vote SET at = ?", (f"{MONDAY}T12:00:00Z",))
+        assert [(review.kind, review.id, review.due) for review in module.reviews(store)] == [("claim", one.id, after(1))]
+    with capture_output() as shown:
+        review(after(1))
+    assert one.words in shown.outputs[1].data["text/plain"]
+    lesson = next(lesson for lesson in lessons() if one.id in lesson.claims())
+    said = repr(course_map(today=after(1)))
+    assert f"claims 1 of {len(lesson.claims())} · 1 due for review" in said
