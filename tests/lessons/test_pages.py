@@ -128,7 +128,7 @@ def test_no_output_is_shown_before_its_prediction(unsolved):
 
 def test_every_widget_that_is_shown_exists(unsolved):
     _, (page, _) = unsolved
-    shown = [cell for cell in page.cells if re.search(f"^{WIDGET}", cell.source, re.MULTILINE)]
+    shown = [cell for cell in page.cells if re.search(f"^(?:\\w+ = )?{WIDGET}", cell.source, re.MULTILINE)]
     assert shown
     for cell in shown:
         assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in cell.outputs)
@@ -242,6 +242,12 @@ FIGURES = {
         ("tg.manual_seed(0)\ndrop", "learning: [2.0,"),
         ("lr = 0.05", "step  0   loss 18\nstep 20   loss 1.0281"),
     ],
+    "07-why-is-it-not-learning": [
+        ('print("  terms', "\nB    50    1.0    1.00   1.00"),
+        ("%%after diagnose", "F shapes broadcast ✓\nG dead units ✓\nH healthy ✓"),
+        ("%%after overfit", "softmax at the end: None steps"),
+        ("scores, right", "raw scores:     0.241311\nof log_softmax: 0.241311\nof softmax:     0.701717"),
+    ],
 }
 
 
@@ -261,6 +267,22 @@ def test_lesson_6_what_it_says_of_the_optimisers_is_what_they_do(lesson, solved)
     assert right["momentum, lr 0.1"] > right["Adam"] - 4
     yours = printed(solved[1], "%%after momentum adam train-epoch")
     assert all(int(n) > 90 for n in re.findall(r"(\d+) of 100 right", yours)) and yours.count("of 100") == 2
+
+
+def test_lesson_7_what_it_says_of_its_trainings_is_what_they_do(lesson, solved):
+    if not lesson.id.startswith("07"):
+        pytest.skip("about lesson 7")
+    begins = printed(solved[1], "def he")
+    times = [float(n) for n in re.findall(r"one to ([\d.]+)", begins)]
+    assert times[0] > 1e6 and times[0] > times[2] > times[1] > 2 and 0.3 < times[3] < 3
+    sheet = {row[0]: row.split() for row in printed(solved[1], 'print("  terms').splitlines()[1:]}
+    first, last = ({letter: float(row[k]) for letter, row in sheet.items()} for k in (-2, -1))
+    assert {letter for letter in "ABCDEFGH" if abs(last[letter] - first[letter]) < 0.2} == set("BCEG")
+    assert last["D"] > last["A"] > 3 and last["H"] < 0.3
+    listings = printed(solved[1], "for name, ending in")
+    raw, log, twice = (int(n) for n in re.findall(r"(\d+) of 100", listings))
+    assert abs(raw - log) <= 1 and twice < raw - 5
+    assert printed(solved[1], "%%after diagnose").count("✓") == 8
 
 
 def test_what_is_said_afterwards_names_what_was_printed(lesson, solved):
