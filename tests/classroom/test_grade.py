@@ -80,9 +80,11 @@ def test_our_own_course_is_released_without_its_answers(tmp_path):
         for later in course[number + 1 :]:
             given |= {line.strip() for one in later.exercises().values() for line in one.rung("blank").splitlines()}
         for one in lesson.exercises().values():
-            blank = {line.strip() for line in one.rung("blank").splitlines()}
+            # Its own task may show lines of it: those of a broken program that is to be mended.
+            blank = {line.strip() for text in (one.rung("blank"), one.statement) for line in text.splitlines()}
             solution = {line.strip() for line in one.rung("reference").splitlines()} - blank - given
-            assert not solution & lines, one.id
+            telling = {line for line in solution if len(line) > len("return value")}
+            assert not telling & lines, one.id
 
 
 def test_a_release_leaves_alone_what_somebody_changed(tmp_path):
