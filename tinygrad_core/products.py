@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 _WORTH = 1 << 20        # multiplications from which a compiled product saves more than calling it costs
+_LARGEST = 2 ** 31 - 1  # what sizes are counted in
 _compiled: dict[Any, Callable[..., Any]] = {}       # by dtype; empty while switched off
 
 
@@ -40,8 +41,12 @@ def layout(array: Any) -> tuple[int, int]:
 
     The step is 0 where neither rows nor columns are without gaps, and no product can read it as it lies.
     """
+    if not array.flags.aligned or any([s % array.itemsize for s in array.strides]):
+        return 0, 0
     rows, columns = (s // array.itemsize for s in array.strides[-2:])
     m, k = array.shape[-2:]
+    if max(rows, columns, m, k) > _LARGEST:
+        return 0, 0
     if (columns == 1 or k == 1) and (rows >= max(k, 1) or m == 1):
         return (rows if m > 1 else k), 0
     if (rows == 1 or m == 1) and (columns >= max(m, 1) or k == 1):
@@ -58,13 +63,19 @@ def _by_compiled(x: Any, y: Any, out: Any) -> Any:
         return None
     shape = (*stack, m, n)
     (lda, ta), (ldb, tb) = layout(x), layout(y)
-    if not lda or not ldb or (out is not None and (out.shape != shape or not out.flags.c_contiguous or out.dtype != x.dtype)):
+    if not lda or not ldb or (out is not None and not _takes(out, shape, x, y)):
         return None
     to = np.empty(shape, x.dtype) if out is None else out
     multiply = _compiled[x.dtype]
     for at in np.ndindex(*stack):
         multiply(ta, tb, m, n, k, _address(x[at]), lda, _address(y[at]), ldb, 0, _address(to[at]), n)
     return to
+
+
+def _takes(out: Any, shape: tuple[int, ...], x: Any, y: Any) -> bool:
+    """Whether a product can be written straight into `out`."""
+    return (out.shape == shape and out.dtype == x.dtype and out.flags.c_contiguous and out.flags.writeable
+            and not np.may_share_memory(out, x) and not np.may_share_memory(out, y))
 
 
 def _address(array: Any) -> int:

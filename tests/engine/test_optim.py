@@ -200,3 +200,14 @@ def leaf(*shape):
 def test_errors_say_what_is_wrong(make, words):
     with pytest.raises(OptimizerError, match=words):
         make()
+
+
+def test_an_option_that_needs_memory_may_be_switched_on_later():
+    w = tg.ones(2, requires_grad=True)
+    for make, option, value in ((tg.optim.SGD, "momentum", 0.9), (tg.optim.Adam, "amsgrad", True)):
+        optimizer = make([w], lr=0.1)
+        for _ in range(2):
+            (w * w).sum().backward()
+            optimizer.step()
+            optimizer.param_groups[0][option] = value
+        assert w.isfinite().all()

@@ -42,6 +42,13 @@ def test_stacks_gaps_and_what_only_the_library_can(compiled):
     for a, b in ((x, y), (x.swapaxes(-1, -2), y), (x[:, :, ::2], y), (x, y[0, 0]), (x[..., ::2], y[..., ::2, :]),
                  (x.astype(np.float32), y), (x[0, 0], y[0, 0, :, 0])):
         np.testing.assert_allclose(products.matmul(np, a, b), a @ b, rtol=1e-5, atol=1e-5)
+    field = np.zeros((256, 256), [("a", "f4"), ("b", "u1")])["a"]       # numbers that lie five bytes apart
+    field[...] = x[0, 0, :1, :1]
+    wide = np.ones((256, 256), np.float32)
+    np.testing.assert_allclose(products.matmul(np, field, wide), np.ascontiguousarray(field) @ wide, rtol=1e-5)
+    wide.flags.writeable = False
+    with pytest.raises(ValueError, match=r"read-only|not acceptable|writeable"):
+        products.matmul(np, np.ones_like(wide), np.ones_like(wide), wide)
     with pytest.raises(tg.errors.ShapeError, match="must equal"):
         tg.ones(256, 256) @ tg.ones(255, 256)
 

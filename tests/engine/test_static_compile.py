@@ -2,14 +2,16 @@
 
 import copy
 import random
+import subprocess
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import tinygrad_core as tg
 from tinygrad_core import nn, optim
-from tinygrad_core.static import GraphBreakError, StaticError, TraceWarning, compile
+from tinygrad_core.static import GraphBreakError, StaticError, TraceWarning, compile, toolchain
 
 BACKENDS = ["interpreter", "numpy", "c"]
 scale = 2.0
@@ -504,3 +506,107 @@ def test_a_maximum_equals_the_element_it_came_from(backend):
         for f in (step, compile(step, backend=backend)):
             found.append(f(tg.tensor(values, requires_grad=True)))
         close(found[1], found[0], atol=1e-5)
+
+
+def test_tensors_without_rows_and_very_long_rows(backend):
+    for shape in ((0, 5), (5, 0), (0, 0), (1, 300_000)):
+        x = tg.randn(*shape)
+        for f in (lambda x: x * 2 + 1, lambda x: (x * 2 + 1).sum(), lambda x: nn.functional.softmax(x * 2, 1) + x):
+            close(compile(f, backend=backend)(x), f(x), rtol=1e-4)
+
+
+def test_an_object_is_not_taken_for_one_that_is_gone():
+    class Scale:
+        def __init__(self, k):
+            self.k = k
+
+    compiled = compile(lambda x, scale: x * scale.k)
+    assert [compiled(tg.ones(()), Scale(float(k))).item() for k in range(8)] == list(range(8))
+
+
+@pytest.mark.parametrize("lr", [1, 1.0, np.float32(1)])
+def test_a_learning_rate_of_any_kind_of_number_is_read_anew(lr):
+    w = tg.ones(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=lr)
+
+    @compile
+    def step():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    step()
+    optimizer.param_groups[0]["lr"] = 0.25
+    step()
+    assert w.item() == -0.25
+
+
+def test_what_is_added_to_a_list_is_seen(backend):
+    factors = [2.0]
+
+    @compile(backend=backend)
+    def scaled(x):
+        for factor in factors:
+            x = x * factor
+        return x
+
+    assert scaled(tg.ones(1)).item() == 2
+    factors.append(3.0)
+    assert scaled(tg.ones(1)).item() == 6
+
+
+def test_two_threads_may_call_one_compiled_function(backend):
+    compiled = compile(lambda x: (x * 2 + 1).sum(), backend=backend)
+    wanted = [float(10 * (2 * k + 1)) for k in range(40)]
+    compiled(tg.ones(10))
+    with ThreadPoolExecutor(2) as threads:
+        assert [r.item() for r in threads.map(lambda k: compiled(tg.ones(10) * k), range(40))] == wanted
+
+
+def test_two_steps_in_one_call_carry_numbers_on(backend):
+    def training():
+        w = tg.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = optim.NAdam([w], lr=0.1)
+
+        def steps():
+            for _ in range(2):
+                optimizer.zero_grad()
+                (w * w).sum().backward()
+                optimizer.step()
+        return w, steps
+
+    (eager, now), (traced, later) = training(), training()
+    later = compile(later, backend=backend)
+    for _ in range(3):
+        now()
+        later()
+    close(traced, eager)
+
+
+def test_products_by_blas_where_vectors_are_short(monkeypatch, tmp_path):
+    if toolchain.compiler(quiet=True) is None:
+        pytest.skip("no C compiler works here")
+    monkeypatch.setenv("TINYGRAD_CORE_CACHE", str(tmp_path))
+    monkeypatch.setattr(toolchain, "FAST", (*toolchain.FAST, "-U__AVX512F__"))
+    toolchain._product_library.cache_clear()
+    try:
+        a, b = tg.randn(4, 3, 5), tg.randn(4, 5, 6)
+        close(compile(lambda a, b: (a @ b).sum(0), backend="c")(a, b), (a @ b).sum(0), rtol=1e-4)
+        assert not toolchain.own_products() and not tg.use_compiled_products()
+    finally:
+        toolchain._product_library.cache_clear()
+
+
+def test_a_broken_library_in_the_cache_is_made_anew(monkeypatch, tmp_path):
+    if toolchain.compiler(quiet=True) is None:
+        pytest.skip("no C compiler works here")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINYGRAD_CORE_CACHE", "cache")      # a folder beside where one works
+    code = "int answer(void) { return 42; }"
+    assert toolchain.load(code).answer() == 42
+    made, = (tmp_path / "cache").iterdir()
+    made.unlink()                                           # a loaded library must not be written over
+    made.write_bytes(b"")
+    assert toolchain.load(code + " ").answer() == 42 and toolchain.load(code).answer() == 42
+    with pytest.raises(subprocess.SubprocessError, match="unknown type name"):
+        toolchain.load("unheard of;")

@@ -95,7 +95,7 @@ class Optimizer:
                                      f"than 1.{at_line(learner_line())}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters; with `set_to_none=False`, fill them with zeros."""
+        """Forget the gradients of all parameters; with `set_to_none=False`, give them zeros."""
         for group in self.param_groups:
             for p in group["params"]:
                 leaf = p.node
@@ -199,7 +199,10 @@ class Optimizer:
             state = self.state[p] = self.begin(p, group)
         state["step"] += 1
         array, decay, numbers = p.array, self.decay(group), self.numbers(group, state)
-        buffers = [state[name] for name in self.buffers(group)]
+        names = self.buffers(group)
+        if any([name not in state for name in names]):      # an option that needs one was switched on since
+            state.update({**self.begin(p, group), **state})
+        buffers = [state[name] for name in names]
         if isinstance(array, np.generic):       # a parameter without dims is a number, which nothing can change in place
             array = np.array(array)
             self.apply(_HERE, array, g, buffers, group, decay, numbers)

@@ -28,6 +28,19 @@ class TraceWarning(UserWarning):
     """A traced function does something that later calls will not do again."""
 
 
+class _Same:
+    """An object that is told apart by what it is; held, so that no other one can take its place in memory."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Same and other.value is self.value
+
+
 # ---- arguments
 def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
     """Collect the tensors of nested arguments, and what else a call is told apart by."""
@@ -48,7 +61,7 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
         raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
                           f"become part of the trace. Write from_numpy(x).{at_line(learner_line())}")
     else:
-        key.append(id(value))
+        key.append(_Same(value))
 
 
 def replaced(value: Any, twins: dict[int, Any]) -> Any:
@@ -446,7 +459,7 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
 
     Args:
         function: the function, or a module. `@compile` and `@compile(backend="numpy")` both work.
-        backend: "auto", "interpreter", "numpy", "c" or "cuda".
+        backend: "auto", "interpreter", "numpy" or "c".
         dynamic: True keeps every size of the arguments unknown, so that one trace serves all; False never does; by
             default a size becomes unknown when a second one has been seen.
         fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.

@@ -148,7 +148,8 @@ class Environment:
             for t in options["params"]:
                 self._walk(f"{what}.param_groups[{k}]", t, depth + 1, None)
             for key, value in options.items():
-                if key not in ("params", "lr") and not (isinstance(value, float) and value):
+                read_anew = isinstance(value, (float, np.floating)) and (key == "lr" or value)
+                if key != "params" and not read_anew:
                     self._walk(f"{what}.param_groups[{k}][{key!r}]", value, depth + 1, (options, key))
 
     def _container(self, what: str, value: Any, depth: int) -> None:
@@ -156,6 +157,7 @@ class Environment:
             return
         if not isinstance(value, tuple):
             self.containers.append((what, value, _contents(value)))
+            self.guards.append(Guard(f"the length of {what}", Asked(partial(len, value)), None, len(value), self._line))
         if isinstance(value, set):
             return
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
@@ -227,7 +229,7 @@ def _first_use(code: types.CodeType, name: str, opname: str = "LOAD") -> Line | 
     for c in _codes(code):
         line = c.co_firstlineno
         for i in dis.get_instructions(c):
-            line = i.starts_line or line
+            line = (i.positions.lineno if i.positions else None) or line
             if i.argval == name and i.opname.startswith(opname):
                 return Line(c.co_filename, line, c.co_name)
     return None

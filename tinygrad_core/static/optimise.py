@@ -118,13 +118,17 @@ class Step:
             return optimizer.numbers(group, {**state, "step": count}) or ()
 
         def now() -> tuple[Any, ...]:
-            return at(state["step"] + ahead)
+            tried, values = dict(state), ()
+            for _ in range(ahead):              # a rule may carry a number from step to step
+                tried["step"] += 1
+                values = optimizer.numbers(group, tried) or ()
+            return values
 
         def phase(values: tuple[Any, ...]) -> tuple[Any, ...]:
-            return tuple([None if isinstance(v, float) else v for v in values])
+            return tuple([None if isinstance(v, (float, np.floating)) else v for v in values])
 
         def slot(k: int, value: Any) -> Any:
-            if not isinstance(value, float):
+            if not isinstance(value, (float, np.floating)):
                 return value
             kind, number = type(optimizer).__name__, dtype.type
             options = [name for name, option in group.items() if option is value]

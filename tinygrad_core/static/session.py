@@ -1,6 +1,7 @@
 """Session: runs the part of a graph that was asked for, as often as it is asked."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from operator import is_
 from typing import Any
@@ -27,7 +28,7 @@ class Session:
 
     Args:
         graph: by default the graph that definitions go to at the moment.
-        backend: "auto", "interpreter", "numpy", "c" or "cuda"; see `backends`.
+        backend: "auto", "interpreter", "numpy" or "c"; see `backends`.
 
     `with Session() as session:` works too. No value outlives a run, except those of variables.
     """
@@ -125,6 +126,7 @@ class Plan:
         self._changed = [v.operation.value for v, _ in self.program.updates]
         self._noted: list[Any] = []             # the arrays that are written at every run, and their records
         self._writes: list[Any] = []
+        self._lock = threading.Lock()
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
@@ -132,6 +134,10 @@ class Plan:
 
     def run(self, arrays: list[Any]) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
+        with self._lock:                        # a plan has one block of memory
+            return self._run_alone(arrays)
+
+    def _run_alone(self, arrays: list[Any]) -> list[Any]:
         outputs, news = self._run([*arrays, *[t.array for t in self.variables]])
         if self.variables:                      # nothing that is handed out may lie in memory that a run writes into
             outputs = [self._apart(v) if type(v) is ndarray else v for v in outputs]

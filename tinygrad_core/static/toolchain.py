@@ -23,8 +23,22 @@ def cache_folder() -> Path:
     """Where compiled code is kept: `TINYGRAD_CORE_CACHE`, or the user's cache folder."""
     named = os.environ.get("TINYGRAD_CORE_CACHE")
     base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_core"
-    base.mkdir(parents=True, exist_ok=True)
-    return base
+    base = base.resolve()
+    try:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(base, os.W_OK) and (not hasattr(os, "getuid") or base.stat().st_uid == os.getuid()):
+            return base
+    except OSError:
+        pass
+    return _private_folder(str(base))
+
+
+@functools.cache
+def _private_folder(wanted: str) -> Path:
+    """A folder for this process, where the cache is nobody's or somebody else's: code is only loaded from one's own."""
+    warnings.warn(f"compiled code cannot be kept in {wanted} and will be compiled anew in the next process: name a folder of "
+                  "your own in TINYGRAD_CORE_CACHE", stacklevel=4)
+    return Path(tempfile.mkdtemp(prefix="tinygrad_core-"))
 
 
 @functools.cache
@@ -54,6 +68,7 @@ def _works(name: str) -> bool:
         source.write_text("#include <math.h>\nfloat half(float x) { return tanhf(x) * 0.5f; }\n", encoding="ascii")
         try:
             _build(name, source, Path(folder, "try.so"))
+            ctypes.CDLL(str(Path(folder, "try.so")))
         except (OSError, subprocess.SubprocessError):
             return False
         return True
@@ -63,7 +78,9 @@ def _build(name: str, source: Path, library: Path, *options: str) -> None:
     """Compile and link in two steps: *linking* with -ffast-math would make the whole process flush small numbers to zero."""
     made = library.with_suffix(".o")
     for command in ((*FAST, "-c", str(source), "-o", str(made)), ("-shared", str(made), "-o", str(library), "-lm")):
-        subprocess.run([name, *options, *command], check=True, capture_output=True, timeout=300)
+        done = subprocess.run([name, *options, *command], capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            raise subprocess.SubprocessError(f"{name} cannot compile what it was given:\n{done.stderr[-2000:]}")
     made.unlink()
 
 
@@ -84,7 +101,9 @@ def load(code: str, *options: str) -> ctypes.CDLL:
     assert name is not None
     key = hashlib.sha256("\0".join([code, name, _machine(), *FAST, *options]).encode()).hexdigest()[:32]
     library = cache_folder() / f"{key}.so"
-    if not library.exists():
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError:                             # not there, or broken: made anew
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             source, made = Path(folder, "step.c"), Path(folder, "step.so")
             source.write_text(code, encoding="utf-8")
@@ -98,17 +117,17 @@ def _product_library() -> ctypes.CDLL:
     code = Path(__file__).with_name("backends").joinpath("product.c").read_text(encoding="utf-8")
     try:
         library = load(code, "-fopenmp")
-    except subprocess.SubprocessError:          # a compiler without OpenMP: one thread
+    except (OSError, subprocess.SubprocessError):       # a compiler without OpenMP: one thread
         library = load(code)
-    if not ctypes.c_int.in_dll(library, "own").value:
-        library.suse(_blas("sgemm"))
-        library.duse(_blas("dgemm"))
     return library
 
 
 def products() -> list[ctypes.c_void_p]:
     """The addresses of products of matrices in single and in double precision: see product.c."""
     library = _product_library()
+    if not ctypes.c_int.in_dll(library, "own").value:
+        library.suse(_blas("sgemm"))
+        library.duse(_blas("dgemm"))
     return [ctypes.cast(function, ctypes.c_void_p) for function in (library.sproduct, library.dproduct)]
 
 

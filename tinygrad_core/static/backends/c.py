@@ -50,6 +50,7 @@ _INTEGERS_TOO = {"add", "sub", "mul", "neg", "where", "eq", "ne", "lt", "le", "g
 RUNTIME = r"""
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 typedef int64_t I;
 /* Declared for the compiler to call their vector versions, which the math library has. */
@@ -491,6 +492,7 @@ class _Run:
                     last[k] = None
                 table[place] = array.ctypes.data
                 made.given[made.program.inputs[k]] = array
+        made.wrong.value = -1
         for call in made.calls:
             call()
         if made.wrong.value >= 0:

@@ -11,6 +11,8 @@ from ...symbol import Symbol
 from ..graph import Operation
 from ..passes.fuse import Step, domain, reduction, through
 
+_ON_STACK = 1 << 12            # elements of a temporary row; threads may have small stacks
+
 
 class Loop:
     """The C text of a step.
@@ -76,7 +78,7 @@ class Loop:
             loop = [o for o in mine if not self._is_row_number(o)]
             if loop:
                 code.append(self._loop(loop, level))
-        rows = f"for (I r = 0; r < {self.rows}; r++) " if self.rows > 1 else "const I r = 0; "
+        rows = f"for (I r = 0; r < {self.rows}; r++) " if self.rows != 1 else "const I r = 0; "
         return ("{\n" + "".join(f"  {t}\n" for t in (*self.temporary, *self.before)) + f"  {rows}{{\n"
                 + "".join(f"    {c}\n" for c in code) + "  }\n" + "".join(f"  {t}\n" for t in self.behind) + "}")
 
@@ -99,7 +101,11 @@ class Loop:
                     stores.append(f"{self._element(out, out.shape, True)} = v{name};")
                 elif any([self.level[u.results[0]] > level for u in self.step.operations
                           if any([through(x) is out for x in u.sources])]):
-                    self.temporary.append(f"{t} t{name}[{self.columns}];")
+                    if self.columns <= _ON_STACK:
+                        self.temporary.append(f"{t} t{name}[{self.columns}];")
+                    else:
+                        self.temporary.append(f"{t} *t{name} = malloc({self.columns} * sizeof({t}));")
+                        self.behind.append(f"free(t{name});")
                     stores.append(f"t{name}[j] = v{name};")
                 continue
             value = self._value(o.sources[0], o.sources[0].shape, level)

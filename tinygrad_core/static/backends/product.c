@@ -158,7 +158,7 @@ static void (*NAME(gemm))(char *, char *, int *, int *, int *, T *, const T *, i
 void NAME(use)(void *gemm) { NAME(gemm) = gemm; }
 /* Fortran's matrices are columns first, so the factors change places. */
 void NAME(product)(int ta, int tb, int M, int N, int K, const T *A, int lda, const T *B, int ldb, int add, T *C, int ldc) {
-  T one = 1, beta = add;
+  T one = 1, beta = add != 0;
   NAME(gemm)(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, B, &ldb, A, &lda, &beta, C, &ldc);
 }
 #endif
