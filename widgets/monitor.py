@@ -130,6 +130,8 @@ class Run:
 
     def __init__(self, name: str, model: Any):
         self.name = name
+        if model is not None and not hasattr(model, "named_parameters"):
+            raise TypeError(f"a training is watched by its model, a module with parameters, not by {type(model).__name__}")
         named = list(model.named_parameters()) if model is not None else []
         self.layers = [layer for layer, _ in named]
         self.parameters = [p for _, p in named]
@@ -141,13 +143,18 @@ class Run:
 
     def add(self, number: int | None, metrics: dict[str, Any]) -> None:
         """One row; a metric that is missing in it is not a number."""
+        if not metrics:
+            raise TypeError(f"log takes metrics by name, as in log(loss=loss), and got {number!r} alone")
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+            raise TypeError(f"a step's number is a whole number, not {number!r}: write log(loss=loss)")
+        values = {name: _number(name, value) for name, value in metrics.items()}    # all of them, or nothing is taken down
         rows = len(self.steps)
         self.steps.append(rows if number is None else number)
-        for name, value in metrics.items():
+        for name, value in values.items():
             column = self.metrics.get(name)
             if column is None:
                 column = self.metrics[name] = [float("nan")] * rows
-            column.append(float(value.item() if hasattr(value, "item") else value))
+            column.append(value)
         if len(metrics) < len(self.metrics):
             for column in self.metrics.values():
                 if len(column) == rows:
@@ -186,6 +193,14 @@ class Run:
             "metrics": {name: [column[r] for r in rows] for name, column in self.metrics.items()},
             "samples": [{k: _gaps(v) for k, v in (s | {"row": s["row"] // every}).items()} for s in self.samples],
         }
+
+
+def _number(name: str, value: Any) -> float:
+    """A metric as a float."""
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"a metric is one number, and {name}={value!r} is not: take its mean, or leave it out") from None
 
 
 def _array(t: Any) -> Any:

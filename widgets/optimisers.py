@@ -50,12 +50,18 @@ class OptimiserRace(Frame):
         lr: float = 0.02,
         steps: int = 80,
         window: tuple[tuple[float, float], tuple[float, float]] | None = None,
-        title: str = "Four ways down",
+        title: str = "Ways down",
         predict: bool = False,
         step: int = 0,
     ) -> None:
         if tuple(getattr(start, "shape", ())) != (2,):
-            raise ValueError(f"a race starts at a tensor with two entries, got {getattr(start, 'shape', start)!r}")
+            raise ValueError("a race starts at a tensor with two entries, such as tensor([-4.0, 1.0]), got "
+                             f"{getattr(start, 'shape', start)!r}")
+        if not callable(loss):
+            raise TypeError(f"a race runs on a function of a tensor with two entries, such as lambda p: (p * p).sum(), "
+                            f"not on {loss!r}")
+        if optimisers is not None and not (isinstance(optimisers, dict) and all(map(callable, optimisers.values()))):
+            raise TypeError('optimisers come by name, each as a function that makes one: {"SGD": lambda p: SGD(p, lr=0.1)}')
         if steps < 1:
             raise ValueError(f"a race needs at least one step, got {steps}")
         makers = optimisers or _four(start, lr)

@@ -50,6 +50,9 @@ class StepSize(Frame):
         predict: bool = False,
         step: int = 0,
     ) -> None:
+        if not callable(f) or not isinstance(at, (int, float)):
+            raise TypeError(f"StepSize takes a function of a number, and a number to look at: "
+                            f"StepSize(lambda x: x**3, at=1.3), got {f!r} and {at!r}")
         name = name or getattr(f, "__name__", "f")
         name = "f" if name == "<lambda>" else name
         exact = _ridders(f, at) if slope is None else np.longdouble(slope(at) if callable(slope) else slope)
