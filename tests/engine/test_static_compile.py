@@ -554,6 +554,22 @@ def test_what_is_added_to_a_list_is_seen(backend):
     factors.append(3.0)
     assert scaled(tg.ones(1)).item() == 6
 
+    class Stack(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.ModuleList([nn.Identity()])
+
+        def forward(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    net = Stack()
+    compiled = compile(net, backend=backend)
+    assert compiled(-tg.ones(1)).item() == -1
+    net.parts.append(nn.ReLU())
+    assert compiled(-tg.ones(1)).item() == 0
+
 
 def test_two_threads_may_call_one_compiled_function(backend):
     compiled = compile(lambda x: (x * 2 + 1).sum(), backend=backend)

@@ -469,9 +469,9 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
     printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser inside the
     function has used is not kept: `.grad` is None after the call.
 
-    Not guarded, and so not noticed when they change: attributes that are read through a Python module or a class, the
-    members of sets, and the numbers in NumPy arrays; and an argument must not
-    share memory with a tensor that the function writes into. Pass such things as arguments, as tensors of their own.
+    Not guarded, and so not noticed when they change: attributes that are read through a Python module or a class, and the
+    numbers in NumPy arrays; and an argument must not share memory with a tensor that the function writes into. Pass such
+    things as arguments, as tensors of their own.
     """
     if function is None:
         return lambda f: compile(f, backend=backend, dynamic=dynamic, fullgraph=fullgraph)

@@ -135,6 +135,9 @@ class Environment:
             path = f"{what}.{name}" if name else what
             self._seen[id(part)] = part
             self.modules[path] = part
+            if part._modules:
+                parts = Asked(partial(len, part._modules))
+                self.guards.append(Guard(f"the number of modules in {path}", parts, None, len(part._modules), self._line))
             for key, value in vars(part).items():
                 if key not in ("_parameters", "_buffers", "_modules", "_hooks"):
                     self._walk(f"{path}.{key}", value, depth + 1, (vars(part), key))
