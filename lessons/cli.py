@@ -69,13 +69,14 @@ def fresh(lesson: str, dir: Dir = Path(DEFAULT)) -> None:
 @app.command()
 def progress(dir: Dir = Path(DEFAULT)) -> None:
     """Show where you are in the course, what is due for review, and how well you predicted."""
-    from lessons.grader.progress import FILE
+    from lessons.grader.progress import FILE, MANIFEST
     from lessons.grader.progress import progress as show
     from lessons.path import course_map
 
-    folder = dir.expanduser().resolve()
+    here = Path.cwd()
+    folder = here if dir == Path(DEFAULT) and (here / MANIFEST).is_file() else dir.expanduser().resolve()
     if not (folder / FILE).is_file():
-        typer.echo(f"Nothing yet in {folder}. `tgc lab` opens the first lesson.")
+        typer.echo(f"Nothing yet in {folder}. `tgc lab` opens the first lesson there; --dir names another folder.")
         return
     typer.echo(f"{course_map(folder)!r}\n\n{show(folder)!r}")
 

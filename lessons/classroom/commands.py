@@ -59,7 +59,7 @@ def grade(
     try:
         import sqlalchemy  # noqa: F401
     except ImportError:
-        _stop("Marking needs a few more packages: pip install 'tinygrad-core[grade]'")
+        _stop("Marking needs a few more packages: in the project's folder, .venv/bin/pip install '.[grade]'")
     from tqdm import tqdm
 
     from lessons.classroom import exports, run

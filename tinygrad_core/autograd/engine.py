@@ -113,8 +113,8 @@ def _seed(t: Tensor, gradient: Any) -> Any:
         return _later_seed(t, gradient)
     if gradient is None:
         if t.array.size != 1:
-            raise GradError(f"backward needs one number to start from, and this tensor has shape {t.shape}: which of "
-                            f"its {t.array.size} elements should change least? Reduce it first (t.sum().backward(), "
+            raise GradError(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
+                            f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
                             f"t.mean().backward()), or pass gradient= in its shape.")
         return t.array.dtype.type(1) if not t.array.ndim else array_module(t.array).ones_like(t.array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
