@@ -452,7 +452,8 @@ def test_a_recording_of_a_compiled_call_is_valid():
 def test_source_names_the_learners_lines():
     f = compile(lambda x: tg.tanh(x * 2), backend="c")
     f(tg.ones(3))
-    assert "test_static_compile.py" in f.source() and "tanhf" in f.source()
+    assert "test_static_compile.py" in f.source()
+    assert "tanhf" in f.source() or toolchain.compiler(quiet=True) is None
 
 
 def test_a_compiled_function_does_not_depend_on_itself(backend):
