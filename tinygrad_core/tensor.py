@@ -443,9 +443,8 @@ def view_chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
 def remember_view(base: Tensor, view: Tensor) -> None:
     """Let the memory's root know of a view, weakly: a write must give it a new history too."""
     root = root_of(base)
-    try:
-        views = root._views
-    except AttributeError:
+    views = getattr(root, "_views", None)
+    if views is None:
         root._views = [ref(view)]
         return
     if len(views) > 64 and len(views) & (len(views) - 1) == 0:
