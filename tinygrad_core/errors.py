@@ -37,7 +37,7 @@ class GradError(EngineError):
     """A backward pass that cannot be run, or would be wrong."""
 
 
-_inside: dict[str, bool] = {}
+outside: set[str] = set()               # files that `here` has found not to be the engine's
 
 
 def here(depth: int = 1) -> tuple[CodeType, int] | None:
@@ -48,10 +48,8 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
     frame: FrameType | None = sys._getframe(depth + 1)
     while frame is not None:
         file = frame.f_code.co_filename
-        known = _inside.get(file)
-        if known is None:
-            known = _inside[file] = file.startswith(_PACKAGE)
-        if not known:
+        if file in outside or not file.startswith(_PACKAGE):
+            outside.add(file)
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None

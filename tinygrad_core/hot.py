@@ -16,7 +16,7 @@ import numpy as np
 
 from .dispatch import apply
 from .dtypes import float32
-from .errors import here
+from .errors import here, outside
 from .node import Node
 from .ops import OPS, Op
 from .symbol import Dim
@@ -78,7 +78,8 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
         n.seq = tick()
         n.hooks = n.g = None
         frame = _getframe(1)
-        n.where = (frame.f_code, frame.f_lasti)
+        code = frame.f_code
+        n.where = (code, frame.f_lasti) if code.co_filename in outside else here(1)
         return t
 
     hot.__name__, hot.__doc__ = name, f"The operation `{name}` of a tensor and a tensor or number."

@@ -163,8 +163,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     fit = _check_classes("cross_entropy", input, target, ignore_index)
-    plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and fit and ignore_index < 0 and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
+    plain = weight is None and not label_smoothing and reduction == "mean" and fit and ignore_index < 0
+    if plain and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
         return apply(OPS["cross_entropy"], input, target)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
