@@ -4,6 +4,7 @@ Sums of rows and columns stand here too, because a product with ones is the fast
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -36,7 +37,7 @@ def row_sums(xp: Any, x: Any) -> Any:
     """The sums over the last dim, which is kept."""
     if type(x) is np.ndarray and x.dtype.char in "fd":
         n = x.shape[-1]
-        return (x if x.ndim == 2 else x.reshape(-1, n)).dot(_ones(n, x.dtype)).reshape((*x.shape[:-1], 1))
+        return (x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), n))).dot(_ones(n, x.dtype)).reshape((*x.shape[:-1], 1))
     return xp.add.reduce(x, -1, keepdims=True)
 
 
@@ -50,8 +51,12 @@ def total(xp: Any, x: Any) -> Any:
 _FEW = 1024
 
 
-@lru_cache(maxsize=32)
 def _ones(n: int, dtype: Any) -> Any:
+    return _kept_ones(n, dtype) if n <= 1 << 16 else np.ones(n, dtype)
+
+
+@lru_cache(maxsize=16)
+def _kept_ones(n: int, dtype: Any) -> Any:
     ones = np.ones(n, dtype)
     ones.flags.writeable = False
     return ones
