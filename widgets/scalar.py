@@ -162,7 +162,7 @@ class _Writing:
         numbers = []
         for x in inputs:
             if not isinstance(x, _Number):
-                if isinstance(x, bool) or not hasattr(x, "__float__") or getattr(x, "shape", ()):
+                if isinstance(x, bool) or not hasattr(x, "__float__") or getattr(x, "shape", None):
                     return NotImplemented
                 x = self._source("constant", None, float(x))
             numbers.append(x)

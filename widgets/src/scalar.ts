@@ -32,6 +32,8 @@ const NUDGES = [1, 0.1, 0.01, 0.001] as const;
 const LEAF: Size = [118, 62];
 /** As many characters as a number on screen will ever have. */
 const WIDEST = 7;
+/** Below this scale the picture is cut rather than shrunk. */
+const SMALLEST = 0.58;
 const TRACK = LEAF[0] - 34;
 
 /** A number among factors: negative ones in brackets. */
@@ -98,7 +100,7 @@ function mount(frame: Frame, { title, program }: Data): Show {
     },
     unfold: () => {},
     fold: () => {},
-  });
+  }, SMALLEST);
   const knobs = new Map<number, SVGCircleElement>();
 
   /** Leaves are sliders: a track in each, and a knob on it. */
@@ -209,8 +211,8 @@ function mount(frame: Frame, { title, program }: Data): Show {
     "div",
     { class: "tgs-leaves", role: "group", "aria-label": "Leaves" },
     ...fields.map(({ leaf, input }) => h("label", {}, h("span", {}, name(leaf.id)), input)),
-    problem,
     reset,
+    problem,
   );
 
   // --- switches ---------------------------------------------------------------------------------
@@ -238,6 +240,7 @@ function mount(frame: Frame, { title, program }: Data): Show {
     frame.draw();
   }, "think");
   predict.append(tally);
+  numbers.append(h("div", { class: "tgs-views", role: "group", "aria-label": "What is shown" }, values, slopes, nudge));
 
   function answer(text: string): string | null {
     const q = asking!;
@@ -319,8 +322,8 @@ function mount(frame: Frame, { title, program }: Data): Show {
         more: [table()],
       };
     const line = sum(state, about);
-    const much = slope === 0 ? `${result} does not move` : `${result} moves ${num(slope)} times as far`;
-    return { phase: "backward", words: `${here} Move ${a} by a little, and ${much}.`, ...(line ? { more: [formula(line)], spoken: plain(line) } : {}) };
+    const much = slope === 0 ? "does not move" : `moves ${num(Math.abs(slope))} times as far${slope < 0 ? ", the other way" : ""}`;
+    return { phase: "backward", words: `${here} Move ${a} by a little, and ${result} ${much}.`, ...(line ? { more: [formula(line)], spoken: plain(line) } : {}) };
   }
 
   function marks(state: State, at: number, bad: { node: Node; refused: boolean } | null): Map<number, NodeMark> {
@@ -411,7 +414,7 @@ function mount(frame: Frame, { title, program }: Data): Show {
     title,
     bands: bands(steps()),
     body: [h("div", { class: "tgs-bench" }, graph.el), numbers],
-    actions: [values, slopes, nudge, predict],
+    actions: [predict],
     draw,
     drawing: graph.drawing,
     ask(at) {

@@ -97,7 +97,8 @@ export function localSlopes(p: Program, values: ReadonlyMap<number, number>): Ma
     for (const i of n.inputs)
       if (graded.has(i.node)) {
         const { op, x, y } = working(n, values);
-        slopes.set(i.edge, op.slopes[i.arg]![1](x, y, values.get(n.id)!));
+        const out = values.get(n.id)!;
+        slopes.set(i.edge, Number.isNaN(out) ? NaN : op.slopes[i.arg]![1](x, y, out));
       }
   return slopes;
 }
