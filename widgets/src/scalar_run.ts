@@ -60,8 +60,8 @@ export function programOf({ events }: Recording): Program {
   const nodes = [...all.values()].filter((n) => needed.has(n.id) || (free(n) && n.graded));
   for (const n of nodes) {
     if (n.op === null && !Number.isFinite(n.start)) throw new Unreadable(`A scalar graph is made of single numbers; ${short(n.name ?? "a leaf")} is none.`);
-    const known = n.op === null ? null : OPERATIONS[n.op];
-    if (n.op !== null && (!known || n.inputs.some((i) => !(i.arg in known.slopes))))
+    const known = n.op !== null && Object.hasOwn(OPERATIONS, n.op) ? OPERATIONS[n.op]! : null;
+    if (n.op !== null && (!known || n.inputs.some((i) => !Object.hasOwn(known.slopes, i.arg))))
       throw new Unreadable(`This widget cannot work out “${short(n.op)}” by itself. It knows ${Object.keys(OPERATIONS).join(", ")}.`);
   }
   const leaves = nodes.filter(free);

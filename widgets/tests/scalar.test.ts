@@ -84,6 +84,7 @@ describe("arithmetic", () => {
 
   it("refuses what it cannot work out", () => {
     expect(() => programOf(recorded(leaf(1), ["softmax", [0]]))).toThrow(/cannot work out “softmax”/);
+    expect(() => programOf(recorded(leaf(1), ["constructor", [0]]))).toThrow(/cannot work out “constructor”/);
     expect(() => programOf(recorded(["leaf", [], { value: NaN }], ["exp", [0]]))).toThrow(/single numbers; a is none/);
     expect(() => programOf(recorded(leaf(1)))).toThrow(/no result/);
     expect(() => programOf(recorded(["constant", [], { value: 1 }], ["exp", [0], { requires_grad: false }]))).toThrow(/no leaf to move/);
