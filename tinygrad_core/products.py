@@ -37,7 +37,8 @@ def row_sums(xp: Any, x: Any) -> Any:
     """The sums over the last dim, which is kept."""
     if type(x) is np.ndarray and x.dtype.char in "fd":
         n = x.shape[-1]
-        return (x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), n))).dot(_ones(n, x.dtype)).reshape((*x.shape[:-1], 1))
+        rows = x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), n))
+        return rows.dot(_ones(n, x.dtype)).reshape((*x.shape[:-1], 1))
     return xp.add.reduce(x, -1, keepdims=True)
 
 

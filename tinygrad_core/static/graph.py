@@ -417,7 +417,7 @@ class Graph:
     def _nothing(self, *_: Any) -> None:
         """What happens while a graph is built concerns the graph alone."""
 
-    seeded = visited = freed = collected = updated = ran = wrote = _nothing
+    seeded = visited = freed = collected = updated = ran = wrote = failed = _nothing
 
     # ---- looking
     def finalize(self) -> None:

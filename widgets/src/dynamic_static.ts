@@ -7,7 +7,7 @@ import type { Drawing } from "./export";
 import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
 import graphCss from "./graph.css";
 import { icon } from "./icons";
-import { parse } from "./load";
+import { recordingOf } from "./load";
 import mathCss from "./math.css";
 import { nameAll, type Name } from "./names";
 import { answerForm } from "./predict";
@@ -19,9 +19,9 @@ import css from "./dynamic_static.css";
 import { lanes as makeLanes, LANES_HEIGHT, mark, type Lanes } from "./dynamic_static_lanes";
 import { NAMES, pane, type Lit, type Pane } from "./dynamic_static_pane";
 import { stateAt, type Side } from "./dynamic_static_state";
-import { axis, keyOf, lineText, moments, paired, type Moment, type Tick, type Told } from "./dynamic_static_steps";
+import { axis, keyOf, lineText, moments, paired, type Moment, type Tick } from "./dynamic_static_steps";
 import { asStep, describe, judge, question, readNumbers, type Prediction, type Question, type Verdict } from "./dynamic_static_words";
-import type { Define, Place, Recording } from "./types";
+import type { Define, Event, Place, Recording } from "./types";
 
 type Which = 0 | 1;
 type Two<T> = readonly [T, T];
@@ -30,26 +30,6 @@ const two = <T>(make: (k: Which) => T): Two<T> => [make(0), make(1)];
 
 const OPENING: Two<string> = ["Nothing has run yet.", "Nothing has been written down yet."];
 
-const told = (r: Recording): readonly Told[] => r.events as readonly Told[];
-
-/** What this widget relies on beyond what every reader of recordings does. */
-function checked(recording: Recording): Recording {
-  const known = new Set<number>();
-  const fail = (seq: number, why: string): never => {
-    throw new Unreadable(`This recording is damaged: event ${seq} ${why}. Record the cell again.`);
-  };
-  told(recording).forEach((e, i) => {
-    if (e.type === "define") known.add(e.node);
-    else if (e.type === "print" && typeof e.text !== "string") fail(i, "(print) has no “text”");
-    else if (e.type === "fetch" && (typeof e.value !== "object" || !known.has(e.node))) fail(i, "(fetch) has no node or no “value”");
-    else if (e.type === "feed" && typeof e.value !== "object") fail(i, "(feed) has no “value”");
-    else if (e.type === "run")
-      for (const ids of [e.feeds, e.fetches])
-        if (!Array.isArray(ids) || ids.some((n) => !known.has(n))) fail(i, "(run) names nodes that are not defined");
-  });
-  return recording;
-}
-
 /** Both recordings from the widget's data. */
 function read(text: string): Two<Recording> {
   const data = readData(text, "dynamic-static", 1, { sides: "list" });
@@ -57,22 +37,16 @@ function read(text: string): Two<Recording> {
     const side: unknown = (data["sides"] as unknown[])[k];
     check({ side }, { side: "object" });
     try {
-      return checked(parse(JSON.stringify(side)));
+      return recordingOf(side);
     } catch (problem) {
       throw problem instanceof Unreadable ? new Unreadable(`${NAMES[k]} side: ${problem.message}`) : problem;
     }
   });
 }
 
-/** The same names on both sides: what the program calls a value, not what a graph's listing does. */
-function namesOf(recording: Recording): Map<number, Name> {
-  const bare = recording.events.map((e) => (e.type === "define" && e.kind === "operation" && "listing" in e ? { ...e, name: null } : e));
-  return nameAll(plan(bare), recording.sources);
-}
-
 /** Both programs in moments, on one axis, with what is the same on both sides. */
 interface Pair {
-  readonly events: Two<readonly Told[]>;
+  readonly events: Two<readonly Event[]>;
   readonly moments: Two<readonly Moment[]>;
   readonly ticks: readonly Tick[];
   readonly names: Two<Map<number, Name>>;
@@ -83,11 +57,11 @@ interface Pair {
 }
 
 function pairUp(recordings: Two<Recording>): Pair {
-  const events = two((k) => told(recordings[k]));
+  const events = two((k) => recordings[k].events);
   const all = two((k) => moments(events[k]));
   const keyed = two((k) => all[k].map((m) => keyOf(m, recordings[k])));
   const pairs = paired(keyed[0], keyed[1]);
-  const names = two((k) => namesOf(recordings[k]));
+  const names = two((k) => nameAll(plan(recordings[k].events), recordings[k].sources));
   const twins: Two<Map<number, number>> = [new Map(), new Map()];
   const twin = (a: number, b: number): void => {
     if (twins[0].has(a) || twins[1].has(b)) return;
@@ -375,6 +349,7 @@ function legend(kinds: ReadonlySet<Moment["kind"]>): HTMLElement {
     ["print", "print"],
     ["backward", "backward"],
     ["update", "update"],
+    ["error", "error"],
   ];
   return h(
     "div",

@@ -5,8 +5,9 @@ import type { Item, Link, Visible } from "./fold";
 import { brief, isScalar, num } from "./format";
 import { icon } from "./icons";
 import { nodeLabel } from "./inspector";
+import type { Life } from "./dynamic_static_state";
 import { curve, fit, type Layout, type Size } from "./layout";
-import { MARK, outlineOf, type Mark } from "./marks";
+import { MARK, markAt, outlineOf, type Mark } from "./marks";
 import { nameOf, type Names } from "./notation";
 import type { State } from "./state";
 import { touched, type Step } from "./steps";
@@ -86,6 +87,12 @@ export interface View {
 
 export interface NodeMark {
   readonly cls?: string;
+  /** What the node is to a graph that runs later: see `Life`. */
+  readonly life?: Life;
+  /** A word above it, in a frame, for what comes from outside or goes there. */
+  readonly pin?: Pin | undefined;
+  /** What stands in place of a value that is not there yet. */
+  readonly instead?: string;
   /** A short text at the upper left: a version. */
   readonly corner?: string;
   /** The bookmark of what it saved, where it is not simply kept. */
@@ -93,6 +100,8 @@ export interface NodeMark {
   readonly tag?: string;
   readonly said?: string;
 }
+
+export type Pin = "fed" | "asked for" | "handed out";
 
 /** Left, top, right, bottom in the picture's own units. */
 type Extent = readonly [number, number, number, number];
@@ -108,6 +117,7 @@ interface Parts {
   tag?: { g: SVGGElement; rect: SVGRectElement; text: SVGTextElement };
   badge?: SVGGElement;
   corner?: { rect: SVGRectElement; text: SVGTextElement };
+  pin?: SVGGElement;
   cls: string;
 }
 
@@ -125,6 +135,10 @@ export interface Picture {
   readonly svg: SVGSVGElement;
   show(v: Visible, layout: Layout, defines: ReadonlyMap<number, Define>, names: Names, open: readonly string[]): void;
   update(view: View): void;
+  /** Brings a node, or the module that holds it, into view. */
+  reveal(node: number): void;
+  /** Points these nodes out. */
+  light(nodes: ReadonlySet<number>): void;
   stage(): Size;
   frame(): void;
   /** The stage has another size now. */
@@ -425,6 +439,28 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     return p.corner;
   }
 
+  function pin(p: Parts, words: Pin | undefined): void {
+    if ((p.pin?.getAttribute("data-words") ?? undefined) === words) return;
+    if (!p.pin) {
+      const box = layout!.boxes.get(p.item.key)!;
+      p.pin = s("g", { class: "tgs-pin", transform: `translate(0 ${-box.h / 2 - 9})` });
+      p.body.append(p.pin);
+    }
+    setAttr(p.pin, "data-words", words ?? null);
+    if (!words) return p.pin.replaceChildren();
+    const width = words.length * 6.4 + 32;
+    const mark = words === "fed" ? "fed" : "fetched";
+    p.pin.replaceChildren(
+      s("rect", { class: "tgs-pintag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
+      markAt(mark, `is-${mark}`, -width / 2 + 7, -6),
+      s("text", { class: "tgs-pintext", x: 10 }, words),
+    );
+  }
+
+  /** What stands on a card, from the first word to the last: what a person who speaks to the page will say. */
+  const written = (p: Parts): string =>
+    [...p.body.getElementsByTagName("text")].map((t) => t.textContent).filter(Boolean).join(" ");
+
   function pill(rect: SVGRectElement, text: SVGTextElement, words: string): void {
     if (text.textContent === words) return;
     const w = Math.max(22, words.length * 7.1 + 13);
@@ -463,9 +499,11 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const holdGrad = hidden && v.step?.phase === "backward";
     if (hideValue || holdGrad) cls += " is-asked";
     if (node) {
-      setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : "");
       const mark = item.node === null ? undefined : v.marks?.get(item.node);
       if (mark?.cls) cls += ` ${mark.cls}`;
+      setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : (mark?.instead ?? ""));
+      setAttr(p.g, "data-life", mark?.life ?? null);
+      pin(p, mark?.pin);
       if (p.badge && v.marks) setAttr(p.badge.firstElementChild!, "d", MARK[mark?.badge ?? "saved"]);
       if (mark?.corner) {
         const corner = cornerOf(p);
@@ -482,11 +520,15 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       }
       const tab = near && !near.has(item.key) ? "-1" : "0";
       setAttr(p.g, "tabindex", tab);
-      const label =
+      const more =
         item.node === null
-          ? `Module ${item.module}, folded, ${item.members.length} nodes. Open it.`
-          : [nodeLabel(node, names, v.state), mark?.said].filter(Boolean).join(", ");
-      setAttr(p.g, "aria-label", hideValue ? `${nameOf(names, item.node!).text}, value to be predicted` : label);
+          ? `module ${item.module}, folded, ${item.members.length} nodes. Open it.`
+          : hideValue
+            ? "value to be predicted"
+            : [nodeLabel(node, v.state), mark?.said, mark?.pin].filter(Boolean).join(", ");
+      const seen = written(p);
+      const name = item.node === null || caption(defines.get(item.node)!, names) ? "" : nameOf(names, item.node).text;
+      setAttr(p.g, "aria-label", [seen, name === seen ? "" : name, more].filter(Boolean).join(", "));
       setAttr(p.g, "aria-hidden", null);
     } else {
       setAttr(p.g, "tabindex", null);
@@ -519,6 +561,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       pill(sent.rect, sent.text, asked ? "?" : (label ?? brief(grad!)));
       cls += grad || asked ? " is-sent" : " is-labelled";
     }
+    const to = consumer.get(w.link.edges[0]!);
+    setAttr(w.g, "data-life", (to === undefined ? undefined : v.marks?.get(to)?.life) ?? null);
     if (cls !== w.cls) {
       w.g.setAttribute("class", cls);
       w.cls = cls;
@@ -530,6 +574,20 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     svg,
     stage,
     frame,
+    reveal(node) {
+      const box = layout?.boxes.get(visible.itemOf.get(node)?.key ?? "");
+      if (!box) return;
+      const [w, tall] = stage();
+      const [x, y] = [box.x * current.k + current.x, box.y * current.k + current.y];
+      if (x > PAD && y > PAD && x < w - PAD && y < tall - PAD && current.k > 0.38) return;
+      const k = Math.max(current.k, READABLE);
+      manual = { k, x: w / 2 - box.x * k, y: tall / 2 - box.y * k };
+      frame();
+    },
+    light(nodes) {
+      for (const p of parts.values())
+        if (p.item.node !== null) setAttr(p.g, "data-lit", nodes.has(p.item.node) ? "true" : null);
+    },
     resized: () => (room = null),
     drawing() {
       for (const p of parts.values()) p.off = false;
@@ -567,7 +625,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         const y1 = Math.max(...boxes.map((b) => b.y + b.h / 2)) + grow;
         const g = s(
           "g",
-          { class: "tgs-frame", "data-key": `f:${path}`, role: "button", "aria-label": `Module ${path}, open. Fold it.` },
+          { class: "tgs-frame", "data-key": `f:${path}`, role: "button", "aria-label": `${path}, module, open. Fold it.` },
           s("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 14 }),
           s("path", { class: "tgs-plus", d: `M${x0 + 9} ${y0 - 6}h11v11h-11zM${x0 + 11.5} ${y0 - 0.5}h6` }),
           s("text", { x: x0 + 25, y: y0 }, path),

@@ -129,7 +129,7 @@ describe("details", () => {
   it("folds and unfolds modules", async () => {
     const w = await open(read("mlp"), { step: -1, folded: ["fc1", "fc2"] });
     const chip = w.root.querySelector('[data-key="m:fc1"]')!;
-    expect(chip.getAttribute("aria-label")).toMatch(/Module fc1, folded, 4 nodes/);
+    expect(chip.getAttribute("aria-label")).toMatch(/^fc1 .*module fc1, folded, 4 nodes/);
     w.key("Enter", chip);
     expect(w.model.get("folded")).toEqual(["fc2"]);
     w.key("Enter", w.root.querySelector('[data-key="f:fc1"]')!);
