@@ -57,7 +57,7 @@ def terms() -> tuple[Term, ...]:
                     raise LookupError(f"{name!r} is defined twice: in {found[name].lesson.id} and in {lesson.id}")
                 entry = known[name]
                 words = _meaning(block, mark, entry.get("before", 0), entry.get("after", 0))
-                found[name] = Term(name, entry["zh"], words, lesson, heading, tuple({name: 0, mark: 0}))
+                found[name] = Term(name, entry["zh"], words, lesson, heading, (name,) if name == mark else (name, mark))
     if missing := sorted(known.keys() - found.keys()):
         raise LookupError(f"no lesson marks what glossary.toml names: {', '.join(missing)}")
     return tuple(sorted(found.values(), key=lambda term: term.name.lower()))
@@ -68,12 +68,11 @@ def blocks(lesson: Lesson) -> list[tuple[str, str]]:
 
     A row of a table is told as a sentence.
     """
-    found, heading, head = [], "", []
+    found, heading = [], ""
     text = _CODE.sub("", lesson.source.partition("\n---\n")[2])
     for paragraph in re.split(r"\n{2,}", text):
         if paragraph.startswith("|"):
-            head = _cells(paragraph.splitlines()[0])
-            rows = [_cells(row) for row in paragraph.splitlines()[2:]]
+            head, _, *rows = map(_cells, paragraph.splitlines())
             found += [(heading, _told(head, row)) for row in rows]
             continue
         for block in re.split(rf"\n(?={_ITEM})", paragraph.strip()):
