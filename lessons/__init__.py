@@ -1,6 +1,6 @@
 """What a learner reads and does; a lesson page imports its tools from here.
 
-from lessons import ask, check, claim, course_map, faded, parsons, plot, progress, review, solution
+from lessons import ask, check, claim, course_map, faded, glossary, parsons, plot, progress, review, solution
 %load_ext lessons
 """
 
@@ -9,8 +9,9 @@ from lessons.figure import plot
 from lessons.grader import check, faded, parsons, progress, solution
 from lessons.page import ask
 from lessons.path import course_map, review
+from lessons.terms import glossary
 
-__all__ = ["ask", "check", "claim", "course_map", "faded", "parsons", "plot", "progress", "review", "solution"]
+__all__ = ["ask", "check", "claim", "course_map", "faded", "glossary", "parsons", "plot", "progress", "review", "solution"]
 
 
 def load_ipython_extension(shell):

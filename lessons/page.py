@@ -122,9 +122,9 @@ def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and
         answer = choice(asked.options, "Your answer")
     else:
         answer = (w.Textarea if sentence else w.Text)(
-            placeholder="in one sentence" if sentence else "your answer",
-            tooltip="Your answer",
-            layout=w.Layout(width="100%" if sentence else "12rem", margin="0"),
+            description="In one sentence" if sentence else "Your answer",
+            style={"description_width": "auto"},
+            layout=w.Layout(width="100%" if sentence else "16rem", margin="0"),
         )
     sure = choice(CONFIDENCE, "How sure are you?")
     button = w.Button(
