@@ -15,10 +15,12 @@ __all__ = ["ask", "check", "claim", "course_map", "faded", "glossary", "parsons"
 
 
 def load_ipython_extension(shell):
-    """`%load_ext lessons`: teaches the notebook the cell magics `%%predict`, `%%after` and `%%measure`."""
+    """`%load_ext lessons`: teaches the notebook `%%predict`, `%%after`, `%%measure`, `%%pytorch` and `%%tensorflow`."""
+    from lessons import measured
     from lessons.claims import measure
     from lessons.page import after, predict
 
     shell.register_magic_function(predict(shell), magic_kind="cell", magic_name="predict")
     shell.register_magic_function(after(shell), magic_kind="cell", magic_name="after")
     shell.register_magic_function(measure(shell), magic_kind="cell", magic_name="measure")
+    measured.load(shell)
