@@ -233,7 +233,8 @@ FIGURES = {
     "05-rules-of-the-tape": [
         ("with record() as rec:\n    x =", "keeps nothing\npower    keeps ['power']\nproduct  keeps ['plus', 'power']"),
         ("x = tg.tensor([3.0, 1.0]", "version 0\nversion 1\nexp saved its result"),
-        ("def data_door", "40.0"),
+        ("def program(x):\n    y = x * x\n    x.data", "refused"),
+        ("%%pytorch rules-of-the-tape", "through_data   60.0"),
         ("%%measure autograd-tracks-all", "requires_grad=False: None"),
     ],
     "06-modules-optimisers-the-loop": [
@@ -265,8 +266,11 @@ def test_lesson_6_what_it_says_of_the_optimisers_is_what_they_do(lesson, solved)
     right = {name.strip(): n for name, n in right.items()}
     assert right["SGD"] < right["momentum"] < right["Adam"] - 10
     assert right["faster"] > right["Adam"] - 4
-    yours = printed(solved[1], "%%after momentum adam train-epoch")
-    assert all(int(n) > 90 for n in re.findall(r"(\d+) of 100 right", yours)) and yours.count("of 100") == 2
+    yours = printed(solved[1], "%%after momentum rmsprop adam train-epoch")
+    assert all(int(n) > 90 for n in re.findall(r"(\d+) of 100 right", yours)) and yours.count("of 100") == 3
+    needed = dict(re.findall(r"(\w+) +(\d+) gradients", printed(solved[1], "%%measure optimisers-of-torch")))
+    order = sorted(needed, key=lambda name: int(needed[name]))
+    assert order == ["LBFGS", "momentum", "Adam", "RMSprop", "SGD"] and 10 * int(needed["LBFGS"]) < int(needed["momentum"])
 
 
 def test_lesson_7_what_it_says_of_its_trainings_is_what_they_do(lesson, solved):
