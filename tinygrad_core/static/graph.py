@@ -463,7 +463,9 @@ def listing(operations: list[Operation]) -> str:
     """A typed listing, one operation a line, with the source lines they came from."""
     lines = [(listing_line(o), f"# {Line.at(o.where)}" if o.where is not None else "") for o in operations]
     width = min(max((len(code) for code, _ in lines), default=0), 72)
-    return "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
+    text = "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
+    open_ = any(isinstance(n, Dim) for o in operations for r in o.results if r is not None for n in r.shape)
+    return text + "\n# ? in a shape is a size that each run decides" * open_
 
 
 def listing_line(o: Operation) -> str:
