@@ -11,7 +11,7 @@ from lessons.look import Card
 from lessons.page import form
 
 
-def claim(id: str) -> None:
+def claim(id: str = "") -> None:
     """Has you vote on a claim before you measure; the verdict comes below the cell that measures."""
     asked = _found(id)
     if asked is None:
@@ -86,7 +86,7 @@ def _found(id: str) -> Claim | None:
     try:
         return named(id)
     except LookupError as error:
-        _show(Card("open", f"Nothing to vote on here: {error}."))
+        _show(Card("open", "Nothing to vote on here").say(str(error)))
         return None
 
 

@@ -114,7 +114,7 @@ def test(id: Annotated[str, typer.Argument(help="One exercise; all when left out
     try:
         chosen = [exercise(id)] if id else [e for n in lessons() for e in n.exercises().values()]
     except LookupError as error:
-        _stop(f"{error}.")
+        _stop(str(error))
     broken = 0
     for one in chosen:
         typer.secho(f"{one.id}: {one.title}", bold=True)

@@ -8,7 +8,7 @@ from lessons.grader.progress import CONFIDENCE, Prediction, Progress
 from lessons.look import STYLE, Card, render
 
 
-def ask(id: str) -> None:
+def ask(id: str = "") -> None:
     """Asks a question of the page; what we have to say comes after your answer is locked."""
     _put(id, output=None)
 
@@ -44,7 +44,11 @@ def after(shell: Any) -> Callable[[str, str], None]:
             tried = progress.attempts()
         open_ = [id for id in line.split() if not tried.get(id, {}).get("solved")]
         if open_:
-            names = ", ".join(f"“{exercise(id).title}”" for id in open_)
+            try:
+                names = ", ".join(f"“{exercise(id).title}”" for id in open_)
+            except LookupError as error:
+                display(Card("open", "Nothing was run").say(str(error)))
+                return
             display(Card("open", "Not yet").say(f"This cell waits for what is unsolved: {names}."))
             return
         shell.run_cell(cell, store_history=False)
@@ -61,7 +65,7 @@ def _put(id: str, output: str | None) -> None:
     try:
         asked: Question = question(id)
     except LookupError as error:
-        display(Card("open", f"Nothing to ask here: {error}."))
+        display(Card("open", "Nothing to ask here").say(str(error)))
         return
     with Progress.here() as progress:
         said = progress.prediction(id)

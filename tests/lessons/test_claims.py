@@ -109,7 +109,7 @@ def test_a_third_vote_changes_nothing():
 def test_an_unknown_claim_is_said(shell, cell):
     shell.push({"claim": claim})
     said = shown(shell, cell)
-    assert "there is no claim 'no-such'" in said and "ran" not in said
+    assert "There is no claim “no-such”" in said and "ran" not in said
 
 
 def test_progress_shows_the_gain():
