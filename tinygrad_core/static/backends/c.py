@@ -201,7 +201,7 @@ class _Generated:
     # ---- steps
     def emit(self, number: int, step: Step) -> None:
         """Generate one step."""
-        self.lines = dict.fromkeys(_comment(o) for o in step.operations if o.where is not None)
+        self.lines = dict.fromkeys(_comment(Line.at(o.where)) for o in step.operations if o.where is not None)
         for line in list(self.lines)[:6]:
             self.say(line)
         o = step.operations[0]
@@ -448,9 +448,9 @@ class _Generated:
         return self.given[root] if x is root else _viewed(x, root, self.given[root])
 
 
-def _comment(o: Operation) -> str:
-    """The learner's line behind an operation, as C."""
-    return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(Line.at(o.where)))} */"
+def _comment(line: Line) -> str:
+    """A line of the learner's, as C."""
+    return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(line))} */"
 
 
 def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:
