@@ -70,7 +70,7 @@ def fresh(lesson: str, dir: Dir = Path(DEFAULT)) -> None:
 def progress(dir: Dir = Path(DEFAULT)) -> None:
     """Show where you are in the course, what is due for review, and how well you predicted."""
     from lessons.grader.progress import FILE, MANIFEST
-    from lessons.grader.progress import progress as show
+    from lessons.grader.report import progress as show
     from lessons.path import course_map
 
     here = Path.cwd()

@@ -112,8 +112,8 @@ def reveal(asked: Any, said: Prediction, output: str | None) -> Card:
     return card.facts(facts).say(asked.after)
 
 
-def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and look") -> Any:
-    """The question, a place for the answer and how sure one is, and the button that locks both."""
+def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and look", *others: Any) -> Any:
+    """The question, a place for the answer and how sure one is, the button that locks both, and what else can be pressed."""
     import ipywidgets as w
 
     sentence = asked.kind == "sentence"
@@ -152,7 +152,7 @@ def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and
         lock(said_so, "" if sentence else sure.value)
 
     button.on_click(press)
-    row = w.Box([answer, button] if sentence else [answer, sure, button]).add_class("tgc-row")
+    row = w.Box([answer, button] if sentence else [answer, sure, button, *others]).add_class("tgc-row")
 
     class Form(w.VBox):
         def __repr__(self) -> str:  # what is seen where widgets are not
