@@ -31,6 +31,19 @@ def reshaped(array: Any, shape: tuple[int, ...]) -> Any:
     return array.reshape(shape, copy=False)
 
 
+def shell(x: Symbol, known: dict[Symbol, Any]) -> Any:
+    """An array that has the strides `x` will have, and one number for memory; `known` ones come first, and the new one joins."""
+    found = known.get(x)
+    if found is None:
+        if is_view(x.operation):
+            found = viewed(x.operation, shell(x.operation.sources[0], known))
+        else:
+            steps = [x.itemsize * math.prod(x.shape[k + 1:]) for k in range(x.ndim)]
+            found = np.lib.stride_tricks.as_strided(np.zeros(1, x.dtype), x.shape, steps)
+        known[x] = found
+    return found
+
+
 class Layout:
     """Which values need memory, and where it is: views of one block, of the inputs, or of constants."""
 
@@ -38,6 +51,7 @@ class Layout:
         self.program, self.schedule = program, schedule
         self.outputs = {owner(x) for x in program.results}
         self.in_place = self._updated_in_place()
+        self.tiles = {step.operations[0].results[0] for step in schedule.steps if step.kind == "tiles"}
         # In the order of the steps, not a set: equal programs must give equal code, which is compiled once.
         self.stored = dict.fromkeys([r for step in schedule.steps for o in step.operations for r in o.results
                                      if r is not None and self._needs_memory(o, r)])
@@ -70,6 +84,10 @@ class Layout:
                 return True
         return False
 
+    def _held(self, x: Symbol) -> tuple[int, ...]:
+        """The shape of what lies in the block: of a value that is computed image by image a single one."""
+        return x.shape[1:] if x in self.tiles else x.shape
+
     def _last_read(self, x: Symbol) -> int:
         """The last step that needs a value of the block."""
         place = self.schedule.place
@@ -83,7 +101,7 @@ class Layout:
             if x in self.over:
                 lives[self.over[x]] = lives[self.over[x]]._replace(last=self._last_read(x))
             elif x not in self.in_place:
-                lives[x] = Life(math.prod(x.shape) * x.itemsize, self.schedule.place[x.operation], self._last_read(x))
+                lives[x] = Life(math.prod(self._held(x)) * x.itemsize, self.schedule.place[x.operation], self._last_read(x))
         return lives
 
     def _updated_in_place(self) -> dict[Symbol, Symbol]:
@@ -156,5 +174,7 @@ class Layout:
         if is_view(o):
             return viewed(o, self.array(o.sources[0]))[...]
         offset = self.plan.offsets[self.over.get(x, x)]
-        size = math.prod(x.shape) * x.itemsize
-        return self.block[offset:offset + size].view(x.dtype).reshape(x.shape)
+        held = self._held(x)
+        size = math.prod(held) * x.itemsize
+        place = self.block[offset:offset + size].view(x.dtype).reshape(held)
+        return np.broadcast_to(place, x.shape) if x in self.tiles else place
