@@ -118,7 +118,7 @@ def test_a_run_lets_numbers_flow_only_where_they_are_needed(show) -> None:
     page.keyboard.press("Tab")
     step_to(page, "Run 1 begins")
     assert lives(page) == {"x": "fed", "w": "read", "mul": "needed", "sum": "needed", "tanh": "needed", "mul_1": "idle"}
-    assert page.locator(".is-static .dsv-tagtext").all_text_contents() == ["fed", "asked for"]
+    assert page.locator(".is-static .tgs-pintext").all_text_contents() == ["fed", "asked for"]
     step_to(page, "The run is over")
     assert lives(page)["tanh"] == "computed" and lives(page)["mul"] == "freed" and lives(page)["mul_1"] == "idle"
     assert page.locator(".is-static .tgs-node[data-life=computed] .tgs-v").text_content() == "0.4621"

@@ -13,12 +13,13 @@ import pytest
 from nbclient import NotebookClient
 
 import tinygrad_core as tg
+from tests.widgets import why
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import Recording, record
 from widgets import GraphStepper, layout
 
 FIXTURES = Path(__file__).parent / "fixtures"
-ALL = sorted(path.stem for path in FIXTURES.glob("*.json"))
+ALL = sorted(path.stem for path in FIXTURES.glob("*.json") if path != why.FILE)
 
 
 @pytest.fixture
@@ -110,6 +111,14 @@ def test_an_empty_recording_is_shown_with_a_message_of_its_own() -> None:
     assert shown(GraphStepper(rec))["events"] == []
 
 
+def test_the_front_ends_questions_are_about_what_the_engine_records_now() -> None:
+    """fixtures/why.json is what `python -m tests.widgets.why` writes."""
+    kept = json.loads(why.FILE.read_text())
+    for name, recording in why.recordings():
+        Recording.from_dict(recording)
+        assert recording["events"] == kept[name]["events"], f"{name}: run `python -m tests.widgets.why`"
+
+
 def test_an_untrusted_notebook_shows_what_this_was(recording: Recording) -> None:
     text = repr(GraphStepper(recording))
     assert "4 nodes" in text and "run this cell" in text
@@ -191,6 +200,17 @@ def test_positions_are_made_when_the_front_end_asks() -> None:
     for nonsense in ("", "7|", "x|y", "-1|"):
         stepper.wanted = nonsense
     assert list(stepper.layouts) == ["0|"]
+
+
+def test_what_lies_in_one_module_stays_together() -> None:
+    """Graphviz keeps open modules apart, one inside the other, so that their frames do not cross."""
+    pytest.importorskip("pygraphviz", reason="pygraphviz lays out large graphs")
+    shown = layout.visible(chain(400, module="net.block{}")["events"], 0, ())
+    assert shown.homes["n0"] == "net.block0" and len(set(shown.homes.values())) == 20
+    placed = layout.place(shown)
+    assert placed is not None
+    spans = [sorted(placed["nodes"][f"n{n}"][0] for n in range(b * 20, b * 20 + 20)) for b in range(20)]
+    assert all(left[-1] < right[0] for left, right in zip(spans, spans[1:], strict=False))
 
 
 def test_says_so_when_graphviz_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ export function describe(step: Step, names: Names, before: State, after: State):
       return operation(step, names, after);
     case "error": {
       const event = step.events[0] as Failure;
-      return `${event.error}: ${event.text}`;
+      return `${event.error}: ${event.text.split("\n")[0]}`;
     }
     case "seed": {
       const event = step.events[0] as Accumulate;

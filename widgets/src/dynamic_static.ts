@@ -21,7 +21,7 @@ import { NAMES, pane, type Lit, type Pane } from "./dynamic_static_pane";
 import { stateAt, type Side } from "./dynamic_static_state";
 import { axis, keyOf, lineText, moments, paired, type Moment, type Tick } from "./dynamic_static_steps";
 import { asStep, describe, judge, question, readNumbers, type Prediction, type Question, type Verdict } from "./dynamic_static_words";
-import type { Define, Event, Place, Recording } from "./types";
+import type { Define, Event, Place, Recording, SentLayout } from "./types";
 
 type Which = 0 | 1;
 type Two<T> = readonly [T, T];
@@ -270,8 +270,14 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
     };
   }
 
+  /** Positions from Python are for graphs that stand open. */
+  function placePanes(): void {
+    const fold = folded();
+    const sent = (model.get("layouts") as Record<string, SentLayout> | undefined) ?? {};
+    panes.forEach((p, k) => p.place(fold, fold.size ? undefined : sent[k]));
+  }
   function refold(): void {
-    for (const p of panes) p.place(folded());
+    placePanes();
     frame.draw();
   }
 
@@ -330,7 +336,7 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
     resized() {
       drawLanes();
       const again = panes.map((p) => p.resized());
-      if (!placed) for (const p of panes) p.place(folded());
+      if (!placed) placePanes();
       else if (again.some(Boolean)) refold();
       else for (const p of panes) p.graph.frame();
       placed = true;
@@ -377,7 +383,7 @@ export default widgetOf<Two<Recording>>({
   picture: graphCss + ownGraphCss,
   style: stageCss + codeCss + mathCss + stepperCss + css,
   data: "data",
-  saved: ["folded", "predict", "predictions"],
+  saved: ["folded", "layouts", "predict", "predictions"],
   read,
   mount,
 });

@@ -12,7 +12,7 @@ import { marksOf, shapeOf } from "./later";
 import { arrange } from "./layout";
 import { nameOf, type Names } from "./notation";
 import { definitions } from "./steps";
-import type { Define, Event, Place, Recording, Value } from "./types";
+import type { Define, Event, Place, Recording, SentLayout, Value } from "./types";
 
 /** What the reader points at: nodes of this pane, and lines of its program. */
 export interface Lit {
@@ -101,7 +101,7 @@ export interface PaneHands {
 export interface Pane {
   readonly el: HTMLElement;
   readonly graph: Picture;
-  place(folded: ReadonlySet<string>): void;
+  place(folded: ReadonlySet<string>, sent?: SentLayout): void;
   update(view: View): void;
   light(lit: Lit): void;
   resized(): boolean;
@@ -163,11 +163,15 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
   // --- the operations as text ---
   const list = h("ol", { class: "dsv-rows", "aria-label": `${NAMES[which]}: ${TEXTS[which].toLowerCase()}` });
   const rows = new Map<number, Row>();
-  for (const [node, d] of defines) {
+  /** Made when the node first exists; nodes come in one order, so every row comes after those before it. */
+  function rowOf(d: Define): Row {
+    let row = rows.get(d.node);
+    if (row) return row;
     const value = h("span", { class: "dsv-value" });
-    const el = h("li", { tabindex: -1, hidden: true, "data-row": node }, h("code", {}, d.listing ?? rowText(d, names)), value);
-    rows.set(node, { el, value, shown: null });
+    const el = h("li", { tabindex: -1, hidden: true, "data-row": d.node }, h("code", {}, d.listing ?? rowText(d, names)), value);
+    rows.set(d.node, (row = { el, value, shown: null }));
     list.append(el);
+    return row;
   }
   roving(list, "li:not([hidden])");
   pointing(list, "li", (li) => litBy([Number(li.dataset["row"])]));
@@ -218,14 +222,14 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
 
   let width: number | null = null;
 
-  function place(folded: ReadonlySet<string>): void {
+  function place(folded: ReadonlySet<string>, sent?: SentLayout): void {
     const all = [...defines.values()];
     const v = visible(all, folded);
     // Room for gradients on the lines only where some will come.
     if (!backward) for (const link of v.links) link.graded = false;
     const [w, tall] = graph.stage();
     const open = openModules(all, folded);
-    const layout = arrange(v, sizesOf(v, defines, names, longest), [w - 60, tall - 60], undefined, open);
+    const layout = arrange(v, sizesOf(v, defines, names, longest), [w - 60, tall - 60], sent, open);
     graph.show(v, layout, defines, names, open);
     width = w;
   }
@@ -253,6 +257,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
       reveal(code, lineEls.get(key));
 
       const touched = new Set(now && !asked ? now.events.map((e) => e.node) : []);
+      for (const { define } of side.values.nodes.values()) rowOf(define);
       for (const [node, row] of rows) {
         const state = side.values.nodes.get(node);
         const value = state && (state.value ?? "none");

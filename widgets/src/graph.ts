@@ -106,11 +106,16 @@ export type Pin = "fed" | "asked for" | "handed out";
 /** Left, top, right, bottom in the picture's own units. */
 type Extent = readonly [number, number, number, number];
 
-interface Parts {
-  readonly item: Item;
+/** A card or a line has its place from the beginning, and is made when it first comes into view. */
+interface Slot<T> {
+  readonly of: T;
   readonly extent: Extent;
   /** Out of view, and so out of the page. */
   off: boolean;
+}
+
+interface Parts {
+  readonly item: Item;
   readonly g: SVGGElement;
   readonly body: SVGGElement;
   readonly value: SVGTextElement;
@@ -123,11 +128,21 @@ interface Parts {
 
 interface Wiring {
   readonly link: Link;
-  readonly extent: Extent;
-  off: boolean;
   readonly g: SVGGElement;
   sent?: { rect: SVGRectElement; text: SVGTextElement };
   cls: string;
+}
+
+/** What every card and line is drawn by. */
+interface Scene {
+  readonly v: View;
+  /** Nodes that the step is about. */
+  readonly now: ReadonlySet<number>;
+  /** Edges that a gradient goes along now. */
+  readonly sending: ReadonlySet<number>;
+  /** Of a large graph, what the keyboard reaches. */
+  readonly near: ReadonlySet<string> | null;
+  readonly pointed: ReadonlySet<number>;
 }
 
 export interface Picture {
@@ -182,8 +197,10 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     ),
   );
 
-  let parts = new Map<string, Parts>();
-  let wiring: Wiring[] = [];
+  let cardSlots: Slot<Item>[] = [];
+  let wireSlots: Slot<Link>[] = [];
+  const parts = new Map<string, Parts>();
+  const wiring = new Map<string, Wiring>();
   let shownFrames: { g: SVGGElement; path: string; members: number[] }[] = [];
   let visible: Visible = { items: [], links: [], itemOf: new Map() };
   let layout: Layout | null = null;
@@ -191,6 +208,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
   let names: Names = new Map();
   let consumer = new Map<number, number>();
   let view: View | null = null;
+  let scene: Scene | null = null;
   /** Where the reader moved the picture to; null while it looks after itself. */
   let manual: { x: number; y: number; k: number } | null = null;
 
@@ -208,20 +226,38 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const { x, y, k } = current;
     const margin = 60;
     const [l, t, r, b] = [-x / k - margin, -y / k - margin, (w - x) / k + margin, (tall - y) / k + margin];
-    const sift = (parent: SVGGElement, all: readonly (Parts | Wiring)[]): void => {
+    const sift = <T>(parent: SVGGElement, all: readonly Slot<T>[], made: (of: T) => SVGGElement): void => {
       let after: SVGGElement | null = null;
       for (let i = all.length - 1; i >= 0; i--) {
-        const p = all[i]!;
-        const [x0, y0, x1, y1] = p.extent;
+        const slot = all[i]!;
+        const [x0, y0, x1, y1] = slot.extent;
         const inView = x1 >= l && x0 <= r && y1 >= t && y0 <= b;
-        if (inView && p.off) parent.insertBefore(p.g, after);
-        else if (!inView && !p.off) p.g.remove();
-        p.off = !inView;
-        if (inView) after = p.g;
+        if (inView && slot.off) parent.insertBefore(made(slot.of), after);
+        else if (!inView && !slot.off) made(slot.of).remove();
+        slot.off = !inView;
+        if (inView) after = made(slot.of);
       }
     };
-    sift(cards, [...parts.values()]);
-    sift(wires, wiring);
+    const come = <T>(all: readonly Slot<T>[]): Slot<T>[] => all.filter((slot) => slot.off);
+    const [newCards, newWires] = [come(cardSlots), come(wireSlots)];
+    sift(cards, cardSlots, (item) => partOf(item).g);
+    sift(wires, wireSlots, (link) => wiringOf(link).g);
+    // What was out of view has missed what happened since.
+    if (scene) {
+      for (const slot of newCards) if (!slot.off) updateCard(partOf(slot.of), scene);
+      for (const slot of newWires) if (!slot.off) updateWire(wiringOf(slot.of), scene);
+    }
+  }
+
+  function partOf(item: Item): Parts {
+    let part = parts.get(item.key);
+    if (!part) parts.set(item.key, (part = card(item)));
+    return part;
+  }
+  function wiringOf(link: Link): Wiring {
+    let one = wiring.get(link.key);
+    if (!one) wiring.set(link.key, (one = wire(link)));
+    return one;
   }
 
   function wholeView(): { x: number; y: number; k: number } {
@@ -371,8 +407,17 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       },
       body,
     );
-    const extent = [box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2 + 20] as const;
-    return { item, extent, off: false, g, body, value, cls: "" };
+    return { item, g, body, value, cls: "" };
+  }
+
+  function cardExtent(item: Item): Extent {
+    const box = layout!.boxes.get(item.key)!;
+    return [box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2 + 20];
+  }
+  function wireExtent(link: Link): Extent {
+    const { points } = layout!.wires.get(link.key)!;
+    const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
+    return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
   }
 
   function wire(link: Link): Wiring {
@@ -382,9 +427,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const d = curve(points, layout!.direction);
     const head = lr ? `M${x} ${y}l-7 -3.6v7.2z` : `M${x} ${y}l-3.6 -7h7.2z`;
     const g = s("g", { "data-edge": link.edges.join(" ") }, s("path", { class: "tgs-wire", d }), s("path", { class: "tgs-tip", d: head }));
-    const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
-    const extent = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] as const;
-    return { link, extent, off: false, g, cls: "" };
+    return { link, g, cls: "" };
   }
 
   /** The gradient's own line, made the first time it is needed. */
@@ -478,8 +521,9 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     return `${num(was.data, 3)} + ${b.startsWith("−") ? `(${b})` : b} = ${num(e.value.data, 3)}`;
   }
 
-  function updateCard(p: Parts, v: View, now: ReadonlySet<number>, near: ReadonlySet<string> | null): void {
+  function updateCard(p: Parts, { v, now, near, pointed }: Scene): void {
     const { item } = p;
+    setAttr(p.g, "data-lit", item.node !== null && pointed.has(item.node) ? "true" : null);
     const known = item.members.filter((n) => v.state.nodes.has(n));
     const last = known.at(-1);
     const node = last === undefined ? undefined : v.state.nodes.get(last)!;
@@ -540,7 +584,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     }
   }
 
-  function updateWire(w: Wiring, v: View, sending: ReadonlySet<number>): void {
+  function updateWire(w: Wiring, { v, sending }: Scene): void {
     let cls = "tgs-edge";
     let grad: Value | undefined;
     let shown = false;
@@ -569,6 +613,12 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     }
   }
 
+  /** Everything that is in view. */
+  function refresh(now: Scene): void {
+    for (const slot of cardSlots) if (!slot.off) updateCard(partOf(slot.of), now);
+    for (const slot of wireSlots) if (!slot.off) updateWire(wiringOf(slot.of), now);
+  }
+
   return {
     el,
     svg,
@@ -585,15 +635,20 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       frame();
     },
     light(nodes) {
-      for (const p of parts.values())
-        if (p.item.node !== null) setAttr(p.g, "data-lit", nodes.has(p.item.node) ? "true" : null);
+      if (!scene) return;
+      const before = scene.pointed;
+      scene = { ...scene, pointed: nodes };
+      for (const node of new Set([...before, ...nodes])) {
+        const p = parts.get(`n${node}`);
+        if (p) setAttr(p.g, "data-lit", nodes.has(node) ? "true" : null);
+      }
     },
     resized: () => (room = null),
     drawing() {
-      for (const p of parts.values()) p.off = false;
-      for (const w of wiring) w.off = false;
-      cards.replaceChildren(...[...parts.values()].map((p) => p.g));
-      wires.replaceChildren(...wiring.map((w) => w.g));
+      for (const slot of [...cardSlots, ...wireSlots]) slot.off = false;
+      cards.replaceChildren(...cardSlots.map((slot) => partOf(slot.of).g));
+      wires.replaceChildren(...wireSlots.map((slot) => wiringOf(slot.of).g));
+      if (scene) refresh(scene);
       const copy = svg.cloneNode(true) as SVGSVGElement;
       frame();
       const view = copy.querySelector(".tgs-camera")!;
@@ -612,8 +667,12 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       manual = null;
       consumer = new Map();
       for (const define of d.values()) for (const input of define.inputs) consumer.set(input.edge, define.node);
-      parts = new Map(v.items.map((item) => [item.key, card(item)]));
-      wiring = v.links.map(wire);
+      const far = v.items.length > MANY * 2;
+      parts.clear();
+      wiring.clear();
+      scene = null;
+      cardSlots = v.items.map((item) => ({ of: item, extent: cardExtent(item), off: far }));
+      wireSlots = v.links.map((link) => ({ of: link, extent: wireExtent(link), off: far }));
       shownFrames = open.map((path) => {
         const inside = v.items.filter((i) => i.module === path || i.module.startsWith(`${path}.`));
         const depth = open.filter((o) => path.startsWith(`${o}.`)).length;
@@ -633,8 +692,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         return { g, path, members: inside.flatMap((i) => i.members) };
       });
       frames.replaceChildren(...shownFrames.map((f) => f.g));
-      wires.replaceChildren(...wiring.map((w) => w.g));
-      cards.replaceChildren(...[...parts.values()].map((p) => p.g));
+      wires.replaceChildren(...(far ? [] : v.links.map((link) => wiringOf(link).g)));
+      cards.replaceChildren(...(far ? [] : v.items.map((item) => partOf(item).g)));
       svg.classList.toggle("is-large", v.items.length > 150);
     },
 
@@ -652,8 +711,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         const at = visible.itemOf.get(v.step?.node ?? -1)?.key;
         for (const l of visible.links) if (l.to === at) near.add(l.from);
       }
-      for (const p of parts.values()) updateCard(p, v, now, near);
-      for (const w of wiring) updateWire(w, v, sending);
+      scene = { v, now, near, sending, pointed: scene?.pointed ?? new Set() };
+      refresh(scene);
       for (const f of shownFrames) {
         const on = f.members.some((n) => v.state.nodes.has(n));
         setAttr(f.g, "class", on ? "tgs-frame is-shown" : "tgs-frame");

@@ -148,6 +148,7 @@ export function inspect(
     "div",
     { class: "tgs-inspector", role: "region", "aria-label": `Details of ${name.text}` },
     h("header", {}, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    more.asking ? question(more.asking, names, d.node) : null,
     h(
       "dl",
       {},
@@ -161,7 +162,6 @@ export function inspect(
       ...fact("module", d.module || null),
       ...fact("saved", saved.length ? [...new Set(saved)].join(", ") + (node.freed ? " (released)" : "") : null),
     ),
-    more.asking ? question(more.asking, names, d.node) : null,
   );
 }
 
@@ -184,7 +184,7 @@ export function legend(
   return h(
     "div",
     { class: "tgs-legend", role: "note", "aria-label": "How to read the picture" },
-    ...SHAPES.filter(([kind]) => kinds.has(kind)).map(([kind, name, more]) =>
+    ...SHAPES.filter(([kind]) => kinds.has(kind)).map(([kind, name, said]) => [kind, name, has.runs && kind === "operation" ? "runs when needed" : said] as const).map(([kind, name, more]) =>
       h(
         "div",
         {},

@@ -292,6 +292,11 @@ function mount(frame: Frame, recording: Recording): Show {
       const opening = predicting() ? `${OPENING} You will be asked for each number before you see it.` : OPENING;
       return { words: opening, more: [keys([[], "Click a node for its details."])] };
     }
+    const failure = step.events[0];
+    if (failure?.type === "error") {
+      const rest = failure.text.split("\n").slice(1).map((line) => line.trim());
+      return { words: describe(step, names, before, after), spoken: rest.join(". "), more: [h("ul", { class: "tgs-trouble" }, ...rest.map((line) => h("li", {}, line)))] };
+    }
     const lines = equations(step, names, before, after);
     if (later) {
       const wrote = step.events.some((e) => e.type === "define") && !step.events.some((e) => e.type === "execute");

@@ -97,7 +97,7 @@ function belongs(step: Step, event: Event, told: Told): boolean {
     case "run":
     case "error":
       return false;
-    default: // prints, and what compilers and devices tell: rides along
+    default: // what compilers and devices tell: rides along
       return true;
   }
 }
@@ -167,6 +167,8 @@ export function plan(recorded: readonly Event[]): Plan {
   events.forEach((event, i) => {
     const last = steps.at(-1);
     tell(told, event);
+    // Nothing changes in the graph.
+    if (event.type === "print") return;
     // After an optimiser's update, the next definition opens a new iteration.
     if (event.type === "update" || event.type === "step") trained = true;
     else if (event.type === "define" && trained) {
