@@ -162,7 +162,7 @@ def test_handing_over_something_else_is_explained(junk):
 
 
 def test_an_unknown_exercise_lists_the_known_ones():
-    assert "'nudge', 'value', 'backward'" in repr(check("nugde", abs))
+    assert "'nudge', 'value', 'operators', 'backward'" in repr(check("nugde", abs))
 
 
 def test_another_right_way_is_right():
