@@ -48,7 +48,7 @@ def test_progress_before_and_after(tmp_path):
     with Progress(tmp_path / FILE) as store:
         store.attempt("nudge", "x", True, None)
     said = tgc("progress", "--dir", tmp_path).stdout
-    assert "✓ solved" in said and "exercises 1 of 3 · questions 0 of" in said
+    assert "✓ solved" in said and "exercises 1 of 4 · questions 0 of" in said
     assert "Nothing to review today; next on" in said
 
 
