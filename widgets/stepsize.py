@@ -57,8 +57,8 @@ class StepSize(Frame):
         if not callable(f) or not isinstance(at, (int, float)):
             raise TypeError(f"StepSize takes a function of a number, and a number to look at: "
                             f"StepSize(lambda x: x**3, at=1.3), got {f!r} and {at!r}")
-        name = name or getattr(f, "__name__", "f")
-        name = "f" if name == "<lambda>" else name
+        called = name or str(getattr(f, "__name__", "f"))
+        name = "f" if called == "<lambda>" else called
         library = _library(f, at, tensor, name)
         if library is not None:
             f, slope = _on_numbers(f, library), _gradient(f, at, library) if slope is None else slope

@@ -13,7 +13,7 @@ from lessons.look import render
 from lessons.notebook import notebook
 
 LESSONS = lessons()
-WIDGET = r"(?:BackwardQuiz|Broadcasting|DynamicVsStatic|GraphStepper|OptimiserRace|StepSize|Tape|TrainingMonitor)\("
+WIDGET = r"(?:BackwardQuiz|Broadcasting|DynamicVsStatic|GraphStepper|OptimiserRace|ScalarGraph|StepSize|Tape|TrainingMonitor)\("
 
 
 def execute(page, folder):

@@ -12,7 +12,8 @@ ROUNDED = 6e-3  # three digits are shown
 def numbers(page, side: str) -> list[float]:
     """What stands in the visible cells of one panel, in row-major order."""
     cells = page.locator(f"[data-side='{side}'] .tgs-cell:not(.is-hidden):not(.is-fading) text").all_text_contents()
-    return [float(c.replace("−", "-").replace("·10", "e").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))) for c in reversed(cells)]
+    digits = str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")
+    return [float(c.translate(digits).replace("·10", "e")) for c in reversed(cells)]
 
 
 @pytest.mark.parametrize("sign", ["+", "-", "*", "/"])
