@@ -40,6 +40,7 @@ def shipped() -> dict[str, bytes]:
     return {
         FIRST_PAGE: beside_lessons("course"),
         **{f"{lesson.id}.ipynb": text(lesson) for lesson in lessons()},
+        "gallery.ipynb": beside_lessons("gallery"),
         "glossary.ipynb": beside_lessons("glossary", glossary()),
     }
 

@@ -308,3 +308,11 @@ def test_the_listing_and_the_drawing(graph):
     assert "?" not in str(known)
     assert graph.to_dot().count("n0 -> n1") == 2
     assert "text/plain" in graph._repr_mimebundle_()
+
+
+def test_a_module_that_lacks_one_of_its_parameters_is_written_down():
+    layer, words = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), tg.randn(2, 4, 8)
+    with Graph() as graph:
+        x = placeholder((None, 4, 8), name="x")
+        y = layer(x)
+    assert np.allclose(Session(graph).run(y, {x: words}), layer(words).detach().numpy(), atol=1e-5)

@@ -300,7 +300,8 @@ class Graph:
         """A symbol for real numbers met in the graph: a tensor that can learn is a variable, any other a constant."""
         if tensor is not None and isinstance(tensor.node, Leaf):
             own = vars(self._inside[-1]).get("_parameters", {}) if self._inside else {}
-            name = tensor.name or next((n for n, p in own.items() if p.array is array), None) or _called(tensor)
+            called = next((n for n, p in own.items() if p is not None and p.array is array), None)
+            name = tensor.name or called or _called(tensor)
             return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
         return self.source("constant", np.shape(array), array.dtype, "constant", array)
 
