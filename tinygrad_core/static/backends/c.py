@@ -217,16 +217,9 @@ class _Generated:
     # ---- steps
     def emit(self, number: int, step: Step) -> None:
         """Generate one step."""
-<<<<<<< HEAD
         self.lines = dict.fromkeys(_comment(Line.at(o.where)) for o in step.operations if o.where is not None)
         for line in list(self.lines)[:6]:
             self.say(line)
-        o = step.operations[0]
-=======
-        lines = dict.fromkeys(str(Line.at(o.where)) for o in step.operations if o.where is not None)
-        for line in list(lines)[:6]:
-            self.say(f"/* {re.sub(r'[*][/]|[^ -~]', '?', line)} */")
->>>>>>> memory
         if step.kind == "fused":
             self.fused(step)
         elif step.kind == "tiles":
