@@ -161,13 +161,6 @@ def test_handing_over_something_else_is_explained(junk):
     assert 'check("nudge", nudge)' in repr(check("nudge", junk))
 
 
-<<<<<<< HEAD
-=======
-def test_an_unknown_exercise_lists_the_known_ones():
-    assert "'nudge', 'value', 'operators', 'backward'" in repr(check("nugde", abs))
-
-
->>>>>>> scalar
 def test_another_right_way_is_right():
     by_hand = """
         def backward(node, arriving=1.0):
