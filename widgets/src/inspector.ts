@@ -147,7 +147,7 @@ export function inspect(
   return h(
     "div",
     { class: "tgs-inspector", role: "region", "aria-label": `Details of ${name.text}` },
-    h("header", {}, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    h("div", { class: "tgs-inspector-head" }, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
     more.asking ? question(more.asking, names, d.node) : null,
     h(
       "dl",
