@@ -486,21 +486,21 @@ export function picture(hands: Hands, readable = READABLE): Picture {
 
   function pin(p: Parts, words: Pin | undefined): void {
     if ((p.pin?.getAttribute("data-words") ?? undefined) === words) return;
-    if (!p.pin) {
-      const box = layout!.boxes.get(p.item.key)!;
-      p.pin = s("g", { class: "tgs-pin", transform: `translate(0 ${-box.h / 2 - 9})` });
-      p.body.append(p.pin);
-    }
-    setAttr(p.pin, "data-words", words ?? null);
-    if (!words) return p.pin.replaceChildren();
+    p.pin?.remove();
+    delete p.pin;
+    if (!words) return;
+    const box = layout!.boxes.get(p.item.key)!;
     const width = words.length * 6.4 + 32;
     const mark = words === "fed" ? "fed" : "fetched";
-    p.pin.replaceChildren(
+    p.pin = s(
+      "g",
+      { class: "tgs-pin", transform: `translate(0 ${-box.h / 2 - 9})`, "data-words": words },
       GAP,
       s("rect", { class: "tgs-pintag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
       markAt(mark, `is-${mark}`, -width / 2 + 7, -6),
       s("text", { class: "tgs-pintext", x: 10 }, words),
     );
+    p.body.append(p.pin);
   }
 
   /** What stands on a card, from the first word to the last: what a person who speaks to the page will say. */
