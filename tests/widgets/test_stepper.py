@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -210,7 +211,7 @@ def test_what_lies_in_one_module_stays_together() -> None:
     placed = layout.place(shown)
     assert placed is not None
     spans = [sorted(placed["nodes"][f"n{n}"][0] for n in range(b * 20, b * 20 + 20)) for b in range(20)]
-    assert all(left[-1] < right[0] for left, right in zip(spans, spans[1:], strict=False))
+    assert all(left[-1] < right[0] for left, right in pairwise(spans))
 
 
 def test_says_so_when_graphviz_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,10 +94,8 @@ def overwritten() -> None:
     w = leaf([1.0, 2.0])
     y = tg.exp(w)
     y += 1
-    try:
+    with contextlib.suppress(tg.errors.GradError):
         y.sum().backward()
-    except tg.errors.GradError:
-        pass
 
 
 def dead() -> None:
@@ -179,8 +178,9 @@ def retained() -> None:
 
 
 PROGRAMS: list[Callable[[], None]] = [
-    data, whole_numbers, middle, unused, detached, without_grad, compared, rounded, for_others, handed_over, never, overwritten,
-    dead, factor, saturated, masked, cancelling, other_side, huge, in_a_row, vanishing, infinite, broken_before, retained,
+    data, whole_numbers, middle, unused, detached, without_grad, compared, rounded, for_others, handed_over, never,
+    overwritten, dead, factor, saturated, masked, cancelling, other_side, huge, in_a_row, vanishing, infinite,
+    broken_before, retained,
 ]
 
 
@@ -200,4 +200,5 @@ def recordings() -> Iterator[tuple[str, dict]]:
 
 
 if __name__ == "__main__":
-    FILE.write_text("{\n" + ",\n".join(f"{json.dumps(n)}: {json.dumps(r, separators=(',', ':'))}" for n, r in recordings()) + "\n}\n")
+    lines = [f"{json.dumps(name)}: {json.dumps(recording, separators=(',', ':'))}" for name, recording in recordings()]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -116,6 +116,17 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
         frame.draw();
         if (node === null) root.focus({ preventScroll: true });
       },
+      moments: (node) => {
+        const at = (type: Event["type"]): number[] =>
+          ticks.flatMap((_, i) => (momentAt(i + 1, k)?.events.some((e) => e.type === type && e.node === node) ? [i + 1] : []));
+        const go = (step: number): void => frame.go(step);
+        return [
+          { what: "comes into being", steps: at("define"), go },
+          { what: "has a value at", steps: [...at("feed"), ...at("execute")].sort((a, b) => a - b), go },
+          { what: "handed out at", steps: at("fetch"), go },
+          { what: "printed at", steps: at("print"), go },
+        ];
+      },
       fold: (path, fold) => {
         const set = folded();
         if (fold) set.add(path);

@@ -7,7 +7,7 @@ import { h, setAttr, setText } from "./dom";
 import { openModules, visible } from "./fold";
 import { brief } from "./format";
 import { extents, picture, sizesOf, type Picture } from "./graph";
-import { inspect } from "./inspector";
+import { inspect, type When } from "./inspector";
 import { marksOf, shapeOf } from "./later";
 import { arrange } from "./layout";
 import { nameOf, type Names } from "./notation";
@@ -76,8 +76,8 @@ export function excerpts(recording: Recording, events: readonly Event[]): Chunk[
 interface Row {
   readonly el: HTMLElement;
   readonly value: HTMLElement;
-  /** The value it shows; "none" where a node has none, null before there is a node. */
-  shown: Value | "none" | null | undefined;
+  /** The value it shows; "none" where the node has none, null before it is first drawn. */
+  shown: Value | "none" | null;
 }
 export interface View {
   readonly side: Side;
@@ -95,6 +95,8 @@ export interface PaneHands {
   /** The pointer or the focus is on something, or on nothing any more. */
   point(what: Lit | null): void;
   pick(node: number | null): void;
+  /** When things happen to a node, by the common axis. */
+  moments(node: number): readonly When[];
   fold(path: string, fold: boolean): void;
 }
 
@@ -168,12 +170,12 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
     let row = rows.get(d.node);
     if (row) return row;
     const value = h("span", { class: "dsv-value" });
-    const el = h("li", { tabindex: -1, hidden: true, "data-row": d.node }, h("code", {}, d.listing ?? rowText(d, names)), value);
+    const el = h("li", { tabindex: -1, "data-row": d.node }, h("code", {}, d.listing ?? rowText(d, names)), value);
     rows.set(d.node, (row = { el, value, shown: null }));
     list.append(el);
     return row;
   }
-  roving(list, "li:not([hidden])");
+  roving(list, "li");
   pointing(list, "li", (li) => litBy([Number(li.dataset["row"])]));
   const pickRow = (e: { readonly target: EventTarget | null }): void => {
     const li = (e.target as Element).closest<HTMLElement>("li");
@@ -260,12 +262,16 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
       for (const { define } of side.values.nodes.values()) rowOf(define);
       for (const [node, row] of rows) {
         const state = side.values.nodes.get(node);
-        const value = state && (state.value ?? "none");
+        if (!state) {
+          row.el.remove();
+          rows.delete(node);
+          continue;
+        }
+        const value = state.value ?? "none";
         if (row.shown !== value) {
           row.shown = value;
-          row.el.hidden = !value;
           if (value === "none") row.value.replaceChildren(h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "tgs-sr" }, "no value"));
-          else setText(row.value, value ? brief(value) : "");
+          else setText(row.value, brief(value));
         }
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;
@@ -284,7 +290,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
       const node = selected === null ? undefined : side.values.nodes.get(selected);
       detail.hidden = !node;
       list.hidden = !!node;
-      if (node) detail.replaceChildren(inspect(node, names, (f) => recording.sources[f]?.name ?? f, () => hands.pick(null)));
+      if (node) detail.replaceChildren(inspect(node, names, (f) => recording.sources[f]?.name ?? f, () => hands.pick(null), { moments: hands.moments(node.define.node) }));
     },
     light(lit) {
       for (const [k, li] of lineEls) toggle(li, "is-lit", lit.lines.has(k));

@@ -15,6 +15,8 @@ import type { Accumulate, Define, Event, Value } from "./types";
 
 const HEIGHT = 46;
 const PAD = 30;
+/** Between two texts of a card: not drawn, but words run together without it where only text is read. */
+const GAP = " ";
 const READABLE = 0.72;
 const COMFORTABLE = 0.9;
 const MANY = 60;
@@ -373,14 +375,15 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         s("path", { class: "tgs-shape", d: outline }),
         s("path", { class: "tgs-rule", d: `M${left + zone} ${-box.h / 2 + 7}v${box.h - 14}` }),
         s("text", { class: `tgs-symbol${symbol.length > 2 ? " is-word" : ""}`, x: left + zone / 2 + 1, y: 0 }, symbol),
+        GAP,
       );
-      if (name) body.append(s("text", { class: "tgs-name", x: mid, y: -9 }, name));
+      if (name) body.append(s("text", { class: "tgs-name", x: mid, y: -9 }, name), GAP);
       value.setAttribute("x", String(mid));
       value.setAttribute("y", name ? "11" : "0");
     } else if (define) {
       const name = caption(define, names);
       body.append(s("path", { class: "tgs-halo", d: outline }), s("path", { class: "tgs-shape", d: outline }));
-      if (name) body.append(s("text", { class: "tgs-name", y: -9 }, name));
+      if (name) body.append(s("text", { class: "tgs-name", y: -9 }, name), GAP);
       value.setAttribute("y", name ? "11" : "0");
     } else {
       const left = -box.w / 2;
@@ -391,6 +394,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         s("path", { class: "tgs-shape", d: outline }),
         s("path", { class: "tgs-plus", d: `M${left + 14} -6.5h13v13h-13zM${left + 17} 0h7M${left + 20.5} -3.5v7` }),
         s("text", { class: "tgs-name", x: mid, y: -9 }, lastPart(item.module)),
+        GAP,
       );
       value.setAttribute("x", String(mid));
       value.setAttribute("y", "11");
@@ -455,7 +459,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const box = layout!.boxes.get(p.item.key)!;
     const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
     const text = s("text", { class: "tgs-g" });
-    const g = s("g", { class: "tgs-tag", transform: `translate(0 ${box.h / 2 + 8})` }, rect, text);
+    const g = s("g", { class: "tgs-tag", transform: `translate(0 ${box.h / 2 + 8})` }, GAP, rect, text);
     p.body.append(g);
     p.tag = { g, rect, text };
     return p.tag;
@@ -477,27 +481,28 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const box = layout!.boxes.get(p.item.key)!;
     const rect = s("rect", { class: "tgs-counter", height: 15, rx: 4, y: -7.5 });
     const text = s("text", { class: "tgs-count-text" });
-    p.body.append(s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, rect, text));
+    p.body.append(s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, GAP, rect, text));
     p.corner = { rect, text };
     return p.corner;
   }
 
   function pin(p: Parts, words: Pin | undefined): void {
     if ((p.pin?.getAttribute("data-words") ?? undefined) === words) return;
-    if (!p.pin) {
-      const box = layout!.boxes.get(p.item.key)!;
-      p.pin = s("g", { class: "tgs-pin", transform: `translate(0 ${-box.h / 2 - 9})` });
-      p.body.append(p.pin);
-    }
-    setAttr(p.pin, "data-words", words ?? null);
-    if (!words) return p.pin.replaceChildren();
+    p.pin?.remove();
+    delete p.pin;
+    if (!words) return;
+    const box = layout!.boxes.get(p.item.key)!;
     const width = words.length * 6.4 + 32;
     const mark = words === "fed" ? "fed" : "fetched";
-    p.pin.replaceChildren(
+    p.pin = s(
+      "g",
+      { class: "tgs-pin", transform: `translate(0 ${-box.h / 2 - 9})`, "data-words": words },
+      GAP,
       s("rect", { class: "tgs-pintag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
       markAt(mark, `is-${mark}`, -width / 2 + 7, -6),
       s("text", { class: "tgs-pintext", x: 10 }, words),
     );
+    p.body.append(p.pin);
   }
 
   /** What stands on a card, from the first word to the last: what a person who speaks to the page will say. */

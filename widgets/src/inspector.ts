@@ -128,12 +128,30 @@ function question({ why, open, toggle, visit, until, pick }: Asking, names: Name
   return el;
 }
 
+/** Something that happens to a node, and how to go there. */
+export interface When {
+  readonly what: string;
+  readonly steps: readonly number[];
+  go(step: number): void;
+}
+
+const MOST_MOMENTS = 6;
+function moments({ what, steps, go }: When): Node[] {
+  if (!steps.length) return [];
+  const jumps = steps.slice(0, MOST_MOMENTS).map((step) => {
+    const b = h("button", { type: "button", class: "tgs-jump", "aria-label": `${what}: go to step ${step}` }, String(step));
+    b.addEventListener("click", () => go(step));
+    return b;
+  });
+  return fact(what, h("span", {}, steps.length > 1 ? "steps " : "step ", ...jumps, steps.length > MOST_MOMENTS ? "…" : null));
+}
+
 export function inspect(
   node: NodeState,
   names: Names,
   sourceName: (file: string) => string,
   close: () => void,
-  more: { readonly asking?: Asking; readonly memory?: string | null } = {},
+  more: { readonly asking?: Asking; readonly memory?: string | null; readonly moments?: readonly When[] } = {},
 ): HTMLElement {
   const d = node.define;
   const name = nameOf(names, d.node);
@@ -147,12 +165,13 @@ export function inspect(
   return h(
     "div",
     { class: "tgs-inspector", role: "region", "aria-label": `Details of ${name.text}` },
-    h("header", {}, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    h("div", { class: "tgs-inspector-head" }, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
     more.asking ? question(more.asking, names, d.node) : null,
     h(
       "dl",
       {},
       ...fact("value", node.value ? valueView(node.value, "value") : "not computed yet"),
+      ...(more.moments ?? []).flatMap(moments),
       ...fact("shape", `${shapeTuple(d.shape)}  ${d.dtype}`),
       ...fact("gradient", pending ? valueView(pending, "grad") : d.requires_grad ? "none yet" : "not wanted"),
       ...fact(".grad", stored ? valueView(stored, "grad") : null),
