@@ -219,9 +219,12 @@ FIGURES = {
         ("%%measure tensors-are-nodes", "edges that leave the node of y: 2"),
         ("%%after topo walk-back", "1001 visits"),
     ],
+    "01-numbers-that-remember": [
+        ("%%measure numpy-by-hand", "walk back? False\ngradient of w: 2.0 by hand, 2.0 by the engine"),
+    ],
     "03-tensors-and-broadcasting": [
         ("with record() as one_by_one", "1000 operations\n1 operations"),
-        ("X = tg.tensor", "X: True   W: True"),
+        ("X = tg.tensor", "X: True\nW: True"),
         ("%%measure shapes-raise", "loss 1.3333, errors 0, warnings 1"),
     ],
     "04-trust-but-check": [
