@@ -40,7 +40,8 @@ def test_exercise_test_of_one():
 def test_exercise_test_of_none_says_which_there_are():
     done = tgc("exercise", "test", "nugde")
     assert done.returncode == 1
-    assert "Did you mean “nudge”? There are: nudge, value, operators, backward" in done.stderr and "Traceback" not in done.stderr
+    assert "Did you mean “nudge”? There are: nudge, value, operators, backward" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_progress_before_and_after(tmp_path):
