@@ -47,7 +47,7 @@ def at(stepper: Locator) -> int:
 def test_every_cell_runs(lab, artifacts):
     errors = lab.panel.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-error")
     assert errors.all_text_contents() == []
-    expect(lab.panel.locator(".tgs")).to_have_count(2, timeout=LONG)
+    expect(lab.panel.locator(".tgs")).to_have_count(5, timeout=LONG)
     lab.panel.locator(".jp-Cell").first.scroll_into_view_if_needed()
     lab.screenshot(artifacts / "lesson-1-top.png")
 

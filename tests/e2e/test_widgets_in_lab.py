@@ -24,6 +24,7 @@ BackwardQuiz(rec)
     "Broadcasting((3, 1), (4,), predict=False)",
     "StepSize(np.exp, 1.0)",
     "Tape(rec)",
+    "ScalarGraph(rec)",
     "OptimiserRace(lambda p: p[0] ** 2 + 5 * p[1] ** 2, tg.tensor([-2.0, 1.0]), lr=0.05)",
     """
 model = tg.nn.Linear(3, 1)
@@ -76,8 +77,8 @@ def test_a_training_is_drawn_while_it_runs(lab: Lab, server) -> None:
 def test_every_widget_shows_and_steps_in_both_themes(lab: Lab, artifacts, theme: str) -> None:
     lab.theme(f"JupyterLab {theme.capitalize()}")
     widgets = lab.panel.locator(".tgs")
-    expect(widgets).to_have_count(6)
-    for n in range(6):
+    expect(widgets).to_have_count(7)
+    for n in range(7):
         widget = widgets.nth(n)
         expect(widget).to_have_attribute("data-theme", theme)
         widget.scroll_into_view_if_needed()

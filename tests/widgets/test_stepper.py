@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -301,19 +300,6 @@ def test_the_wheel_contains_the_front_end(root: Path, tmp_path: Path) -> None:
             assert archive.read(asset) == (root / asset).read_bytes()
     assert {"widgets/__init__.py", "widgets/stepper.py", "widgets/layout.py"} <= names
     assert not [n for n in names if re.match(r"widgets/(src|tests|node_modules)/", n)]
-
-
-@pytest.fixture(scope="module")
-def npm(root: Path) -> Path:
-    """The folder of the front end with its tools installed."""
-    folder = root / "widgets"
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed: the front end's own checks need Node.js")
-    if not (folder / "node_modules" / "esbuild").is_dir():
-        done = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            pytest.skip(f"npm ci failed, so the front end was not checked: {done.stderr[-300:]}")
-    return folder
 
 
 def test_the_bundles_are_what_their_sources_build_to(npm: Path, tmp_path: Path) -> None:

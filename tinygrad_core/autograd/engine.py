@@ -137,7 +137,8 @@ def _later_seed(t: Tensor, gradient: Any) -> Tensor:
         raise GradError(f"gradients need one number to start from, and {t.array.name!r} has shape "
                         f"{shape_text(t.array.shape)}: reduce it first, as by mean().")
     if gradient is None:
-        gradient = wrap(np.ones(t.array.shape, t.dtype))
+        one = np.ones(t.array.shape, t.dtype)[()]
+        return wrap(t.array.operation.graph.source("constant", one.shape, one.dtype, "one", one))
     return t.array.operation.graph.tensor_of(gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype))
 
 

@@ -207,8 +207,11 @@ def _named(graph: Graph, name: str) -> Symbol:
     operation, _, index = name.partition(":")
     try:
         return graph[operation].results[int(index or 0)]
-    except (KeyError, IndexError, ValueError) as error:
-        raise StaticError(f"nothing is called {name!r} in graph {graph.name!r}: {error}") from None
+    except (KeyError, IndexError, ValueError):
+        names = ", ".join(o.name for o in graph.operations) or "nothing yet"
+        raise StaticError(f"nothing is called {name!r} in graph {graph.name!r}. A name is an operation's, as print(graph) "
+                          f"lists it, and not your variable's: there are {names}. Or fetch the tensor itself, without "
+                          "quotes.") from None
 
 
 def _fitting(symbol: Symbol, value: Any) -> Any:

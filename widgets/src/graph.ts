@@ -83,6 +83,8 @@ export interface View {
   readonly before: State;
   /** What a widget adds to a node: a class, other words on its tag, and in what it is called. */
   readonly marks?: ReadonlyMap<number, NodeMark>;
+  /** What a widget writes on a line, in place of the gradient that goes back along it: a local slope. */
+  readonly labels?: ReadonlyMap<number, string>;
 }
 
 export interface NodeMark {
@@ -602,10 +604,11 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     if (shown) cls += " is-shown";
     const asked = v.hole?.edge != null && w.link.edges.includes(v.hole.edge);
     if (asked) cls += " is-asked";
-    if (grad || asked) {
+    const label = shown ? w.link.edges.map((edge) => v.labels?.get(edge)).find((text) => text !== undefined) : undefined;
+    if (grad || asked || label !== undefined) {
       const sent = sentOf(w);
-      pill(sent.rect, sent.text, asked ? "?" : brief(grad!));
-      cls += " is-sent";
+      pill(sent.rect, sent.text, asked ? "?" : (label ?? brief(grad!)));
+      cls += grad || asked ? " is-sent" : " is-labelled";
     }
     const to = consumer.get(w.link.edges[0]!);
     setAttr(w.g, "data-life", (to === undefined ? undefined : v.marks?.get(to)?.life) ?? null);
