@@ -459,8 +459,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const box = layout!.boxes.get(p.item.key)!;
     const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
     const text = s("text", { class: "tgs-g" });
-    const g = s("g", { class: "tgs-tag", transform: `translate(0 ${box.h / 2 + 8})` }, GAP, rect, text);
-    p.body.append(g);
+    const g = s("g", { class: "tgs-tag", transform: `translate(0 ${box.h / 2 + 8})` }, rect, text);
+    p.body.append(GAP, g);
     p.tag = { g, rect, text };
     return p.tag;
   }
@@ -481,7 +481,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const box = layout!.boxes.get(p.item.key)!;
     const rect = s("rect", { class: "tgs-counter", height: 15, rx: 4, y: -7.5 });
     const text = s("text", { class: "tgs-count-text" });
-    p.body.append(s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, GAP, rect, text));
+    p.body.append(GAP, s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, rect, text));
     p.corner = { rect, text };
     return p.corner;
   }
