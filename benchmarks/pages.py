@@ -79,7 +79,8 @@ def main(wanted: list[str]) -> None:
     for lesson in lessons():
         if wanted and lesson.id[:2] not in wanted:
             continue
-        done = subprocess.run([*alone, sys.executable, __file__, "--one", lesson.id], capture_output=True, text=True)
+        command = [*alone, sys.executable, __file__, "--one", lesson.id]
+        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{lesson.id} stopped:\n{done.stderr}")
         row = json.loads(done.stdout.splitlines()[-1])
