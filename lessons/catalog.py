@@ -24,6 +24,12 @@ class Question:
     kind: str = "short"  # or "sentence": an answer in one's own words, which nobody marks
     again: str = ""  # the words of a review, where `ask` needs what stands around it on the page
     options: tuple[str, ...] = ()  # what can be chosen, where nothing is to be written
+    recalls: str = ""  # the number of the earlier lesson that it is about
+
+    @property
+    def recalled(self) -> "Lesson | None":
+        """The earlier lesson that it is about, if there is one."""
+        return next((lesson for lesson in lessons() if self.recalls and lesson.id.startswith(self.recalls)), None)
 
 
 VERDICTS = ("true", "once, or in part", "false", "an opinion")

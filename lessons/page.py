@@ -109,7 +109,10 @@ def reveal(asked: Any, said: Prediction, output: str | None) -> Card:
     facts = {"you said": said.answer}
     if output is not None:
         facts["it printed"] = output
-    return card.facts(facts).say(asked.after)
+    card.facts(facts).say(asked.after)
+    if said.right is False and asked.recalled:
+        card.say(f"It is from [{asked.recalled.title}]({asked.recalled.id}.ipynb).")
+    return card
 
 
 def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and look", *others: Any) -> Any:

@@ -50,7 +50,7 @@ def course_map(where: Path | None = None, today: date | None = None) -> Card:
         rows.append((state, mark, lesson.title, f"{lesson.id}.ipynb", " · ".join(notes)))
     card.aside = f"{sum(row[0] in ('done', 'to review') for row in rows)} of {len(rows)} lessons done"
     card.places(rows).say(_when(waiting, today)).say(note)
-    return card.say("Any time: what a word means, in the [glossary](glossary.ipynb), and every picture, in the [gallery](gallery.ipynb).")
+    return card.say("Any time: words in the [glossary](glossary.ipynb), pictures in the [gallery](gallery.ipynb).")
 
 
 def _when(waiting: list[Review], today: date) -> str:

@@ -108,6 +108,31 @@ def test_a_prediction_in_the_widget_is_judged(lab, stepper, artifacts):
     toggle.click()
 
 
+def test_a_leaf_is_dragged_and_moved_by_keys_and_lab_does_not_notice(lab, artifacts):
+    graph = lab.cell("ScalarGraph(rec)").locator(".tgs")
+    graph.scroll_into_view_if_needed()
+    active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    before = lab.page.evaluate(active)
+    expect(graph.get_by_role("status")).to_contain_text("d moves 4 times as far")
+    leaf = graph.get_by_role("slider", name=re.compile("^b "))
+    leaf.focus()
+    for key in ("ArrowDown", "PageDown", "PageDown", "PageDown", "PageDown", "ArrowUp"):
+        lab.page.keyboard.press(key)
+    expect(leaf).to_have_attribute("aria-valuetext", "−1")
+    assert lab.page.evaluate(active) == before
+    other = graph.get_by_role("slider", name=re.compile("^a "))
+    box = other.bounding_box()
+    lab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    lab.page.mouse.down()
+    lab.page.mouse.move(box["x"] + box["width"] / 2 + 25, box["y"] + box["height"] / 2, steps=4)
+    lab.page.mouse.up()
+    assert float(other.get_attribute("aria-valuenow")) > 2.5
+    expect(graph.get_by_role("status")).to_contain_text("d does not move")  # -1 + 1 = 0, wherever a is
+    lab.screenshot(artifacts / "scalar-dragged.png", graph)
+    graph.get_by_role("button", name="As it was").click()
+    expect(graph.get_by_role("status")).to_contain_text("d moves 4 times as far")
+
+
 def test_a_prediction_on_the_page_holds_the_output_back(lab, artifacts):
     cell = lab.cell("%%predict square")
     expect(cell.locator(".tgc-form")).to_be_visible()

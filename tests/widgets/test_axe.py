@@ -4,9 +4,6 @@ import pytest
 
 from tests.widgets.test_every_widget import WIDGETS, total
 
-# Nodes are named by what they are and not by every number in them.
-KNOWN = "label-content-name-mismatch"
-
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", WIDGETS)
@@ -30,5 +27,5 @@ def test_nobody_is_kept_out(open_page, axe, name: str, scheme: str) -> None:
         node.first.focus()
         page.keyboard.press("Enter")
         found += axe.grave(page, where="a node opened,")
-    found = [line for line in found if KNOWN not in line]
+    assert name != "stepper" or page.locator(".tgs-inspector").count()
     assert not found, "\n".join(found)

@@ -94,7 +94,7 @@ def test_the_browser_computes_what_the_engine_computes(open_page, a, b):
     result = everything(*tensors)
     result.backward()
     for name, t in zip("ab", tensors, strict=True):
-        label = page.locator(f"[role=slider][data-node][aria-label^='{name}, leaf']").get_attribute("aria-label")
+        label = page.locator(f"[role=slider][data-node][aria-label^='{name} ']").get_attribute("aria-label")
         value, slope = (float(n.replace("minus ", "-")) for n in re.findall(r"(?:value|gradient) ((?:minus )?[\d.]+)", label))
         assert value == t.item()
         assert slope == pytest.approx(t.grad.item(), rel=1e-3)
