@@ -162,5 +162,5 @@ def _run(model: Any, cause: str, optimiser: Any, loader: Any, epochs: int, monit
             if n == len(loader):
                 right = (_answers(model, cause, unseen) == labels).float().mean().item()
             if monitor is not None:
-                monitor.log(loss=loss, **({"right, unseen": right} if n == len(loader) else {}))
+                monitor.log(loss=loss, **({"unseen right": right} if n == len(loader) else {}))
     return losses

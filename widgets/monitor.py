@@ -187,7 +187,7 @@ class TrainingMonitor(Frame):
         self._next = [len(run.steps), len(run.samples), len(run.looks)]
 
     def _text(self) -> str:
-        columns = sum(len(r.metrics) for r in self._runs) or 1
+        columns = sum(1 + len(r.metrics) for r in self._runs)
         runs = [r.saved(max(200, _NUMBERS // columns), _HISTOGRAMS // len(self._runs)) for r in self._runs]
         return as_text({"format": "training", "version": 2, "title": self._title, "runs": runs})
 

@@ -28,7 +28,7 @@ class Layers:
         self.model = model
         parts = [(name, m) for name, m in model.named_modules() if not any(True for _ in m.children())]
         self.modules = [[name, type(m).__name__] for name, m in parts]
-        self.moody = [name or type(m).__name__ for name, m in parts if _is_moody(m)]
+        self.moody = [f"{type(m).__name__} ({name})" if name else type(m).__name__ for name, m in parts if _is_moody(m)]
         self.noisy_answers = 0
         self.spent = 0.0  # seconds inside hooks
         self._parts = [m for _, m in parts]
