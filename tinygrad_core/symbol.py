@@ -25,6 +25,10 @@ class NoValueError(StaticError, TypeError):
 PROBES = (7, 11)
 
 
+_SIGNS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.floordiv: "//",
+          operator.mod: "%"}
+
+
 class Dim:
     """A size that is not known before the run, like the rows of a batch; sums and products of such sizes too.
 
@@ -39,6 +43,8 @@ class Dim:
     def _with(self, other: Any, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
         if not isinstance(other, (int, float, np.integer, Dim)):
             return NotImplemented
+        if function is operator.mul and type(other) is int and other == 1:
+            return self
         a, b = (other, self) if swapped else (self, other)
         return dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
 
@@ -68,7 +74,10 @@ class Dim:
         return True
 
     def __repr__(self) -> str:
-        return "?" if callable(self.of[0]) else f"{self.of[0].name or 'n'}.{self.of[1]}"
+        if not callable(self.of[0]):
+            return f"{self.of[0].name or 'n'}.{self.of[1]}"
+        sides = [f"({n})" if isinstance(n, Dim) and callable(n.of[0]) else f"{n}" for n in self.of[1:]]
+        return f" {_SIGNS.get(self.of[0], '?')} ".join(sides)
 
 
 def _operator(name: str, function: Callable[[Any, Any], Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -75,11 +75,11 @@ class Layers:
 
     def _timed(self, act: Any) -> Any:
         def hook(*args: Any) -> None:
-            start = perf_counter()
+            start = thread_time()
             # A training must not fail because it is watched: while it is traced, say, there are no numbers.
             with suppress(Exception):
                 act(*args)
-            self.spent += perf_counter() - start
+            self.spent += thread_time() - start
 
         return hook
 

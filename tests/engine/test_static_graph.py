@@ -237,8 +237,18 @@ class TestErrors:
             x @ tg.ones(4, 2)
 
     def test_fetching_what_is_not_there(self, graph):
-        with pytest.raises(StaticError, match="nothing is called 'loss'"):
+        with pytest.raises(StaticError, match=r"nothing is called 'loss' in graph 'graph'.*there are nothing yet"):
             Session(graph).run("loss")
+        miss = placeholder((), name="x") * 2.0
+        with pytest.raises(StaticError, match=r"not your variable's: there are x, mul. Or fetch the tensor itself"):
+            Session(graph).run("miss")
+        assert Session(graph).run(miss, {"x": 1.5}) == 3.0
+
+    @pytest.mark.parametrize("ask", [lambda t: t.numpy(), lambda t: t.item(), lambda t: t.detach().numpy(), np.asarray])
+    def test_a_graphs_tensor_has_no_numbers_whatever_else_is_wrong_with_it(self, graph, ask):
+        weighted = placeholder((None, 3)) * tg.ones(3, requires_grad=True)
+        with pytest.raises(NoValueError, match=r"Fetch it with session[.]run"):
+            ask(weighted)
 
     def test_only_variables_can_be_assigned(self, graph):
         with pytest.raises(StaticError, match="only a variable"):
@@ -290,5 +300,19 @@ def test_the_listing_and_the_drawing(graph):
     tg.relu(x * x)
     text = str(graph)
     assert "mul: float32 [?, 3] = mul(x, x)" in text and "# test_static_graph.py" in text
+    assert text.endswith("# ? in a shape is a size that each run decides")
+    tg.mean(x)
+    assert "mul(sum, 1.0 / (x.0 * 3))" in str(graph), "a number that is made of such a size says of which"
+    with Graph() as known:
+        tg.relu(placeholder((2,)))
+    assert "?" not in str(known)
     assert graph.to_dot().count("n0 -> n1") == 2
     assert "text/plain" in graph._repr_mimebundle_()
+
+
+def test_a_module_that_lacks_one_of_its_parameters_is_written_down():
+    layer, words = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), tg.randn(2, 4, 8)
+    with Graph() as graph:
+        x = placeholder((None, 4, 8), name="x")
+        y = layer(x)
+    assert np.allclose(Session(graph).run(y, {x: words}), layer(words).detach().numpy(), atol=1e-5)

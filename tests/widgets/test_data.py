@@ -76,6 +76,23 @@ def test_step_size_refuses_a_point_without_a_slope() -> None:
         StepSize(np.log, 0.0)
 
 
+@pytest.mark.parametrize(("f", "at"), [
+    (lambda x: tg.tanh(x) * 2, 0.5), (lambda x: x.tanh() * 2, tg.tensor(0.5)), (lambda x: tg.tanh(x) * 2, tg.tensor([0.5])),
+])
+def test_step_size_takes_functions_of_tensors_in_both_precisions(f, at) -> None:
+    data, plain = sent(StepSize(f, at)), sent(StepSize(lambda x: np.tanh(x) * 2, 0.5))
+    assert float(data["slope"]) == pytest.approx(2 * (1 - np.tanh(0.5) ** 2), rel=1e-15)
+    for curve, other, digits in zip(data["curves"], plain["curves"], (1e-15, 2e-7), strict=True):
+        np.testing.assert_allclose([float(x) for x in curve["plus"]], [float(x) for x in other["plus"]], rtol=digits)
+    assert data["curves"][1]["plus"][-1] == data["curves"][1]["middle"]  # in float32 the smallest step is lost
+
+
+@pytest.mark.parametrize(("f", "at"), [(lambda x: x.tanh(), 0.5), (len, 0.5)])
+def test_step_size_says_what_a_function_lacks(f, at) -> None:
+    with pytest.raises(TypeError, match=r"does not take a plain number .* give the place as a tensor"):
+        StepSize(f, at)
+
+
 def test_the_quiz_needs_a_backward_pass() -> None:
     with record() as rec:
         tg.tensor(2.0, requires_grad=True) * 3

@@ -12,7 +12,17 @@ import pytest
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import Recording, record
-from widgets import BackwardQuiz, Broadcasting, DynamicVsStatic, GraphStepper, OptimiserRace, StepSize, Tape, TrainingMonitor
+from widgets import (
+    BackwardQuiz,
+    Broadcasting,
+    DynamicVsStatic,
+    GraphStepper,
+    OptimiserRace,
+    ScalarGraph,
+    StepSize,
+    Tape,
+    TrainingMonitor,
+)
 from widgets.frame import Frame
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -60,6 +70,7 @@ WIDGETS: dict[str, Callable[[], Frame]] = {
     "stepper": lambda: GraphStepper(FIXTURES / "diamond.json"),
     "quiz": lambda: BackwardQuiz(FIXTURES / "diamond.json"),
     "broadcasting": lambda: Broadcasting((3, 1), (4,), predict=False),
+    "scalar": lambda: ScalarGraph(lambda a, b: (a * a + b).tanh() * b, a=0.5, b=-2.0, step=0),
     "dynamic-static": lambda: DynamicVsStatic(RUNS / "eager.json", RUNS / "static.json"),
     "stepsize": lambda: StepSize(lambda x: x**3, 2.0),
     "tape": lambda: Tape(spoiled()),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, hot
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
@@ -26,6 +26,8 @@ class Found(NamedTuple):
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the given dims, or over all; integers and booleans add up in int64."""
     input = _summand(input, dtype, "sum")
+    if dim is None and not keepdim:
+        return hot.total(input)
     return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
 
 
@@ -52,7 +54,7 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
         input = input.to(dtype)
     axes = dims(dim, _floating(input, "mean").ndim, "mean")
     count = _count(input, axes)
-    return apply(OPS["sum"], input, dim=axes, keepdim=keepdim) * (1.0 / count if count else math.nan)
+    return sum(input, axes, keepdim) * (1.0 / count if count else math.nan)
 
 
 def var(input: Tensor, dim: Dim = None, *, correction: float = 1, unbiased: bool | None = None,

@@ -5,6 +5,8 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from .. import functions
 from ..device import array_module
 from ..dispatch import apply
@@ -160,9 +162,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     """
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
-    low = _check_classes("cross_entropy", input, target, ignore_index)
-    plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and low >= 0 > ignore_index and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
+    fit = _check_classes("cross_entropy", input, target, ignore_index)
+    plain = weight is None and not label_smoothing and reduction == "mean" and fit and ignore_index < 0
+    if plain and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
         return apply(OPS["cross_entropy"], input, target)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
@@ -186,8 +188,8 @@ def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None,
     return _reduced(losses, reduction)
 
 
-def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> int:
-    """Complain about labels that do not fit; otherwise return the lowest (0 where there are none)."""
+def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> bool:
+    """Complain about labels that are neither a class nor to be ignored; whether all are classes."""
     if not isinstance(target, Tensor) or target.dtype.kind not in "iu":
         also = " (or probabilities in the input's shape)" if name == "cross_entropy" else ""
         raise DTypeError(f"{name} needs integer class labels{also}, got {describe(target)}: write target.long().")
@@ -198,17 +200,22 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
                          f"(N, d1, ...), got {shape} and {target.shape}.")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
-    if not known(labels) or not labels.size:
-        return 0
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        counted = labels[labels != ignore_index]
-        wrong = counted[(counted < 0) | (counted >= classes)]
-        if wrong.size:
-            raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
-                             f"from 0 to {classes - 1}.")
-        low = min(low, -1)
-    return low
+    if not known(labels) or not labels.size or _highest(labels) < classes:
+        return True
+    counted = labels[labels != ignore_index]
+    wrong = counted[(counted < 0) | (counted >= classes)]
+    if wrong.size:
+        raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
+                         f"from 0 to {classes - 1}.")
+    return False
+
+
+def _highest(labels: Any) -> int:
+    """The highest label, where a negative one counts as very high: read without a sign, it is."""
+    return int(array_module(labels).maximum.reduce(labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)), None))
+
+
+_UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
 
 
 def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, tuple[int, ...]]:

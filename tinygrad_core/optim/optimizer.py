@@ -125,13 +125,14 @@ class Optimizer:
             return loss
         line = learner_line()
         for group in self.param_groups:
+            names, decay = self.buffers(group), self.decay(group)
             for p in group["params"]:
                 leaf = p.node
                 if leaf is None or leaf.grad is None:
                     continue
                 before = p.array.copy() if mode.watched else None
                 wrote(p.array, line)
-                self.update(p, leaf.grad.array, group)
+                self._update(p, leaf.grad.array, group, names, decay)
                 if mode.watched:
                     mode.watch.updated(p, before, leaf.grad.array, type(self).__name__)
         return loss
@@ -188,8 +189,8 @@ class Optimizer:
                 g = g + p * decay
         self.rule(F, p, g, state, numbers)
 
-    def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
-        """Change one parameter, in its own memory, given the array of its gradient.
+    def _update(self, p: Tensor, g: Any, group: dict[str, Any], names: tuple[str, ...], decay: float) -> None:
+        """Change one parameter, in its own memory, given the array of its gradient and what its group has in common.
 
         A rule is a dozen passes over a parameter, its gradient and its state. Run over the whole of a large
         parameter, each pass would fetch them from main memory; run block by block, only the first one does.
@@ -198,22 +199,28 @@ class Optimizer:
         if state is None:
             state = self.state[p] = self.begin(p, group)
         state["step"] += 1
-        array, decay, numbers = p.array, self.decay(group), self.numbers(group, state)
-        names = self.buffers(group)
-        if any([name not in state for name in names]):      # an option that needs one was switched on since
-            state.update({**self.begin(p, group), **state})
-        buffers = [state[name] for name in names]
+        array, numbers = p.array, self.numbers(group, state)
+        buffers = self._remembered(p, group, names) if names else []
         if isinstance(array, np.generic):       # a parameter without dims is a number, which nothing can change in place
             array = np.array(array)
             self.apply(_HERE, array, g, buffers, group, decay, numbers)
             store(p, array)
-        elif not self.elementwise or array.size <= BLOCK or type(array) is not ndarray or not array.flags.c_contiguous:
+        elif type(array) is not ndarray:
             self.apply(arrays(array_module(array)), array, g, buffers, group, decay, numbers)
+        elif array.size <= BLOCK or not self.elementwise or not array.flags.c_contiguous:
+            self.apply(_HERE, array, g, buffers, group, decay, numbers)
         else:
             flat, g, *buffers = [a.reshape(-1) for a in (array, g, *buffers)]
             for i in range(0, flat.size, BLOCK):
                 j = i + BLOCK
                 self.apply(_HERE, flat[i:j], g[i:j], [b[i:j] for b in buffers], group, decay, numbers)
+
+    def _remembered(self, p: Tensor, group: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+        """What the rule remembers of a parameter; an option that needs it may have been switched on since the start."""
+        state = self.state[p]
+        if not state.keys() >= set(names):
+            state.update({**self.begin(p, group), **state})
+        return [state[name] for name in names]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a run needs to go on from here: state and options, with parameters by number."""

@@ -300,7 +300,8 @@ class Graph:
         """A symbol for real numbers met in the graph: a tensor that can learn is a variable, any other a constant."""
         if tensor is not None and isinstance(tensor.node, Leaf):
             own = vars(self._inside[-1]).get("_parameters", {}) if self._inside else {}
-            name = tensor.name or next((n for n, p in own.items() if p.array is array), None) or _called(tensor)
+            called = next((n for n, p in own.items() if p is not None and p.array is array), None)
+            name = tensor.name or called or _called(tensor)
             return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
         return self.source("constant", np.shape(array), array.dtype, "constant", array)
 
@@ -417,7 +418,7 @@ class Graph:
     def _nothing(self, *_: Any) -> None:
         """What happens while a graph is built concerns the graph alone."""
 
-    seeded = visited = freed = collected = updated = ran = wrote = _nothing
+    seeded = visited = freed = collected = updated = ran = wrote = failed = _nothing
 
     # ---- looking
     def finalize(self) -> None:
@@ -463,7 +464,9 @@ def listing(operations: list[Operation]) -> str:
     """A typed listing, one operation a line, with the source lines they came from."""
     lines = [(listing_line(o), f"# {Line.at(o.where)}" if o.where is not None else "") for o in operations]
     width = min(max((len(code) for code, _ in lines), default=0), 72)
-    return "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
+    text = "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
+    open_ = any(isinstance(n, Dim) for o in operations for r in o.results if r is not None for n in r.shape)
+    return text + "\n# ? in a shape is a size that each run decides" * open_
 
 
 def listing_line(o: Operation) -> str:

@@ -1,8 +1,10 @@
 """The memory plan: where in one block each value lies, so that values that are never needed at once share their place."""
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
+
+import numpy as np
 
 ALIGNED = 64                    # bytes: a cache line
 
@@ -30,40 +32,36 @@ class MemoryPlan(NamedTuple):
 
 
 def plan_memory(lives: dict[Hashable, Life]) -> MemoryPlan:
-    """Give each value a place, step by step: the smallest gap that it fits in, otherwise the end of the block."""
-    gaps: list[tuple[int, int]] = []            # (offset, size), sorted
+    """Give each value a place, the largest first: the smallest gap that those needed at the same time leave.
+
+    Of values as large, the one that is needed longest comes first.
+    """
     offsets: dict[Hashable, int] = {}
-    ends: dict[int, list[tuple[int, int]]] = {}
-    top = alone = 0
-    by_step: dict[int, list[Hashable]] = {}
-    for value, life in lives.items():
-        by_step.setdefault(life.first, []).append(value)
-    for step in sorted({*by_step, *(life.last for life in lives.values())}):
-        for value in by_step.get(step, ()):
-            size = -(-lives[value].size // ALIGNED) * ALIGNED
-            alone += size
-            fitting = min((g for g in gaps if g[1] >= size), key=lambda g: g[1], default=None)
-            if fitting is None:
-                if gaps and gaps[-1][0] + gaps[-1][1] == top:       # the last gap can grow into what is needed
-                    top = gaps.pop()[0]
-                offsets[value], top = top, top + size
-            else:
-                gaps.remove(fitting)
-                offsets[value] = fitting[0]
-                if fitting[1] > size:
-                    gaps.append((fitting[0] + size, fitting[1] - size))
-                    gaps.sort()
-            ends.setdefault(lives[value].last, []).append((offsets[value], size))
-        gaps = _joined([*gaps, *ends.get(step, ())])
-    return MemoryPlan(offsets, top, alone)
+    firsts, lasts, starts, stops = (np.empty(len(lives), np.int64) for _ in range(4))
+    order = sorted(lives, key=lambda value: (-lives[value].size, lives[value].first - lives[value].last))
+    for count, value in enumerate(order):
+        size, first, last = lives[value]
+        size = -(-size // ALIGNED) * ALIGNED
+        (beside,) = np.nonzero((firsts[:count] <= last) & (lasts[:count] >= first))
+        beside = beside[np.argsort(starts[beside], kind="stable")]
+        tops = np.maximum.accumulate(np.concatenate(([0], stops[beside])))          # where a gap begins, and how long it is
+        gaps = np.concatenate((starts[beside] - tops[:-1], [np.iinfo(np.int64).max]))
+        fitting = np.nonzero(gaps >= size)[0]
+        offset = int(tops[fitting[np.argmin(gaps[fitting])]])
+        offsets[value] = offset
+        firsts[count], lasts[count], starts[count], stops[count] = first, last, offset, offset + size
+    return MemoryPlan(offsets, int(stops.max(initial=0)), sum(-(-life.size // ALIGNED) * ALIGNED for life in lives.values()))
 
 
-def _joined(gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Gaps in order, with neighbours made one."""
-    joined: list[tuple[int, int]] = []
-    for offset, size in sorted(gaps):
-        if joined and joined[-1][0] + joined[-1][1] == offset:
-            joined[-1] = (joined[-1][0], joined[-1][1] + size)
-        elif size:
-            joined.append((offset, size))
-    return joined
+def most_alive(lives: Iterable[Life]) -> tuple[int, int]:
+    """The step during which the most bytes are needed, and how many: no plan can do with less."""
+    change: dict[int, int] = {}
+    for size, first, last in lives:
+        change[first] = change.get(first, 0) + size
+        change[last + 1] = change.get(last + 1, 0) - size
+    alive = most = where = 0
+    for step in sorted(change):
+        alive += change[step]
+        if alive > most:
+            most, where = alive, step
+    return where, most

@@ -14,7 +14,7 @@ from ..symbol import StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
 from .define import Group, assign, gradients
 from .define import group as make_group
-from .environment import Asked, Guard
+from .guards import Guard
 
 
 class _Nobody:
@@ -140,7 +140,7 @@ class Step:
         values = now()
         if phase(at(1)) != phase(at(10_000)):   # what is no number of the step changes all the same: trace anew then
             getattr(self.graph, "environment", _NOBODY).guards.append(Guard(
-                f"the phase of {type(optimizer).__name__}", Asked(lambda: phase(now())), None, phase(values)))
+                f"the phase of {type(optimizer).__name__}", "result", lambda: phase(now()), None, phase(values)))
         return tuple([slot(k, v) for k, v in enumerate(values)])
 
     def updated(self, value: Tensor, g: Tensor, group: dict[str, Any], numbers: tuple[Any, ...], old: list[Tensor]) -> None:

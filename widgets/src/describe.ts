@@ -3,7 +3,7 @@ import { isScalar, num, shapeText } from "./format";
 import { nameOf, type Names } from "./notation";
 import type { State } from "./state";
 import type { Step } from "./steps";
-import type { Accumulate, Backward, Define, Event, Execute, Num, Save, Update, Value } from "./types";
+import type { Accumulate, Backward, Define, Event, Execute, Failure, Num, Save, Update, Value } from "./types";
 
 const DEEDS: Record<string, string> = {
   add: "{x} and {y} are added",
@@ -98,7 +98,8 @@ function operation(step: Step, names: Names, state: State): string {
   const keeping = keeps.length ? ` It keeps ${list(keeps)} for the way back.` : "";
   // A sentence may begin with a name or with what the operation is called: those stay as they are.
   const opening = template && !template.startsWith("{") && !template.startsWith(define.op) ? capital(deed) : deed;
-  return `${opening}${made}.${keeping}`;
+  const over = define.in_place ? " It is written in place, over the value that was there." : "";
+  return `${opening}${made}.${over}${keeping}`;
 }
 
 function visit(event: Backward, names: Names, state: State): string {
@@ -161,8 +162,14 @@ export function describe(step: Step, names: Names, before: State, after: State):
     case "enter":
       return enter(step, names);
     case "operation":
+    case "begin":
     case "run":
+    case "fetch":
       return operation(step, names, after);
+    case "error": {
+      const event = step.events[0] as Failure;
+      return `${event.error}: ${event.text.split("\n")[0]}`;
+    }
     case "seed": {
       const event = step.events[0] as Accumulate;
       const name = nameOf(names, event.node).text;

@@ -28,6 +28,8 @@ export function mark(kind: Moment["kind"]): SVGElement[] {
     case "backward":
     case "grad":
       return [s("path", { class: "dsv-back", d: "M4 -4.5v9l-8 -4.5z" })];
+    case "error":
+      return [s("path", { class: "dsv-error", d: "M-4.5 -4.5l9 9M4.5 -4.5l-9 9" })];
     case "update":
       return [s("path", { class: "dsv-update", d: "M0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z" })];
   }

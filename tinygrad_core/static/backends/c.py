@@ -20,10 +20,12 @@ from ..lower import lower
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
+from ..passes.narrow import narrow
 from ..passes.recompute import recompute
+from ..passes.tiles import own_windows, tiles
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler, load, products
-from .c_layout import Layout, reshaped, viewed
+from .c_layout import Layout, reshaped, shell, viewed
 from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
@@ -78,7 +80,10 @@ def c(program: Program) -> Any:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    return _with_copies(dce(_with_sums(optimised(lower(optimised(program), KEPT)))))
+    program = _with_sums(optimised(lower(optimised(program), KEPT)))
+    for name, change in (("narrow", narrow), ("tiles", own_windows)):
+        program = change(program) if enabled(name) else program
+    return _with_copies(dce(program))
 
 
 def _with_sums(program: Program) -> Program:
@@ -103,31 +108,22 @@ def _with_sums(program: Program) -> Program:
 
 def _with_copies(program: Program) -> Program:
     """A reshape that must move numbers is a copy first, which is then reshaped for nothing."""
-    strides: dict[Symbol, Any] = {}
-
-    def shell(x: Symbol) -> Any:
-        """An array without memory of its own that has the strides `x` will have."""
-        found = strides.get(x)
-        if found is None:
-            one = np.zeros(1, x.dtype)
-            steps = [x.itemsize * math.prod(x.shape[k + 1:]) for k in range(x.ndim)]
-            found = strides[x] = np.lib.stride_tricks.as_strided(one, x.shape, steps)
-        return found
+    shells: dict[Symbol, Any] = {}
 
     def change(r: Rewriter, o: Operation) -> Any:
         if not is_view(o):
             return None
         x = r.map(o.sources[0])
         try:
-            view = viewed(o, shell(x))
+            view = viewed(o, shell(x, shells))
         except ValueError:
             x, = r.graph.add(COPY, (x,), {})
             x.operation.where, x.operation.module = o.where, o.module
-            view = reshaped(shell(x), o.results[0].shape)
+            view = reshaped(shell(x, shells), o.results[0].shape)
         made = r.keep(o)
         if x is not made.inputs[0]:
             made.inputs = (x, *made.inputs[1:])
-        strides[made.results[0]] = view
+        shells[made.results[0]] = view
         return made.results
 
     return rewritten(program, change)
@@ -150,20 +146,42 @@ def supported(o: Operation) -> bool:
     return len(floats) == 1 if name not in _INTEGERS_TOO else len(floats) <= 1
 
 
+def _tiled(first: Operation, second: Operation) -> bool:
+    """Whether two operations can run image by image: their kernels count images first, and the other factor is a matrix."""
+    tile = first.results[0]
+    one = np.broadcast_to(np.zeros(tile.shape[1:], tile.dtype), tile.shape)     # every image in the place of the first
+    try:
+        shells = {x: shell(x, {tile: one}) for x in (*first.sources, *second.sources, *second.results)}
+    except ValueError:
+        return False
+    seen = [shells[x] for x in second.sources if owner(x) is tile]
+    product = first if first.op is not second.op and first.op.name == "matmul" else second      # type: ignore[union-attr]
+    factors = [shells[x] for x in product.sources]
+    most = max([a.ndim for a in factors])
+    return (all([_Generated.has_types(o) for o in (first, second)]) and tile.dtype.kind == "f" and 0 not in tile.shape
+            and all([a.shape[0] == tile.shape[0] and a.strides[0] == 0 and a.ndim == (most if product is second else a.ndim)
+                     for a in seen])
+            and all([a.ndim > 1 and 0 not in a.shape and layout(a)[0] for a in factors]))
+
+
 class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
         self.program = program
-        self.schedule = Schedule(program, supported, LONGEST if enabled("fuse") else 1)
+        self.schedule = Schedule(program, supported, LONGEST if enabled("fuse") else 1,
+                                 tiles(program, _tiled) if enabled("tiles") else {})
         if enabled("recompute"):
             recompute(self.schedule)
         self.layout = Layout(program, self.schedule)
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
+        self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
+        self.lines: dict[str, None] = {}                # those of the step that is being written
         self.given: dict[Symbol, Any] = {}      # the inputs' arrays in this run
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
+        self.outer = 0                          # how many dims have a loop around the statements already
         for x in program.inputs:
             self.base(self.layout.array(x))
         for number, step in enumerate(self.schedule.steps):
@@ -199,14 +217,24 @@ class _Generated:
     # ---- steps
     def emit(self, number: int, step: Step) -> None:
         """Generate one step."""
-        lines = dict.fromkeys(str(Line.at(o.where)) for o in step.operations if o.where is not None)
-        for line in list(lines)[:6]:
-            self.say(f"/* {re.sub(r'[*][/]|[^ -~]', '?', line)} */")
-        o = step.operations[0]
+        self.lines = dict.fromkeys(_comment(Line.at(o.where)) for o in step.operations if o.where is not None)
+        for line in list(self.lines)[:6]:
+            self.say(line)
         if step.kind == "fused":
             self.fused(step)
-        elif not (self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(step.kind, ())])):
-            self.segments += [o, []]            # no kernel fits: NumPy computes it, between two pieces of C
+        elif step.kind == "tiles":
+            start, self.outer = len(self.segments[-1]), 1
+            for o in step.operations:
+                self.kernel(o, number)
+            body, self.outer = " ".join(self.segments[-1][start:]), 0
+            self.segments[-1][start:] = [f"for (I i0 = 0; i0 < {step.operations[0].results[0].shape[0]}; i0++) {{ {body} }}"]
+        elif not self.kernel(step.operations[0], number):
+            self.segments += [step.operations[0], []]       # no kernel fits: NumPy computes it, between two pieces of C
+
+    def kernel(self, o: Operation, number: int) -> bool:
+        """Generate an operation that is not fused; False where no kernel fits."""
+        assert o.op is not None
+        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.op.name, ())])
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
@@ -238,6 +266,7 @@ class _Generated:
         known = self.functions.get(signature + body)
         if known is None:
             known = self.functions[signature + body] = (f"k{len(self.functions)}", signature, [body])
+        self.origins.setdefault(known[0], {}).update(self.lines)
         return known[0]
 
     def product(self, o: Operation, number: int) -> bool:
@@ -259,7 +288,7 @@ class _Generated:
         loops, offsets, later = "", ["", "", ""], ["0"]
         for k, n in enumerate(batch):
             if n > 1:
-                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                loops += self.loop(k, n)
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
                 later += [f"i{k}"] if k in summed else []       # the first is stored, the others are added
@@ -279,10 +308,20 @@ class _Generated:
         loops, left, right = "", f"*({to_pointer}", f"*({source_pointer}"
         for k, (n, a, b) in enumerate(zip(to.shape, to.strides, source.strides, strict=True)):
             if n != 1:
-                loops += f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
+                loops += self.loop(k, n)
                 left += f" + i{k} * {a // to.itemsize}"
                 right += f" + i{k} * {b // source.itemsize}"
         return f"{loops}{left}) {how} {right});"
+
+    def loop(self, k: int, n: int) -> str:
+        """A loop over dim k, unless one stands around the statement already."""
+        return f"for (I i{k} = 0; i{k} < {n}; i{k}++) " if k >= self.outer else ""
+
+    def zeroed(self, x: Symbol) -> str:
+        """Zeros where a symbol lies, or where its current image does."""
+        array, n = self.layout.array(x), x.shape[0] if self.outer else 1
+        offset = f" + i0 * {array.strides[0] // array.itemsize}" if self.outer else ""
+        return f"memset({self.pointer(x)}{offset}, 0, {array.nbytes // n});"
 
     def joined(self, o: Operation, number: int) -> bool:
         """Parts laid side by side along a dim."""
@@ -401,8 +440,9 @@ class _Generated:
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
         parts = [RUNTIME]
-        parts += [f"static __attribute__((noinline)) void {name}{signature} {body[0]}" for name, signature, body
-                  in self.functions.values()]
+        for name, signature, body in self.functions.values():
+            parts += list(self.origins[name])[:6]
+            parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")
         runs = []
         for k, segment in enumerate(self.segments):
             if isinstance(segment, list):
@@ -442,6 +482,11 @@ class _Generated:
         if root not in self.layout.small or not root.shape:
             return self.layout.array(x)[()]
         return self.given[root] if x is root else _viewed(x, root, self.given[root])
+
+
+def _comment(line: Line) -> str:
+    """A line of the learner's, as C."""
+    return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(line))} */"
 
 
 def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:

@@ -31,6 +31,19 @@ def reshaped(array: Any, shape: tuple[int, ...]) -> Any:
     return array.reshape(shape, copy=False)
 
 
+def shell(x: Symbol, known: dict[Symbol, Any]) -> Any:
+    """An array that has the strides `x` will have, and one number for memory; `known` ones come first, and the new one joins."""
+    found = known.get(x)
+    if found is None:
+        if is_view(x.operation):
+            found = viewed(x.operation, shell(x.operation.sources[0], known))
+        else:
+            steps = [x.itemsize * math.prod(x.shape[k + 1:]) for k in range(x.ndim)]
+            found = np.lib.stride_tricks.as_strided(np.zeros(1, x.dtype), x.shape, steps)
+        known[x] = found
+    return found
+
+
 class Layout:
     """Which values need memory, and where it is: views of one block, of the inputs, or of constants."""
 
@@ -38,18 +51,16 @@ class Layout:
         self.program, self.schedule = program, schedule
         self.outputs = {owner(x) for x in program.results}
         self.in_place = self._updated_in_place()
+        self.tiles = {step.operations[0].results[0] for step in schedule.steps if step.kind == "tiles"}
         # In the order of the steps, not a set: equal programs must give equal code, which is compiled once.
         self.stored = dict.fromkeys([r for step in schedule.steps for o in step.operations for r in o.results
                                      if r is not None and self._needs_memory(o, r)])
-        lives: dict[Any, Life] = {}
-        for x in self.stored:
-            if x not in self.in_place:
-                step = schedule.place[x.operation]
-                readers = [schedule.place[u] for u in schedule.users(x)]
-                last = len(schedule.steps) if x in self.outputs else max([step, *readers])
-                lives[x] = Life(math.prod(x.shape) * x.itemsize, step, last)
+        self.over = self._written_over() if enabled("memory") else {}
+        self.shared = {*self.over, *self.over.values(), *self.in_place, *self.in_place.values()}
+        self.lives = self._lives()
         end = len(schedule.steps)
-        self.plan = plan_memory(lives if enabled("memory") else {x: Life(size, 0, end) for x, (size, _, _) in lives.items()})
+        self.plan = plan_memory(self.lives if enabled("memory")
+                                else {x: Life(life.size, 0, end) for x, life in self.lives.items()})
         raw = np.empty(self.plan.total + 64, np.uint8)
         start = -raw.ctypes.data % 64
         self.block = raw[start:start + self.plan.total]
@@ -73,6 +84,26 @@ class Layout:
                 return True
         return False
 
+    def _held(self, x: Symbol) -> tuple[int, ...]:
+        """The shape of what lies in the block: of a value that is computed image by image a single one."""
+        return x.shape[1:] if x in self.tiles else x.shape
+
+    def _last_read(self, x: Symbol) -> int:
+        """The last step that needs a value of the block."""
+        place = self.schedule.place
+        return len(self.schedule.steps) if x in self.outputs else max([place[x.operation],
+                                                                       *[place[u] for u in self.schedule.users(x)]])
+
+    def _lives(self) -> dict[Any, Life]:
+        """How long each place in the block is needed, by the value that lies there first."""
+        lives: dict[Any, Life] = {}
+        for x in self.stored:
+            if x in self.over:
+                lives[self.over[x]] = lives[self.over[x]]._replace(last=self._last_read(x))
+            elif x not in self.in_place:
+                lives[x] = Life(math.prod(self._held(x)) * x.itemsize, self.schedule.place[x.operation], self._last_read(x))
+        return lives
+
     def _updated_in_place(self) -> dict[Symbol, Symbol]:
         """New values that can be written straight into their variable: every reader of the old one has read it by then."""
         place, found, outputs = self.schedule.place, {}, set(self.program.outputs)
@@ -80,28 +111,50 @@ class Layout:
         for _, new in self.program.updates:
             counts[new] = counts.get(new, 0) + 1
         for variable, new in self.program.updates:
-            o = new.operation
-            step = place.get(o)
-            if step is None or not variable.shape or counts[new] > 1 or new in outputs or new.dtype != variable.dtype:
-                continue
-            fused = self.schedule.steps[step]
-            if fused.kind != "fused" or reduction(o) or domain(new.shape) != fused.domain or variable in outputs:
-                continue
-            if any([reduction(x) == "row" for x in fused.operations]):      # several passes over a row: who reads when?
-                continue
-            after = fused.operations.index(o)
-            if all([self._read_before(variable, u, step, fused, after) for u in self.schedule.users(variable)]) \
-                    and not any([owner(x) is variable for _, x in self.program.updates if x is not new]):
+            step = place.get(new.operation)
+            if (step is not None and variable.shape and counts[new] == 1 and new not in outputs and variable not in outputs
+                    and self._can_lie_over(new, variable, step)
+                    and not any([owner(x) is variable for _, x in self.program.updates if x is not new])):
                 found[new] = variable
         return found
 
-    def _read_before(self, variable: Symbol, user: Operation, step: int, fused: Step, after: int) -> bool:
-        at = self.schedule.place[user]
-        if at != step:
-            return at < step
-        same = variable in set(user.sources) and (reduction(user) is not None or user.results[0].shape == variable.shape)
-        return same and fused.operations.index(user) <= after and all([owner(x) is not variable or x is variable
-                                                                      for x in user.sources])
+    def _written_over(self) -> dict[Symbol, Symbol]:
+        """Values that a loop can write where another lies that it is the last to read; each with the first that lay there."""
+        place, over, taken = self.schedule.place, {}, set(self.outputs)         # type: ignore[var-annotated]
+        for x in self.stored:
+            step = place[x.operation]
+            if x in self.in_place or self.schedule.steps[step].kind != "fused":
+                continue
+            for y in dict.fromkeys([owner(s) for o in self.schedule.steps[step].operations for s in o.sources]):
+                if (y not in taken and y in self.stored and y not in self.in_place and place[y.operation] < step
+                        and self._can_lie_over(x, y, step)):
+                    over[x] = over.get(y, y)
+                    taken.add(y)
+                    break
+        return over
+
+    def _can_lie_over(self, new: Symbol, old: Symbol, step: int) -> bool:
+        """Whether this step can write `new` where `old` lies: nobody reads it later, and the loop element by element."""
+        loop = self.schedule.steps[step]
+        if (loop.kind != "fused" or new.dtype != old.dtype or math.prod(new.shape) != math.prod(old.shape)
+                or reduction(new.operation) or domain(new.shape) != loop.domain
+                or any([reduction(o) == "row" for o in loop.operations])):      # several passes over a row: who reads when?
+            return False
+        return all([self.schedule.place[u] < step or (self.schedule.place[u] == step and self._by_element(u, old, loop))
+                    for u in self.schedule.users(old)])
+
+    @staticmethod
+    def _by_element(user: Operation, old: Symbol, loop: Step) -> bool:
+        """Whether an operation reads at every place of its loop the element of `old` with the same number."""
+        for x in user.sources:
+            if owner(x) is old:
+                if domain(x.shape) != loop.domain:
+                    return False
+                while x is not old:
+                    if x.operation.op is None or x.operation.op.name != "reshape":
+                        return False
+                    x = x.operation.sources[0]
+        return True
 
     def array(self, x: Symbol) -> np.ndarray:
         """The array that holds a symbol, or is laid out like the one that will."""
@@ -120,6 +173,8 @@ class Layout:
             return self.array(self.in_place[x])
         if is_view(o):
             return viewed(o, self.array(o.sources[0]))[...]
-        offset = self.plan.offsets[x]
-        size = math.prod(x.shape) * x.itemsize
-        return self.block[offset:offset + size].view(x.dtype).reshape(x.shape)
+        offset = self.plan.offsets[self.over.get(x, x)]
+        held = self._held(x)
+        size = math.prod(held) * x.itemsize
+        place = self.block[offset:offset + size].view(x.dtype).reshape(held)
+        return np.broadcast_to(place, x.shape) if x in self.tiles else place

@@ -190,7 +190,7 @@ class Loop:
             name = self.names[x] = f"{'o' if written else 'x'}{len(self.operands)}"
             self.operands.append(x)
             t = self.types[x.dtype.name]
-            shared = any([x is new or x is old for new, old in self.layout.in_place.items()])
+            shared = x in self.layout.shared        # it may lie where another operand does
             self.parameters.append(f"{'' if written else 'const '}{t} *{'' if shared else 'restrict '}{name}")
         return name
 

@@ -34,7 +34,7 @@ def fold(made: Any, o: Operation, number: int) -> bool:
     n = out.ndim - 2
     seen = window_view(out, y.shape[2:2 + n], y.shape[2 + n:], o.attrs["stride"], o.attrs["dilation"])
     pointer = made.pointer(o.results[0])
-    made.say(f"memset({pointer}, 0, {out.nbytes}); " + made.copied(seen, y, pointer, made.pointer(o.sources[0]), "+="))
+    made.say(f"{made.zeroed(o.results[0])} " + made.copied(seen, y, pointer, made.pointer(o.sources[0]), "+="))
     return True
 
 
@@ -66,7 +66,7 @@ def _offset(part: np.ndarray, whole: np.ndarray) -> int:
 def max_pool(made: Any, o: Operation, number: int) -> bool:
     """The greatest element of each window, and its place in the flattened image; of equals the first, of NaNs the last."""
     x, out, index = (made.layout.array(s) for s in (o.sources[0], *o.results))
-    if not x.flags.c_contiguous or index.dtype.name != "int64":
+    if not x.flags.c_contiguous:
         return False
     size, places = x.shape[2:], out.shape[2:]
     t, n = made.type_of(o.sources[0]), len(size)
@@ -74,13 +74,15 @@ def max_pool(made: Any, o: Operation, number: int) -> bool:
     inner = "".join(f"for (I w{k} = 0; w{k} < {o.attrs['kernel'][k]}; w{k}++) " for k in range(n))
     # The coordinates of the element that window position w meets in place p; windows may reach over the edges.
     at = "".join(f"I c{k} = p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]} - {o.attrs['widths'][k][0]}; "
-                 f"if (c{k} < 0 || c{k} >= {size[k]}) continue; " for k in range(n))
+                 + (f"if (c{k} < 0 || c{k} >= {size[k]}) continue; " if any(o.attrs["widths"][k]) else "") for k in range(n))
     flat = " + ".join(f"c{k} * {math.prod(size[k + 1:])}" for k in range(n))
+    number = "int32_t" if math.prod(size) < 1 << 31 else "I"
     body = (f"{{ for (I b = 0; b < {math.prod(x.shape[:2])}; b++) {{ const {t} *s = x + b * {math.prod(size)}; {outer}{{ "
-            f"{t} best = -INFINITY; I where = -1; {inner}{{ {at}I a = {flat}; {t} v = s[a]; "
-            f"if (where < 0 || v > best || v != v) {{ best = v; where = a; }} }} "
-            "*o++ = best; *i++ = where; } } }")
-    name = made.function(f"(const {t} *x, {t} *o, I *i)", body)
+            f"{t} best = -INFINITY; {number} where = -1; {inner}{{ {at}{number} a = {flat}; {t} v = s[a]; "
+            "int better = (where < 0) | (v > best) | (v != v); best = better ? v : best; where = better ? a : where; } "
+            f"I to = b * {math.prod(places)} + "
+            + " + ".join(f"p{k} * {math.prod(places[k + 1:])}" for k in range(n)) + "; o[to] = best; i[to] = where; } } }")
+    name = made.function(f"(const {t} *restrict x, {t} *restrict o, {made.type_of(o.results[1])} *restrict i)", body)
     made.say(f"{name}({made.pointer(o.sources[0])}, {made.pointer(o.results[0])}, {made.pointer(o.results[1])});")
     return True
 
@@ -98,13 +100,14 @@ def unpick(made: Any, o: Operation, number: int) -> bool:
 
 def _at_places(made: Any, o: Operation, statement: str, image: Any, elements: Any, before: str) -> bool:
     x, y, index = (made.layout.array(s) for s in (image, elements, o.sources[1]))
-    if not (x.flags.c_contiguous and y.flags.c_contiguous and index.flags.c_contiguous) or index.dtype.name != "int64":
+    if not (x.flags.c_contiguous and y.flags.c_contiguous and index.flags.c_contiguous):
         return False
     numbers = {"size": math.prod(x.shape[2:]), "count": math.prod(y.shape[2:]), "bytes": x.nbytes}
     t = made.type_of(image)
     body = (f"{{ {before.format(**numbers)}for (I b = 0; b < {math.prod(x.shape[:2])}; b++) "
             f"for (I k = 0; k < {numbers['count']}; k++) {statement.format(**numbers)} }}")
-    name = made.function(f"({t} *restrict s, {t} *restrict o, const I *restrict i)", body)
+    place = made.type_of(o.sources[1])
+    name = made.function(f"({t} *restrict s, {t} *restrict o, const {place} *restrict i)", body)
     made.say(f"{name}({made.pointer(image)}, {made.pointer(elements)}, {made.pointer(o.sources[1])});")
     return True
 

@@ -50,7 +50,7 @@ def reduction(o: Operation) -> str | None:
 
 
 class Step:
-    """Operations that run together: `kind` is "fused", or the name of the one operation's own kernel."""
+    """Operations that run together: `kind` is "fused", "tiles" (image by image), or the name of the one operation's kernel."""
 
     def __init__(self, kind: str, operations: list[Operation], over: tuple[int, int] = (1, 1)):
         self.kind, self.operations, self.domain = kind, operations, over
@@ -77,12 +77,19 @@ def owner(x: Symbol) -> Symbol:
 class Schedule:
     """The steps of a program, in order.
 
+    Args:
+        longest: operations in one loop at most.
+        together: operations that run image by image with the one that reads them.
+
     Attributes:
         steps: what runs, one after the other.
         place: the number of the step in which an operation runs.
     """
 
-    def __init__(self, program: Program, supported: Any, longest: int = LONGEST):
+    def __init__(self, program: Program, supported: Any, longest: int = LONGEST,
+                 together: dict[Operation, Operation] | None = None):
+        together = together or {}
+        earlier = {second: first for first, second in together.items()}
         self.program, self.longest = program, longest
         self.steps: list[Step] = []
         self.place: dict[Operation, int] = {}
@@ -91,9 +98,12 @@ class Schedule:
         self.views = [o for o in program.operations if is_view(o)]
         self.index(program.operations)
         for o in program.operations:
-            if is_view(o):
+            if is_view(o) or o in together:
                 continue
-            if supported(o) and (o.op.name in ELEMENTWISE or reduction(o)):     # type: ignore[union-attr]
+            if o in earlier:
+                self.place[earlier[o]] = self.place[o] = len(self.steps)
+                self.steps.append(Step("tiles", [earlier[o], o]))
+            elif supported(o) and (o.op.name in ELEMENTWISE or reduction(o)):     # type: ignore[union-attr]
                 self._fuse(o)
             else:
                 self.place[o] = len(self.steps)
