@@ -22,6 +22,8 @@ def test_a_function_is_written_down_as_a_recording():
     graph = ScalarGraph(lambda a, b: a * b + a, a=2.0, b=3.0)
     assert nodes(graph) == [("leaf", "a", []), ("leaf", "b", []), ("mul", None, [0, 1]), ("add", "y", [2, 0])]
     validate(data_of(graph.recording))
+    assert nodes(ScalarGraph(lambda x, y: x * y, x=2.0, y=3.0))[-1][1] == "out"
+    assert nodes(ScalarGraph(lambda x: x * 2, x=2.0, result="double"))[-1][1] == "double"
 
 
 def test_operators_numpy_methods_and_the_engine_come_to_the_same():
