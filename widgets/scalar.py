@@ -106,8 +106,10 @@ def _traced(f: Callable[..., Any], leaves: dict[str, Any]) -> Recording:
             result = f(**{name: writing.leaf(name, x) for name, x in numbers.items()})
         except TypeError as error:
             library = library_of(error)
-            if library is None:
+            if library is None and "_Number" not in str(error):
                 raise
+            if library is None:
+                raise TypeError(f"{error}: a scalar graph knows {', '.join(_TWO + _ONE)}") from None
         else:
             if not isinstance(result, _Number):
                 raise TypeError(f"the function's result does not depend on its numbers: it gave {result!r}")
@@ -186,6 +188,10 @@ class _Number:
             "a function of `math` on a number that moves. Use maximum, relu, abs, and x.tanh() or np.tanh(x)")
 
     __bool__ = __float__ = __int__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __eq__ = __ne__ = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"a scalar graph has no operation {name!r}: it knows {', '.join(_TWO + _ONE)}")
 
 
 def _one(op: str) -> Callable[[_Number], Any]:

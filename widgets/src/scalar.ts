@@ -157,7 +157,7 @@ function mount(frame: Frame, { title, program }: Data): Show {
     }
     drag = null;
   };
-  const press_key = (event: KeyboardEvent): void => {
+  const pressKey = (event: KeyboardEvent): void => {
     const leaf = leafAt(event.target);
     const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
     if (!leaf || by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -169,7 +169,7 @@ function mount(frame: Frame, { title, program }: Data): Show {
   graph.svg.addEventListener("pointermove", slide, { capture: true });
   graph.svg.addEventListener("pointerup", drop, { capture: true });
   graph.svg.addEventListener("pointercancel", drop, { capture: true });
-  graph.svg.addEventListener("keydown", press_key);
+  graph.svg.addEventListener("keydown", pressKey);
 
   let placed = "";
   function place(): void {
