@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import traitlets
@@ -14,7 +14,7 @@ from .monitor_examples import Examples
 from .monitor_run import Run, short, whole
 
 _PAUSE = 0.05  # seconds between two messages to the browser
-_ALLOWANCE = 0.05  # seconds that measuring may take in any run: of a short one, too, something should be seen
+_ALLOWANCE = 0.1  # seconds of computing that measuring may take in any run: of a short one, too, something should be seen
 _LOADING = 6.0  # seconds in which the page may not be listening yet: all is sent again, at growing distances
 _THINKING = 1.0  # seconds at least between two times that hints are looked for while a training runs
 _NUMBERS, _HISTOGRAMS = 24_000, 1_600  # that are saved of all runs together
@@ -127,7 +127,7 @@ class TrainingMonitor(Frame):
 
     def _attend(self, run: Run, now: float) -> None:
         """Whatever is due: to measure this step, the next one, or the examples, and to send what is new."""
-        self._unsaved = True
+        self._unsaved, start = True, thread_time()
         spent, allowed = run.spent, self._budget * (now - run.began)
         rows, early = len(run.steps), spent < _ALLOWANCE
         if run.layers is not None:
@@ -140,7 +140,7 @@ class TrainingMonitor(Frame):
                 self._look(run)
         if now - self._sent > _PAUSE:
             self._flush()
-        run.attended += perf_counter() - now
+        run.attended += thread_time() - start
         self._plan(run)
 
     def _plan(self, run: Run) -> None:
@@ -187,7 +187,7 @@ class TrainingMonitor(Frame):
         self._next = [len(run.steps), len(run.samples), len(run.looks)]
 
     def _text(self) -> str:
-        columns = sum(len(r.metrics) for r in self._runs) or 1
+        columns = sum(1 + len(r.metrics) for r in self._runs)
         runs = [r.saved(max(200, _NUMBERS // columns), _HISTOGRAMS // len(self._runs)) for r in self._runs]
         return as_text({"format": "training", "version": 2, "title": self._title, "runs": runs})
 

@@ -36,7 +36,7 @@ class Examples:
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1 or len(y) != len(self.inputs) or not len(y):
-            raise ValueError(f"examples need one class each, and {y.shape} of them came for inputs of shape {self.inputs.shape}")
+            raise ValueError(f"examples need one class each, not {y.shape} for inputs of shape {self.inputs.shape}")
         if not np.isfinite(y.astype(float)).all() or (y != np.floor(y)).any() or y.min() < 0 or y.max() > 63:
             raise ValueError("classes are whole numbers from 0 to 63: leave examples out where a model predicts a number")
         self.y, self.threshold = y.astype(int), threshold

@@ -110,8 +110,8 @@ def _eval_mode(run: Run) -> Hint | None:
     seen = [s for s in run.samples if s.get("training") is False]
     return Hint(
         seen[0]["row"], "it learns in eval mode",
-        f"At step {_step(run, seen[0])} the model was in eval mode while gradients were computed, so {_listed(moody)} did not "
-        "do what it does in training.",
+        f"At step {_step(run, seen[0])} the model was in eval mode while gradients were computed, so {_listed(moody)} "
+        "did not do what it does in training.",
         "Is model.train() called again after each evaluation?",
     ) if moody and seen else None
 
@@ -205,8 +205,8 @@ def _nothing_found(run: Run, loss: Loss) -> Hint | None:
         return None
     return Hint(
         int(loss.rows[_ROWS - 1]), "the labels do not belong to the examples",
-        f"{loss} Nothing else is out of order: the weights move by {_brief(100 * float(np.median(moves)))} % of their size per step, "
-        "and gradients arrive.",
+        f"{loss} Nothing else is out of order: the weights move by {_brief(100 * float(np.median(moves)))} % of their size "
+        "per step, and gradients arrive.",
         "Look at ten examples and their labels as the model gets them. Then let it learn one batch by heart: if it can, the "
         "data are to blame; if it cannot, the model or the loss.",
     )

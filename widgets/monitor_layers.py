@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Layers:
         self.model = model
         parts = [(name, m) for name, m in model.named_modules() if not any(True for _ in m.children())]
         self.modules = [[name, type(m).__name__] for name, m in parts]
-        self.moody = [name or type(m).__name__ for name, m in parts if _is_moody(m)]
+        self.moody = [f"{type(m).__name__} ({name})" if name else type(m).__name__ for name, m in parts if _is_moody(m)]
         self.noisy_answers = 0
         self.spent = 0.0  # seconds inside hooks
         self._parts = [m for _, m in parts]
@@ -75,11 +75,11 @@ class Layers:
 
     def _timed(self, act: Any) -> Any:
         def hook(*args: Any) -> None:
-            start = perf_counter()
+            start = thread_time()
             # A training must not fail because it is watched: while it is traced, say, there are no numbers.
             with suppress(Exception):
                 act(*args)
-            self.spent += perf_counter() - start
+            self.spent += thread_time() - start
 
         return hook
 

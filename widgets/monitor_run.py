@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import chain
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
@@ -89,9 +89,9 @@ class Run:
         row = len(self.steps) - 1
         if self.looks and self.looks[-1]["row"] == row:
             return False
-        start = perf_counter()
+        start = thread_time()
         self.looks.append({"row": row, **self.examples.look(self.model)})
-        self.look_cost = perf_counter() - start
+        self.look_cost = thread_time() - start
         return _halved(self.looks, _LOOKS)
 
     def due(self, measured: list[dict[str, Any]], apart: float) -> float:

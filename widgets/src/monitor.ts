@@ -7,7 +7,7 @@ import css from "./monitor.css";
 import { chart, rowAt, type Chart } from "./monitor_chart";
 import { add, lastAt, longest, read, rowOf, rowsOf, valueAt, type Clock, type Data, type Hint, type Message, type Run } from "./monitor_data";
 import { examples, mostMistaken } from "./monitor_examples";
-import { moduleName, outputs, weights, type Pane } from "./monitor_panes";
+import { outputs, spokenName, weights, type Pane } from "./monitor_panes";
 import { draggable, linearScale, markOf, placeOf, series, type Scale } from "./plot";
 import plotCss from "./plot.css";
 
@@ -324,7 +324,7 @@ function mount(frame: Frame, data: Data): Show {
       if (most && least && most !== least) words.push(`Largest gradient: ${most[1]} with ${num(most[0], 2)}; smallest: ${least[1]} with ${num(least[0], 2)}.`);
       if (broken) words.push(`${broken} of the gradients ${broken > 1 ? "are" : "is"} not finite.`);
       const dead = sample.dead?.findIndex((d) => (d ?? 0) >= 0.5) ?? -1;
-      if (dead >= 0) words.push(`Of ${moduleName(run.modules[dead]!)}, ${num(100 * sample.dead![dead]!, 2)} % of the units gave 0 for every example.`);
+      if (dead >= 0) words.push(`Of ${spokenName(run.modules[dead]!)}, ${num(100 * sample.dead![dead]!, 2)} % of the units gave 0 for every example.`);
     }
     if (look && run.examples) {
       const mistaken = mostMistaken(look);

@@ -113,6 +113,9 @@ function put(el: Element, scale: Scale, v: Num | null | undefined, y: number): v
 /** What a module is called: its place in the model, and its kind. */
 export const moduleName = ([name, kind]: readonly [string, string]): string => (name ? `${name} ${kind}` : kind);
 
+/** The same in a sentence, where a number in front would read as how many. */
+export const spokenName = ([name, kind]: readonly [string, string]): string => (name ? `${kind} (${name})` : kind);
+
 /** For each layer: how what it gives is spread, how much of it is zero, and how many units answer to no example. */
 export function outputs(run: Run, width: number): Pane {
   const shown = rowsShown(run.modules.length);

@@ -26,6 +26,9 @@ export function logScale(from: number, to: number, start: number, end: number, m
   const every = Math.max(1, Math.ceil((hi - lo) / most));
   const ticks: number[] = [];
   for (let e = lo; e <= hi; e++) if (e % every === 0) ticks.push(10 ** e);
+  // Less than two powers of ten say little: 2 and 5 times as much are marked too.
+  if (ticks.length < 2)
+    for (let e = lo - 1; e <= hi; e++) for (const m of [2, 5]) if (m * 10 ** e >= Math.min(from, to) && m * 10 ** e <= Math.max(from, to)) ticks.push(m * 10 ** e);
   return Object.assign(scale, { ticks, invert: (place: number) => 10 ** (a + ((place - start) / (end - start)) * (b - a)) });
 }
 

@@ -33,7 +33,7 @@ const LEAF: Size = [118, 62];
 /** As many characters as a number on screen will ever have. */
 const WIDEST = 7;
 /** Below this scale the picture is cut rather than shrunk. */
-const SMALLEST = 0.58;
+const SMALLEST = 0.5;
 const TRACK = LEAF[0] - 34;
 
 /** A number among factors: negative ones in brackets. */

@@ -179,7 +179,7 @@ describe("the widget", () => {
 
   it("shows weights, outputs or examples of the step, and says what they say", async () => {
     const w = await page.show(widget, { data: several(1), step: -1 });
-    expect(w.status()).toMatch(/^Step 2 of 2\. loss 1, accuracy 0\.9\. Of 0 ReLU, 75 % of the units gave 0/);
+    expect(w.status()).toMatch(/^Step 2 of 2\. loss 1, accuracy 0\.9\. Of ReLU \(0\), 75 % of the units gave 0/);
     expect(w.status()).toContain("Of 2 examples 2 right.");
     expect(w.status()).toContain("Could be: units are <u>dead</u>. They give 0.");
     expect(w.root.querySelector("u, i:not([class]):not(:empty) i")).toBeNull();
