@@ -51,6 +51,7 @@ function mount(frame: Frame, data: Data): Show {
   let window: [number, number] | null = null; // the steps that are looked at, if not all
   let charts: Chart[] = [];
   let pane: Pane | null = null;
+  let paneMade: readonly unknown[] = []; // what it was made from
   let paneWidth = 0;
   let size = { width: 0, height: 0, beside: 0, below: 0, pane: 0 };
   let toX: Scale | null = null;
@@ -80,6 +81,7 @@ function mount(frame: Frame, data: Data): Show {
   // --- parts of the page ------------------------------------------------------------------------
 
   const curves = s("svg", { class: "tgs-plot tgs-monitor", role: "img", "aria-label": "Metrics by step" });
+  const marks = s("svg", { class: "tgs-plot tgs-monitor-marks", "aria-hidden": "true" });
   const beside = s("svg", { class: "tgs-plot tgs-monitor-pane", role: "img", "aria-label": "What was measured at the step chosen" });
   const chips = h("div", { class: "tgs-runs", role: "group", "aria-label": "Runs that are drawn" });
   const clock = h("span", { class: "tgs-clock" });
@@ -93,7 +95,7 @@ function mount(frame: Frame, data: Data): Show {
   const zoomIn = button("+", "Zoom in on the steps around this one", () => zoom(1 / ZOOM));
   const zoomOut = button("−", "Zoom out", () => zoom(ZOOM));
   const line = h("div", { class: "tgs-runline" }, chips, h("div", { class: "tgs-runtools" }, clock, h("span", { role: "group", "aria-label": "Zoom" }, zoomOut, zoomIn)));
-  const parts = h("div", { class: "tgs-parts" }, h("div", { class: "tgs-paperwork tgs-curves" }, curves), side);
+  const parts = h("div", { class: "tgs-parts" }, h("div", { class: "tgs-paperwork tgs-curves" }, curves, marks), side);
   const body = h("div", { class: "tgs-training" }, line, parts);
 
   const slider = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, class: "tgs-smooth", "aria-label": "Smoothing" });
@@ -199,13 +201,21 @@ function mount(frame: Frame, data: Data): Show {
     const across = wide ? Math.round(width * 0.54) : width;
     paneWidth = (wide ? width - across : width) - 38;
     const run = data.runs[watched()];
-    pane = name && run ? { weights, outputs, examples }[name](run, paneWidth) : null;
+    buildPane(run, name);
     buildCurves(across);
+    const at = wide ? { beside: across + 12, below: 34 } : { beside: 20, below: size.height + 18 };
+    size = { ...size, ...at, pane: pane?.height ?? 0 };
+  }
+
+  function buildPane(run: Run | undefined, name: PaneName | null): void {
+    const made = [run, name, paneWidth, run?.samples.at(-1), run?.looks.at(-1)];
+    // While a training runs, most messages bring nothing that belongs here.
+    if (pane && made.every((x, i) => x === paneMade[i])) return;
+    paneMade = made;
+    pane = name && run ? { weights, outputs, examples }[name](run, paneWidth) : null;
     side.hidden = pane === null;
     beside.replaceChildren(...(pane?.nodes ?? []));
     sized(beside, paneWidth, pane?.height ?? 0);
-    const at = wide ? { beside: across + 12, below: 34 } : { beside: 20, below: size.height + 18 };
-    size = { ...size, ...at, pane: pane?.height ?? 0 };
   }
 
   function sized(svg: SVGSVGElement, w: number, tall: number): void {
@@ -234,8 +244,9 @@ function mount(frame: Frame, data: Data): Show {
     const nothing = names.length ? [] : [s("text", { class: "tgs-small", x: (LEFT + right) / 2, y: 90 }, "Curves appear here with the first step.")];
     size = { ...size, width: across, height: Math.max(top - 6, 160) };
     hoverStep.setAttribute("y", String(size.height - 12));
-    curves.replaceChildren(...nothing, ...charts.flatMap((c) => c.nodes), hover, hoverStep);
-    sized(curves, across, size.height);
+    curves.replaceChildren(...nothing, ...charts.flatMap((c) => c.nodes));
+    marks.replaceChildren(...charts.flatMap((c) => c.marks), hover, hoverStep);
+    for (const svg of [curves, marks]) sized(svg, across, size.height);
     setAttr(zoomOut, "aria-disabled", window ? null : "true");
     setAttr(zoomIn, "aria-disabled", rowsOf(data) > NARROWEST ? null : "true");
   }
@@ -379,7 +390,7 @@ function mount(frame: Frame, data: Data): Show {
       g.append(...[...from.childNodes].map((n) => n.cloneNode(true)));
       return g;
     };
-    const svg = s("svg", { class: "tgs-plot" }, group(curves, 0, 0), ...(pane ? [group(beside, size.beside, size.below)] : []));
+    const svg = s("svg", { class: "tgs-plot" }, group(curves, 0, 0), group(marks, 0, 0), ...(pane ? [group(beside, size.beside, size.below)] : []));
     return { svg, width, height: Math.max(size.height, pane ? size.below + size.pane : 0) };
   }
 

@@ -17,6 +17,8 @@ export interface ChartOptions {
 
 export interface Chart {
   readonly nodes: Element[];
+  /** What moves with the step, to lie above: so that the curves need not be painted again. */
+  readonly marks: Element[];
   /** Moves the marks to a step. */
   at(step: number): void;
 }
@@ -50,7 +52,9 @@ export function chart(runs: readonly Run[], name: string, box: Box, x: Scale, wi
           return up === null ? null : [x(r.steps[i]!), up];
         }),
       );
-    const g = s("g", { class: "tgs-run-curve", "data-run": k });
+    // Dashes along a curve that fills its column up and down are not seen, and take long to paint.
+    const dense = inside[k]![1] - inside[k]![0] > 4 * columns ? " is-dense" : "";
+    const g = s("g", { class: `tgs-run-curve${dense}`, "data-run": k });
     if (even !== raw) g.append(s("path", { class: `tgs-curve is-raw ${series(k)}`, d: path(raw) }));
     g.append(s("path", { class: `tgs-curve ${series(k)}`, d: path(even) }));
     nodes.push(g);
@@ -73,7 +77,7 @@ export function chart(runs: readonly Run[], name: string, box: Box, x: Scale, wi
     });
   }
   moving.push((step) => rule.setAttribute("d", step >= window[0] && step <= window[1] ? `M${x(step).toFixed(1)} ${box.top}V${box.bottom}` : ""));
-  return { nodes: [...nodes, rule, ...marks], at: (step) => moving.forEach((f) => f(step)) };
+  return { nodes, marks: [rule, ...marks], at: (step) => moving.forEach((f) => f(step)) };
 }
 
 /** Lowest and highest of what is drawn, never the same. */
