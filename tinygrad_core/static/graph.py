@@ -81,7 +81,9 @@ class Operation:
                 other: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """The results for arrays (and numbers) in the place of the inputs; `other` attributes take the place of its own."""
         assert self.op is not None
-        attrs = fill(concrete(self.attrs, sizes) if sizes is not None else self.attrs, values)
+        attrs = concrete(self.attrs, sizes) if sizes is not None else self.attrs
+        if self.operands < len(values):
+            attrs = fill(attrs, values)
         if other:
             attrs = {**attrs, **other}
         return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))

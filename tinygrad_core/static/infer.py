@@ -1,6 +1,7 @@
 """Shapes without numbers: an operation is tried out on arrays that take no memory, and what comes out is measured."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,9 @@ if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-# What is tried out must neither advance a random stream nor go round a loop that ends only with real numbers.
-_TRIED_WITH: dict[str, dict[str, Any]] = {"draw": {"generator": Generator()}, "while_loop": {"most": 1},
-                                          "while_loop_backward": {"most": 1}}
+_OF_ITS_OWN = {"draw": {"generator": Generator()}}      # what is tried out must not advance a random stream
+# Operations that are not tried out, because only real numbers end them, and what tells their results.
+described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
 
 
@@ -32,6 +33,9 @@ def infer(operation: Operation) -> list[Any]:
     Sizes that are not known are tried out with two numbers: one that comes out the same both times does not depend
     on them, any other is a new unknown, "the size of this result along this dim".
     """
+    assert operation.op is not None
+    if operation.op.name in described:
+        return described[operation.op.name](operation)
     unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) \
         or _has_dim(operation.attrs) or _has_dim(operation.inputs)
     first = _tried(operation, 0)
@@ -40,6 +44,11 @@ def infer(operation: Operation) -> list[Any]:
     second = _tried(operation, 1)
     known = {n.hints: n for x in operation.sources for n in x.shape if isinstance(n, Dim)}
     return [None if a is None else (_joined(a[0], b[0], known), a[1]) for a, b in zip(first, second, strict=True)]
+
+
+def described_input(x: Any) -> tuple[tuple[Any, ...], np.dtype[Any]]:
+    """(shape, dtype) of an input, for results that are like it."""
+    return (x.shape, x.dtype) if isinstance(x, Symbol) else (np.shape(x), np.asarray(x).dtype)
 
 
 def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tuple[Any, ...]:
@@ -54,7 +63,7 @@ def _tried(operation: Operation, k: int) -> list[Any]:
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
-        outs = operation.compute(np, values, k, _TRIED_WITH.get(op.name, {}))
+        outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
     return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
 
 
