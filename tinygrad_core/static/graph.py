@@ -50,10 +50,11 @@ class Operation:
         value: the array of a constant, the tensor of a variable.
         where: the learner's line that defined it, as `errors.here` notes it.
         module: the path of the module in whose `forward` it was defined.
+        again: whether it computes anew, near its readers, what another operation computed before.
     """
 
     __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
-                 "number", "operands")
+                 "number", "operands", "again")
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
@@ -64,6 +65,7 @@ class Operation:
         self.where = here(1)
         self.module = graph.module
         self.number = -1
+        self.again = False
         self.operands = len(inputs)             # how many inputs are operands; the others belong to attributes
 
     @property

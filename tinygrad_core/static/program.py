@@ -99,7 +99,7 @@ class Rewriter:
     def keep(self, o: Operation) -> Operation:
         """The operation as it is, on the new symbols."""
         twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), o.attrs, o.name, o.value)
-        twin.where, twin.module, twin.operands = o.where, o.module, o.operands
+        twin.where, twin.module, twin.operands, twin.again = o.where, o.module, o.operands, o.again
         twin.results = tuple([r if r is None else Symbol(r.shape, r.dtype, twin, k) for k, r in enumerate(o.results)])
         self._append(o, twin)
         return twin

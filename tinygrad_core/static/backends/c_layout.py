@@ -32,7 +32,7 @@ def reshaped(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 def shell(x: Symbol, known: dict[Symbol, Any]) -> Any:
-    """An array that has the strides `x` will have, and one number for memory; `known` ones come first, and the new one joins."""
+    """An array that has the strides `x` will have, and one number for memory; `known` has some, and the new one joins."""
     found = known.get(x)
     if found is None:
         if is_view(x.operation):
