@@ -186,6 +186,8 @@ class Graph:
 
     def define(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Write down an operation in place of running it; returns what running it would: tensors, without numbers."""
+        if op.name == "getitem":
+            attrs = {"index": self._counted(attrs["index"])}
         inputs = tuple([self.tensor_of(x) if isinstance(x, Tensor) else x for x in inputs])
         values, parents, mask = _unpack(op, inputs)
         if op.mixes and _casts_needed(op, values):
@@ -228,6 +230,15 @@ class Graph:
         operation.results = tuple([None if d is None else _symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
         self._append(operation)
         return operation.results
+
+    def _counted(self, index: Any) -> Any:
+        """An index with the numbers of the masks in it, which decide how many elements there are."""
+        if isinstance(index, tuple):
+            return tuple([self._counted(i) for i in index])
+        mask = index.array if isinstance(index, Tensor) else index
+        if type(mask) is Symbol and mask.dtype.kind == "b":
+            return self.asked_for_value(mask, "used as a mask, as in x[mask]; where(mask, x, 0) keeps the size")
+        return index
 
     def _append(self, operation: Operation) -> None:
         operation.number = len(self.operations)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import Generator
+from ..device import CPU, Generator, place
 from ..symbol import PROBES, Dim, Symbol, hint
 
 if TYPE_CHECKING:
@@ -58,13 +58,19 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 def _tried(operation: Operation, k: int) -> list[Any]:
     op = operation.op
     assert op is not None
-    values = tuple([stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else hint(x, k)
-                    for x in operation.inputs])
+    values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
         outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
     return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
+
+
+def _value(x: Symbol, k: int) -> Any:
+    """What a symbol is tried out with; a mask that is known decides how many elements there are."""
+    if x.dtype.kind == "b" and x.operation.kind == "constant" and x.shape:
+        return place(x.operation.value, CPU)
+    return stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype)
 
 
 def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
