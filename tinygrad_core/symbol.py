@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import EngineError, Line, at_line, learner_line
+from .errors import EngineError, Line
 
 if TYPE_CHECKING:
     from .static.graph import Operation
@@ -52,9 +52,9 @@ class Dim:
         told = _unknown_size_told(self)
         if told is not None:
             return told
-        raise NoValueError(f"this size is not known before the graph runs, and Python needs its number now (for a range, "
+        raise NoValueError("this size is not known before the graph runs, and Python needs its number now (for a range, "
                            "an index or a conversion). Give the placeholder this size, write -1 for it in a reshape, or "
-                           f"use while_loop or scan in place of a Python loop.{at_line(learner_line())}")
+                           "use while_loop or scan in place of a Python loop.")
 
     __int__ = __index__
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
@@ -59,7 +59,7 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
             leaves_of(v, tensors, key)
     elif isinstance(value, np.ndarray):
         raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
-                          f"become part of the trace. Write from_numpy(x).{at_line(learner_line())}")
+                          f"become part of the trace. Write from_numpy(x).")
     else:
         key.append(_Same(value))
 

@@ -210,7 +210,7 @@ class Graph:
         """Append an operation on symbols and numbers; its results as symbols."""
         if self.finalized:
             raise StaticError(f"this graph is finalized, and {op.name} would add to it: define everything before "
-                              f"finalize().{at_line(learner_line())}")
+                              f"finalize().")
         inputs = tuple([self.symbol_of(x) if hasattr(x, "dtype") and not isinstance(x, np.generic) else x
                         for x in inputs])
         operands = len(inputs)
@@ -332,8 +332,7 @@ class Graph:
     def unique(self, name: str) -> str:
         """A name that no operation of the graph has yet, within the open name scopes."""
         if not _NAME.match(name):
-            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, no spaces."
-                              f"{at_line(learner_line())}")
+            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, no spaces.")
         name = "/".join([*self._scopes, name])
         count = self._names.get(name, 0)
         self._names[name] = count + 1
@@ -356,7 +355,7 @@ class Graph:
         new = self.tensor_of(result).array
         if t.shape != result.shape:
             raise StaticError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
-                              f"{result.shape}.{at_line(learner_line())}")
+                              f"{result.shape}.")
         if new.dtype != t.dtype:
             new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
         if t._view is not None:
@@ -370,7 +369,7 @@ class Graph:
         if type(t.array) is not Symbol or isinstance(t.node, Leaf):
             name = t.array.name if type(t.array) is Symbol else describe(t)
             raise StaticError(f"{name!r} cannot be written in place in a graph, where nothing happens before a run: give a "
-                              f"Variable its new value with assign(variable, value).{at_line(learner_line())}")
+                              f"Variable its new value with assign(variable, value).")
         t.array = new
 
     def _write_through(self, view: Tensor, new: Symbol) -> None:
@@ -378,7 +377,7 @@ class Graph:
         base, op, attrs = view._view
         if op.name != "getitem" or base._view is not None:
             raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
-                              f"itself, as in x[index] = value.{at_line(learner_line())}")
+                              f"itself, as in x[index] = value.")
         whole = self.tensor_of(root_of(view)).array
         put, = self.add(OPS["setitem"], (whole, new), {"index": attrs["index"]})
         self.become(base, put)
@@ -397,7 +396,7 @@ class Graph:
             if x.operation.graph is not self:
                 raise StaticError(f"{operation.op.name if operation.op else operation.name} in graph {self.name!r} got "
                                   f"{x.name!r} of another graph ({x.operation.graph.name!r}, defined at {x.line}): a graph "
-                                  f"can only compute with its own tensors.{at_line(learner_line())}")
+                                  f"can only compute with its own tensors.")
 
     def _explain(self, operation: Operation, error: Exception) -> EngineError:
         from ..dispatch import explain
