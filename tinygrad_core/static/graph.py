@@ -12,7 +12,7 @@ from ..dispatch import _casts, _casts_needed, _several, _unpack, record
 from ..errors import EngineError, Line, at_line, here, learner_frame, learner_line
 from ..node import Leaf
 from ..ops import OPS, Op
-from ..symbol import Dim, NoValueError, StaticError, Symbol, shape_text
+from ..symbol import Dim, NoValueError, StaticError, Symbol, mapped, shape_text
 from ..tensor import Tensor, describe, mode, root_of, wrap
 from .infer import NEW, PROBES, concrete, infer
 
@@ -116,17 +116,7 @@ def results_of(op: Op, out: Any) -> tuple[Any, ...]:
 
 def fill(value: Any, inputs: tuple[Any, ...]) -> Any:
     """Attributes with every `Ref` replaced by the input it stands for."""
-    if isinstance(value, Ref):
-        return inputs[value.input]
-    if isinstance(value, tuple):
-        return tuple([fill(v, inputs) for v in value])
-    if isinstance(value, list):
-        return [fill(v, inputs) for v in value]
-    if isinstance(value, dict):
-        return {k: fill(v, inputs) for k, v in value.items()}
-    if isinstance(value, slice):
-        return slice(fill(value.start, inputs), fill(value.stop, inputs), fill(value.step, inputs))
-    return value
+    return mapped(value, lambda v: inputs[v.input] if isinstance(v, Ref) else v)
 
 
 class Slot:
@@ -233,12 +223,12 @@ class Graph:
 
     def _counted(self, index: Any) -> Any:
         """An index with the numbers of the masks in it, which decide how many elements there are."""
-        if isinstance(index, tuple):
-            return tuple([self._counted(i) for i in index])
-        mask = index.array if isinstance(index, Tensor) else index
-        if type(mask) is Symbol and mask.dtype.kind == "b":
-            return self.asked_for_value(mask, "used as a mask, as in x[mask]; where(mask, x, 0) keeps the size")
-        return index
+        def number(i: Any) -> Any:
+            mask = i.array if isinstance(i, Tensor) else i
+            if type(mask) is Symbol and mask.dtype.kind == "b":
+                return self.asked_for_value(mask, "used as a mask, as in x[mask]; where(mask, x, 0) keeps the size")
+            return i
+        return mapped(index, number)
 
     def _append(self, operation: Operation) -> None:
         operation.number = len(self.operations)
@@ -266,15 +256,9 @@ class Graph:
             if isinstance(value, (np.ndarray, Symbol)):
                 more.append(self.symbol_of(value))
                 return Ref(len(more) - 1)
-            if isinstance(value, tuple):
-                return tuple([place(v) for v in value])
-            if isinstance(value, list):
-                return [place(v) for v in value]
-            if isinstance(value, slice):
-                return slice(place(value.start), place(value.stop), place(value.step))
             return value
 
-        placed = {k: place(v) for k, v in attrs.items()}
+        placed = mapped(attrs, place)
         return tuple(more), placed
 
     def array_call(self, name: str, args: Any, kwargs: dict[str, Any]) -> Symbol | Any:
