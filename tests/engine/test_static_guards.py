@@ -190,11 +190,11 @@ def test_writing_an_attribute_is_told_with_its_line():
         return x * counter.n
 
     with pytest.warns(TraceWarning) as caught:
-        found = [f(tg.ones(1)).item() for _ in range(20)]
-    assert found == list(range(1, 21))              # the numbers are right all the same
+        found = [f(tg.ones(1)).item() for _ in range(40)]
+    assert found == list(range(1, 41))              # the numbers are right all the same
     words = " ".join(str(w.message) for w in caught)
     assert "counter (of the enclosing function).n was written" in words and "counter.n += 1" in words
-    assert "runs uncompiled, because it was traced 16 times for arguments alike" in words
+    assert "runs uncompiled, because it was traced 32 times for arguments alike" in words
 
 
 def test_a_generator_of_ones_own_is_told():

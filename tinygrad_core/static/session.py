@@ -174,7 +174,7 @@ class Plan:
         if news:                                # what the back end has not written into the variables' memory itself
             for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
-                    _store(t, new)
+                    store(t, new)
         if self._changed:                       # backward passes must notice
             if self._writes is None:
                 self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
@@ -192,7 +192,7 @@ class Plan:
         return made() if made is not None else str(self.program)
 
 
-def _store(t: Tensor, new: Any) -> None:
+def store(t: Tensor, new: Any) -> None:
     """Give a variable its new value, in its own memory."""
     if isinstance(t.array, np.generic):
         t.array = unboxed(new)

@@ -13,7 +13,7 @@ from ..errors import Line, learner_line
 from ..node import Leaf
 from ..symbol import StaticError, Symbol, size_of
 from ..tensor import Tensor, unboxed, wrap
-from .arguments import leaves_of, replaced
+from .arguments import Call, leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
 from .graph import Graph, Operation
@@ -157,15 +157,14 @@ class Traced(NamedTuple):
     outputs: list[Symbol]
 
 
-def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor],
-          fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
+def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
     """Call the function with symbols in the place of its tensors, and return what it did.
 
     Args:
-        tensors: the tensors among the arguments.
-        sizes: for each tensor its shape, with None for sizes that shall stay unknown.
+        sizes: for each tensor of the call its shape, with None for sizes that shall stay unknown.
     """
-    environment = Environment(function, (args, kwargs))
+    tensors = call.tensors
+    environment = Environment(function, (call.args, call.kwargs))
     outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
     twins: dict[int, Tensor] = {}
@@ -188,7 +187,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             graph.slot(*_gradient_of(leaf), "grad")
     try:
         with graph, Effects(environment) as effects:
-            result = function(*replaced(args, twins), **replaced(kwargs, twins))
+            result = function(*replaced(call.args, twins), **replaced(call.kwargs, twins))
             found: list[Tensor] = []
             leaves_of(result, found, [])
             outputs = [graph.tensor_of(t).array for t in found]
@@ -245,6 +244,3 @@ def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf
         used = g is None or key in graph.used_grads
         changed.append((leaf, None if used else graph.tensor_of(g).array))
     return changed
-
-
-__all__ = ["Break", "GraphBreakError", "TraceGraph", "Traced", "trace"]
