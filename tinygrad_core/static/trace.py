@@ -163,23 +163,9 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     Args:
         sizes: for each tensor of the call its shape, with None for sizes that shall stay unknown.
     """
-    tensors = call.tensors
     environment = Environment(function, (call.args, call.kwargs))
-    outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
-    twins: dict[int, Tensor] = {}
-    given, placeholders = [], []
-    for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):
-        if isinstance(t.node, Leaf):
-            environment.leaves[id(t.node)] = t.node
-        if id(t) in twins or id(t) in environment.tensors or id(t.array) in outside:    # one thing under two names
-            continue
-        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
-        twin = twins[id(t)] = wrap(symbol)
-        twin.node = t.node
-        given.append(k)
-        placeholders.append(symbol)
-        graph.arguments[symbol] = t.array
+    given, twins = _stand_ins(graph, call.tensors, sizes)
     before = {key: leaf.grad for key, leaf in environment.leaves.items()}
     for key, g in before.items():
         if g is not None:
@@ -195,15 +181,35 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     finally:
         for key, g in before.items():
             environment.leaves[key].grad = g
-    now = [twins[id(tensors[k])].array for k in given]
+    placeholders = list(graph.arguments)
+    now = [twins[id(call.tensors[k])].array for k in given]
     writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
     touched = [leaf for leaf, _ in grads]
-    fixed = [(k, t) for k, t in enumerate(tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
-    _refuse_shared_memory(graph, [(tensors[k], k in dict(writes)) for k in given])
+    fixed = [(k, t) for k, t in enumerate(call.tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
+    _refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
     waits = tuple([before[id(leaf)] is None for leaf in touched])
     kept = [Guard("whether .grad is None", "result", _empty(touched), None, waits)] if touched else []
     return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *kept], effects.found,
                   found, outputs)
+
+
+def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, ...]]) -> tuple[list[int], dict[int, Tensor]]:
+    """Placeholders for the arguments' tensors: for which of them, and what stands for each, by id."""
+    environment = graph.environment
+    outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
+    twins: dict[int, Tensor] = {}
+    given = []
+    for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):
+        if isinstance(t.node, Leaf):
+            environment.leaves[id(t.node)] = t.node
+        if id(t) in twins or id(t) in environment.tensors or id(t.array) in outside:    # one thing under two names
+            continue
+        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
+        twin = twins[id(t)] = wrap(symbol)
+        twin.node = t.node
+        given.append(k)
+        graph.arguments[symbol] = t.array
+    return given, twins
 
 
 def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]]) -> None:
