@@ -209,8 +209,6 @@ class Graph:
         operation = Operation(self, "operation", op, inputs, attrs, self.unique(name or op.name))
         operation.operands = operands
         self._check_sources(operation)
-        for x in operation.sources:
-            self._settle(x.operation)
         try:
             described = infer(operation)
         except (EngineError, RecursionError):
@@ -238,14 +236,6 @@ class Graph:
             self.recorder.defined(operation)
 
 
-    def _settle(self, operation: Operation) -> None:
-        """Give array code its place in the list, now that an operation reads it."""
-        if operation.number < 0:
-            for x in operation.sources:
-                self._settle(x.operation)
-            operation.name = self.unique(operation.name)
-            self._append(operation)
-
     def _referred(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Inputs and attributes with every symbol (or tensor) among the attributes made a further input."""
         more = list(inputs)
@@ -260,20 +250,6 @@ class Graph:
 
         placed = mapped(attrs, place)
         return tuple(more), placed
-
-    def array_call(self, name: str, args: Any, kwargs: dict[str, Any]) -> Symbol | Any:
-        """Write down a NumPy function that array code calls on a symbol; it joins the list when something reads it."""
-        inputs, attrs = self._referred((), {"call": name, "args": list(args), "kwargs": tuple(kwargs.items())})
-        operation = Operation(self, "operation", OPS["array"], inputs, attrs, name.rpartition(".")[2])
-        operation.operands = 0
-        try:
-            described = infer(operation)
-        except EngineError:
-            raise
-        except Exception as error:
-            raise self._explain(operation, error) from None
-        operation.results = tuple([_symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
-        return operation.results[0] if len(operation.results) == 1 else operation.results
 
     # ---- symbols for what is not computed here
     def tensor_of(self, t: Tensor) -> Tensor:

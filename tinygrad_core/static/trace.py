@@ -97,8 +97,6 @@ class TraceGraph(Graph):
                 "  defined at "
                 f"{symbol.line}\nUse where() or cond() for the choice, return the tensor and take its number outside, or "
                 "leave fullgraph=True out.")
-        if symbol.operation.number < 0:
-            self._settle(symbol.operation)
         value = self.computed(symbol)
         self.breaks.append(Break(symbol, what, line, len(self.operations), value))
         return value
