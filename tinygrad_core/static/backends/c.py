@@ -583,6 +583,10 @@ class _Run:
 
     def _complain(self) -> None:
         step, self.made.wrong.value = self.made.wrong.value, -1
-        o = self.made.schedule.steps[step].operations[0]
-        where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-        raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+        complain(self.made.schedule.steps[step].operations[0])
+
+
+def complain(o: Operation) -> None:
+    """Say which operation was given an index that is out of range."""
+    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
+    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
