@@ -42,8 +42,9 @@ def library(code, name=None):
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
         source.write_text(f'#include "{HEADER}"\n{code}\n' + "\n".join(runs), encoding="utf-8")
-        done = subprocess.run([name or compiler(), "-std=c++17", "-O1", "-w", "-fPIC", "-shared", str(source), "-o", str(made)],
-                              capture_output=True, text=True, check=False)
+        options = ["-std=c++17", "-O1", "-w", "-fPIC", "-shared"]
+        done = subprocess.run([name or compiler(), *options, str(source), "-o", str(made)], capture_output=True, text=True,
+                              check=False)
         if done.returncode:
             raise subprocess.SubprocessError(done.stderr[-3000:])
         return ctypes.CDLL(str(made))

@@ -212,7 +212,7 @@ class _Generated:
         return self.pointers[address]
 
     def place(self, x: Symbol, part: Any = None) -> tuple[int, int]:
-        """Where a symbol's first element (or that of a part of its array) lies: the number of its base, or BLOCK, and bytes."""
+        """Where a symbol's first element (or a part's) lies: the number of its base, or BLOCK, and how many bytes behind."""
         address = (self.layout.array(x) if part is None else part).__array_interface__["data"][0]
         block = self.layout.block.__array_interface__["data"][0]
         if block <= address < block + self.layout.block.nbytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +23,13 @@ from ..graph import Operation
 from ..lower import lower
 from ..passes import enabled, optimised
 from ..passes.dce import dce
-from ..passes.fuse import LONGEST, Schedule, Step, owner, reduction
+from ..passes.fuse import LONGEST, Schedule, Step, reduction
 from ..passes.recompute import recompute
 from ..program import Program, Rewriter
 from . import c
 from .c_layout import Layout
-from .c_windows import KERNELS as WINDOWS
-from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, threads_for
+from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
+from .cuda_windows import KERNELS as WINDOWS
 
 SCRATCH = -2                    # as a base: room for what blocks leave to a second kernel
 
@@ -64,12 +65,16 @@ def cuda(program: Program, device: Any = None) -> Any:
     if device is None:
         from .cuda_device import Device
         device = Device()
-    made = _Generated(c._with_copies(_draws_first(dce(optimised(lower(optimised(program), c.KEPT))))))
-    return _Run(made, device)
+    return _Run(generated(program), device)
+
+
+def generated(program: Program) -> _Generated:
+    """The program's kernels."""
+    return _Generated(c._with_copies(_draws_first(dce(optimised(lower(optimised(program), c.KEPT))))))
 
 
 def _draws_first(program: Program) -> Program:
-    """Random numbers, which the library draws, in the order in which they were, before everything else: the rest is one graph."""
+    """Random numbers, which the library draws, before everything else and in the order they had: the rest is one graph."""
     r = Rewriter(program.graph.name)
     for x in program.inputs:
         r.input(x)
@@ -118,12 +123,14 @@ class _Generated(c._Generated):
                 elif item.method == "launch":
                     lines.setdefault(item.arguments[0], {}).update(dict.fromkeys(latest))
         kernels = ["".join(f"{line}\n" for line in list(lines.get(name, ()))[:6])
-                   + f'extern "C" __global__ void {name}{signature} {body[0]}' for name, signature, body in self.functions.values()]
+                   + f'extern "C" __global__ void {name}{signature} {body[0]}'
+                   for name, signature, body in self.functions.values()]
         return RUNTIME + "\n".join(kernels) + "\n"
 
     def listing(self) -> str:
         """The calls of one run, in order."""
-        return "\n".join(line for s in self.segments for line in (map(str, s) if isinstance(s, list) else [f"{s.op.name} by CuPy"]))
+        return "\n".join(line for s in self.segments
+                         for line in (map(str, s) if isinstance(s, list) else [f"{s.op.name} by CuPy"]))
 
     # ---- where things are, and calls
     def pointer(self, x: Symbol, part: Any = None) -> Place:
@@ -147,7 +154,11 @@ class _Generated(c._Generated):
         return Call("launch", (name, blocks, threads, *[place for _, place in operands]))
 
     def nest(self, operands: list[tuple[str, Place]], loops: Sequence[tuple[str, int, str]], body: str) -> Call | None:
-        """A kernel that runs `body` for every index of the loops (name, count, what each round begins with), a thread each."""
+        """A kernel that runs `body` for every index of the loops, a thread each.
+
+        Args:
+            loops: the name of each index, how many it goes through, and what a round begins with.
+        """
         count = math.prod(n for _, n, _ in loops)
         if not count:
             return None
@@ -171,36 +182,37 @@ class _Generated(c._Generated):
     def filled(self, x: Symbol, value: str) -> Call | None:
         return self.nest([self.writes("o", x)], [("i", math.prod(x.shape), "")], f"o[i] = {value};")
 
-    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: Place, source_pointer: Place, how: str = "=") -> Call | None:
+    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: Any, source_pointer: Any, how: str = "=") -> Call | None:
         loops = [(f"i{k}", n, "") for k, n in enumerate(to.shape) if n != 1 or not to.ndim]
         operands = [(f"{c.TYPES[to.dtype.name]} *restrict o", to_pointer),
                     (f"const {c.TYPES[source.dtype.name]} *restrict x", source_pointer)]
-        return self.nest(operands, loops, f"o[{_element(to)}] {how} x[{_element(source)}];")
+        return self.nest(operands, loops, f"o[{element(to)}] {how} x[{element(source)}];")
 
     # ---- kernels that differ from C's
     def fused(self, step: Step) -> None:
         """A loop as a kernel, and the totals of what its blocks have left behind."""
         loop, taken = CudaLoop(self.layout, step), 0
-        places, totals = [], []
+        places: list[Place] = []
+        totals: list[tuple[Partial, Place]] = []
         for x in loop.operands:
             if isinstance(x, Partial):
-                size = x.blocks * x.count * x.out.itemsize
+                size = x.terms * x.sums * x.out.itemsize
                 places.append(self.room(size, taken))
                 totals.append((x, places[-1]))
                 taken = places[-1].offset + size
             else:
                 places.append(self.pointer(x))
         self.say(self.started(list(zip(loop.parameters, places, strict=True)), loop.body, loop.blocks, loop.threads))
-        for partial, place in totals:
-            self.say(self.total((f"const {self.type_of(partial.out)} *restrict x", place), partial.out, partial.count,
-                                partial.blocks, f"m * {partial.count} + n", "n"))
+        for left, place in totals:
+            given = f"const {self.type_of(left.out)} *restrict x", place
+            self.say(self.total(given, left.out, left.terms, f"m * {left.sums} + n"))
 
-    def total(self, given: tuple[str, Place], out: Symbol, count: int, each_of: int, element: str, to: str) -> Call | None:
-        """A block for each of `count` sums of `each_of` elements: x[element], of sum n and term m, into o[to]."""
-        threads, t = threads_for(each_of), self.type_of(out)
-        body = (f"{{\n  const I n = blockIdx.x; {t} s = 0;\n  for (I m = threadIdx.x; m < {each_of}; m += {threads}) "
-                f"s += x[{element}];\n  s = all<{threads}, 0>(s);\n  if (threadIdx.x == 0) o[{to}] = s;\n}}")
-        return self.started([given, self.writes("o", out)], body, count, threads) if count else None
+    def total(self, given: tuple[str, Place], out: Symbol, terms: int, element: str) -> Call | None:
+        """Sums, each by a block: of x[element] over m, into o[n]."""
+        sums, threads, t = math.prod(out.shape), threads_for(terms), self.type_of(out)
+        body = (f"{{\n  const I n = blockIdx.x; {t} s = 0;\n  for (I m = threadIdx.x; m < {terms}; m += {threads}) "
+                f"s += x[{element}];\n  s = all<{threads}, 0>(s);\n  if (threadIdx.x == 0) o[n] = s;\n}}")
+        return self.started([given, self.writes("o", out)], body, sums, threads) if sums else None
 
     def summed(self, o: Operation, number: int) -> bool:
         """A sum over dims that no loop over rows and columns fits."""
@@ -209,8 +221,8 @@ class _Generated(c._Generated):
             return False
         dims = o.attrs["dim"]
         kept = [k for k in range(x.ndim) if k not in dims]
-        element = "0" + _steps(x, kept, "n") + _steps(x, list(dims), "m")
-        self.say(self.total(self.reads("x", o.sources[0]), o.results[0], out.size, math.prod(x.shape[k] for k in dims), element, "n"))
+        place = "0" + _steps(x, kept, "n") + _steps(x, list(dims), "m")
+        self.say(self.total(self.reads("x", o.sources[0]), o.results[0], math.prod(x.shape[k] for k in dims), place))
         return True
 
     def product(self, o: Operation, number: int) -> bool:
@@ -224,7 +236,7 @@ class _Generated(c._Generated):
             return False
         (rows, inner), columns, batch = a.shape[-2:], b.shape[-1], to.shape[:-2]
         stacks = [np.broadcast_to(m, (*batch, *m.shape[-2:])) for m in (a, b, to)]
-        apart, count, k = [0, 0, 0], 1, len(batch)          # the last dims of the stacks are one call, where they are one step
+        apart, count, k = [0, 0, 0], 1, len(batch)          # the last dims are one call, where one step goes through them
         while k and (count == 1 or all([m.strides[k - 1] == s * count for m, s in zip(stacks, apart)])):
             k -= 1
             apart = [m.strides[k] for m in stacks] if count == 1 else apart
@@ -233,9 +245,9 @@ class _Generated(c._Generated):
         steps = [s // a.itemsize for s in apart]
         for at in np.ndindex(*batch[:k]):
             da, db, dc = (sum(i * s for i, s in zip(at, m.strides)) for m in stacks)
-            self.say(Call("product", (out.dtype.name, ta, tb, rows, columns, inner, Place(pa.base, pa.offset + da), lda, steps[0],
-                                      Place(pb.base, pb.offset + db), ldb, steps[1], Place(pc.base, pc.offset + dc), columns,
-                                      steps[2], count)))
+            self.say(Call("product", (
+                out.dtype.name, ta, tb, rows, columns, inner, Place(pa.base, pa.offset + da), lda, steps[0],
+                Place(pb.base, pb.offset + db), ldb, steps[1], Place(pc.base, pc.offset + dc), columns, steps[2], count)))
         return True
 
     def indexed(self, o: Operation, number: int) -> bool:
@@ -249,7 +261,8 @@ class _Generated(c._Generated):
         here, there = (self.place_of(table, places, number, i) for i in "im")
         row = [("i", count, f"const I p = {here};"), ("j", inner, "")]
         if rows is o.results[0]:
-            self.say(self.nest([self.writes("o", rows), self.reads("x", whole), *given], row, f"o[i * {step} + j] = x[p + j];"))
+            to = self.writes("o", rows)
+            self.say(self.nest([to, self.reads("x", whole), *given], row, f"o[i * {step} + j] = x[p + j];"))
             return True
         self.say(self.zeroed(whole))            # of equal places the first adds them all up, from one to the next
         links = self.room(16 * count)
@@ -264,70 +277,16 @@ class _Generated(c._Generated):
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
-        return {**super().kernels, "fold": (self.folded,), "max_pool": (self.max_pool,), "pick": (self.at_places,),
-                "unpick": (self.at_places,)}
-
-    def folded(self, o: Operation, number: int) -> bool:
-        """What lies in each window is added where the window lay: each element collects it."""
-        y, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
-        n, t = out.ndim - 2, self.type_of(o.results[0])
-        find = ""
-        for k, (s, d) in enumerate(zip(o.attrs["stride"], o.attrs["dilation"], strict=True)):
-            find += (f"for (I w{k} = 0; w{k} < {y.shape[2 + k]}; w{k}++) {{ const I d{k} = i{k + 2} - w{k} * {d}, p{k} = d{k} / {s}; "
-                     f"if (d{k} < 0 || d{k} % {s} || p{k} >= {y.shape[2 + n + k]}) continue; ")
-        names = ["i0", "i1", *[f"w{k}" for k in range(n)], *[f"p{k}" for k in range(n)]]
-        self.say(self.nest([self.writes("o", o.results[0]), self.reads("x", o.sources[0])],
-                           [(f"i{k}", m, "") for k, m in enumerate(out.shape)],
-                           f"{t} s = 0; {find}s += x[{_element(y, names)}]; {'}' * n} o[{_element(out)}] = s;"))
-        return True
-
-    def max_pool(self, o: Operation, number: int) -> bool:
-        """The greatest element of each window, and its place in the flattened image; of equals the first, of NaNs the last."""
-        x, out, index = (self.layout.array(s) for s in (o.sources[0], *o.results))
-        if not x.flags.c_contiguous or index.dtype.name != "int64":
-            return False
-        size, t, n = x.shape[2:], self.type_of(o.sources[0]), x.ndim - 2
-        find = "".join(f"for (I w{k} = 0; w{k} < {o.attrs['kernel'][k]}; w{k}++) " for k in range(n)) + "{ "
-        for k in range(n):
-            find += (f"const I c{k} = p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]} - {o.attrs['widths'][k][0]}; "
-                     f"if (c{k} < 0 || c{k} >= {size[k]}) continue; ")
-        flat = " + ".join(f"c{k} * {math.prod(size[k + 1:])}" for k in range(n))
-        self.say(self.nest([self.writes("o", o.results[0]), self.writes("l", o.results[1]), self.reads("x", o.sources[0])],
-                           [("b", math.prod(x.shape[:2]), ""), *[(f"p{k}", m, "") for k, m in enumerate(out.shape[2:])]],
-                           f"{t} best = -INFINITY; I where = -1; {find}const I a = {flat}; const {t} v = x[b * {math.prod(size)} + a]; "
-                           "if (where < 0 || v > best || v != v) { best = v; where = a; } } o[n] = best; l[n] = where;"))
-        return True
-
-    def at_places(self, o: Operation, number: int) -> bool:
-        """Elements at places of flattened images, and the reverse: zeros, with elements added there, image by image."""
-        picks = o.op is not None and o.op.name == "pick"
-        image, elements = (o.sources[0], o.results[0]) if picks else (o.results[0], o.sources[0])
-        x, y, index = (self.layout.array(s) for s in (image, elements, o.sources[1]))
-        if not (x.flags.c_contiguous and y.flags.c_contiguous and index.flags.c_contiguous) or index.dtype.name != "int64":
-            return False
-        size, count, images = math.prod(x.shape[2:]), math.prod(y.shape[2:]), ("b", math.prod(x.shape[:2]), "")
-        places = self.reads("l", o.sources[1])
-        if picks:
-            self.say(self.nest([self.writes("o", elements), self.reads("x", image), places], [images, ("k", count, "")],
-                               f"o[n] = x[b * {size} + l[n]];"))
-        else:
-            self.say(self.zeroed(image))
-            self.say(self.nest([self.writes("o", image), self.reads("x", elements), places], [images],
-                               f"for (I k = b * {count}; k < (b + 1) * {count}; k++) o[b * {size} + l[k]] += x[k];"))
-        return True
-
-
-def _element(array: np.ndarray, names: Sequence[str] | None = None) -> str:
-    """The place of an element from its indices, i0 and so on."""
-    names = names or [f"i{k}" for k in range(array.ndim)]
-    return "0" + "".join(f" + {i} * {s // array.itemsize}" for i, n, s in zip(names, array.shape, array.strides, strict=True) if n != 1)
+        """C's, with CUDA's own in the place of those that go through windows."""
+        return {**super().kernels, **{name: (partial(kernel, self),) for name, kernel in WINDOWS.items()}}
 
 
 def _steps(array: np.ndarray, dims: Sequence[int], number: str) -> str:
     """The place of an element from the number that these dims' indices make together."""
     text, below = "", 1
     for k in reversed(dims):
-        text += f" + {number} / {below} % {array.shape[k]} * {array.strides[k] // array.itemsize}" if array.shape[k] > 1 else ""
+        if array.shape[k] > 1:
+            text += f" + {number} / {below} % {array.shape[k]} * {array.strides[k] // array.itemsize}"
         below *= array.shape[k]
     return text
 
@@ -344,13 +303,14 @@ class _Run:
         self.made, self.device = made, device
         program, small = made.program, made.layout.small
         device.compile(made.code)
-        self.held: dict[int, Any] = {c.BLOCK: device.empty(max(1, made.layout.block.nbytes)), SCRATCH: device.empty(max(1, made.scratch))}
+        self.held: dict[int, Any] = {c.BLOCK: device.empty(max(1, made.layout.block.nbytes)),
+                                     SCRATCH: device.empty(max(1, made.scratch))}
         self.bases = [made.base(small[x]) for x in program.inputs]
         for k, array in enumerate(made.bases):
             if k not in self.bases:             # a constant
                 self.held[k] = device.array(array)
         numbers = [k for k, x in enumerate(program.inputs) if not x.shape]
-        self.numbers, self.slots = np.zeros(8 * len(numbers), np.uint8), device.empty(max(1, 8 * len(numbers)))[:8 * len(numbers)]
+        self.numbers, self.slots = np.zeros(8 * len(numbers) + 8, np.uint8), device.empty(8 * len(numbers) + 8)
         self.scalars = []
         for n, k in enumerate(numbers):         # 0-d inputs travel together
             x = program.inputs[k]
@@ -358,13 +318,15 @@ class _Run:
             self.held[self.bases[k]] = device.view(self.slots, small[x], 8 * n)
         self.last: list[Any] = [None] * len(program.inputs)
         self.staged: set[int] = set()
-        self.warm, self.plays = False, [None] * len(made.segments)
+        self.warm = False
+        self.plays: list[Any] = [None] * len(made.segments)
         self.bytes = made.layout.block.nbytes
         self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
 
     def source(self) -> str:
         """The generated CUDA, and the calls that start it."""
-        return f"{self.made.code}\n/* One run:\n{self.made.listing().replace('/*', '//').replace('*/', '')}\n*/\n"
+        listing = self.made.listing().replace("/*", "//").replace(" */", "")
+        return f"{self.made.code}\n/* One run:\n{listing}\n*/\n"
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         made = self.made
@@ -393,23 +355,25 @@ class _Run:
         base, known = self.bases[k], self.held.get(self.bases[k])
         here = self.device.here(array)
         if not here and x.operation.kind == "variable":
-            raise DeviceError(f'{x.name!r} lies on the CPU, and backend="cuda" computes on the GPU: move the model or tensor there '
-                              'with .to("cuda") first.')
-        if here and k not in self.staged and array.dtype == x.dtype and array.flags.c_contiguous:
-            if known is None or self.device.address(known) == self.device.address(array):
-                self.held[base], self.last[k] = array, array
-                return
+            raise DeviceError(f'{x.name!r} lies on the CPU, and backend="cuda" computes on the GPU: move the model or tensor '
+                              'there with .to("cuda") first.')
+        stays = here and array.dtype == x.dtype and array.flags.c_contiguous and k not in self.staged
+        if stays and (known is None or self.device.address(known) == self.device.address(array)):
+            self.held[base] = self.last[k] = array
+            return
         if k not in self.staged:
             self.staged.add(k)
             self.last[k], self.plays = None, [None] * len(self.plays)
-            self.held[base] = self.device.view(self.device.empty(max(1, math.prod(x.shape) * x.itemsize)), self.made.layout.small[x], 0)
+            memory = self.device.empty(max(1, math.prod(x.shape) * x.itemsize))
+            self.held[base] = self.device.view(memory, self.made.layout.small[x], 0)
         self.device.put(self.held[base], array)
 
     def _play(self, calls: list[Any]) -> None:
         addresses = {base: self.device.address(array) for base, array in self.held.items()}
         for call in calls:
             if isinstance(call, Call):
-                getattr(self.device, call.method)(*[addresses[a.base] + a.offset if type(a) is Place else a for a in call.arguments])
+                arguments = [addresses[a.base] + a.offset if type(a) is Place else a for a in call.arguments]
+                getattr(self.device, call.method)(*arguments)
 
     def _by_library(self, o: Operation) -> None:
         """Run an operation without a kernel of its own on the plan's arrays."""

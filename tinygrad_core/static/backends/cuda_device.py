@@ -140,7 +140,8 @@ def _products(device: int) -> Callable[[str, int, tuple[Any, ...]], None]:
 
 @functools.cache
 def _say_once(why: str) -> None:
-    warnings.warn(f"a step could not be captured into a CUDA graph, and its kernels are started one by one ({why})", stacklevel=6)
+    warnings.warn(f"a step could not be captured into a CUDA graph, and its kernels are started one by one ({why})",
+                  stacklevel=6)
 
 
 __all__ = ["Device"]

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ...symbol import Symbol
 from ..passes.fuse import Step, reduction
@@ -44,11 +47,11 @@ template <int N, int MAX, class T> __device__ inline T all(T v) {
 
 
 class Partial(NamedTuple):
-    """Sums that `blocks` blocks leave behind, `count` each, and where their totals go."""
+    """Sums that blocks leave behind, `terms` for each of `sums`, and where their totals go."""
 
     out: Symbol
-    blocks: int
-    count: int
+    terms: int
+    sums: int
 
 
 def threads_for(count: int) -> int:
@@ -66,6 +69,13 @@ def each(count: int, body: str) -> str:
 def blocks_for(count: int, most: int = BLOCKS) -> int:
     """How many blocks `each` is started with."""
     return max(1, min(most, -(-count // THREADS)))
+
+
+def element(array: np.ndarray, names: Sequence[str] | None = None) -> str:
+    """The place of an element from its indices, by default i0 and so on."""
+    names = names or [f"i{k}" for k in range(array.ndim)]
+    return "0" + "".join(f" + {i} * {s // array.itemsize}" for i, n, s in zip(names, array.shape, array.strides, strict=True)
+                         if n != 1)
 
 
 class CudaLoop(Loop):
@@ -97,7 +107,8 @@ class CudaLoop(Loop):
         else:
             place = f"const I r = n / {self.columns}u, j = n % {self.columns}u;" if self.columns > 1 else "const I r = n;"
             loop = each(self.rows * self.columns, f"    {place} (void)r;\n{passes}") if self.columns else ""
-        return "\n".join(["{", *[f"  {t}" for t in (*self.temporary, *self.before)], loop, *[f"  {t}" for t in self.behind], "}"])
+        before, behind = [f"  {t}" for t in (*self.temporary, *self.before)], [f"  {t}" for t in self.behind]
+        return "\n".join(["{", *before, loop, *behind, "}"])
 
     def _over_columns(self, starts: list[str], body: str, ends: list[str], level: int) -> str:
         if self.columns == 1:
@@ -109,7 +120,8 @@ class CudaLoop(Loop):
     def _columns_of_a_thread(self, body: str) -> list[str]:
         unroll = ["#pragma unroll"] if 1 < self.items <= 16 else []
         inside = f"if (j < {self.columns}) " if self.columns % self.threads else ""
-        return [*unroll, f"for (int i = 0; i < {self.items}; i++) {{ const I j = i * {self.threads} + threadIdx.x;", f"{inside}{body} }}"]
+        return [*unroll, f"for (int i = 0; i < {self.items}; i++) {{", f"const I j = i * {self.threads} + threadIdx.x;",
+                f"{inside}{body} }}"]
 
     def _once(self, store: str) -> str:
         return store if self.columns == 1 else f"if ({'threadIdx.x' if self.by_rows else 'j'} == 0) {{ {store} }}"
