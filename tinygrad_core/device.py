@@ -84,6 +84,11 @@ def array_module(*arrays: Any) -> Any:
     return np
 
 
+def is_array(value: Any) -> bool:
+    """Whether it is an array of either library; NumPy's scalars are none."""
+    return isinstance(value, np.ndarray) or (cupy is not None and isinstance(value, cupy.ndarray))
+
+
 def device_of(array: Any) -> Device:
     """Where an array lies."""
     if cupy is not None and isinstance(array, cupy.ndarray):

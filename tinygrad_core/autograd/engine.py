@@ -124,7 +124,7 @@ def _seed(t: Tensor, gradient: Any) -> Any:
             raise _refused(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
                            f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
                            f"t.mean().backward()), or pass gradient= in its shape.", t.node)
-        return t.array.dtype.type(1) if not t.array.ndim else array_module(t.array).ones_like(t.array)
+        return t.array.dtype.type(1) if isinstance(t.array, np.generic) else array_module(t.array).ones_like(t.array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
         raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}.")

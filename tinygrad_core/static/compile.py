@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
+from ..device import is_array
 from ..errors import EngineError, at_line, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
@@ -57,7 +58,7 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
         key.append((dict, tuple(value)))
         for v in value.values():
             leaves_of(v, tensors, key)
-    elif isinstance(value, np.ndarray):
+    elif is_array(value):
         raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
                           f"become part of the trace. Write from_numpy(x).{at_line(learner_line())}")
     else:
@@ -192,10 +193,10 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
 
 
 def _write_argument(t: Tensor, value: Any) -> None:
-    if isinstance(t.array, np.ndarray):
-        t.array[...] = value
-    else:
+    if isinstance(t.array, np.generic):
         t.array = value
+    else:
+        t.array[...] = value
 
 
 class Joint:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..device import CPU, default_generator
+from ..device import CPU, default_generator, is_array
 from ..dispatch import _casts, _casts_needed, _several, _unpack, record
 from ..errors import EngineError, Line, at_line, here, learner_frame, learner_line
 from ..node import Leaf
@@ -252,7 +252,7 @@ class Graph:
         def place(value: Any) -> Any:
             if isinstance(value, Tensor):
                 value = value.array
-            if isinstance(value, (np.ndarray, Symbol)):
+            if isinstance(value, Symbol) or is_array(value):
                 more.append(self.symbol_of(value))
                 return Ref(len(more) - 1)
             if isinstance(value, tuple):

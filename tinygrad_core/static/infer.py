@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import Generator
+from ..device import CPU, Generator
 from ..symbol import PROBES, Dim, Symbol, hint
 
 if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-_OF_ITS_OWN = {"draw": {"generator": Generator()}}      # what is tried out must not advance a random stream
+_OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is tried out must not advance a random stream
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}

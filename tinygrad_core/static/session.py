@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
+from ..device import array_module
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
@@ -242,7 +243,7 @@ def _fitting(symbol: Symbol, value: Any) -> Any:
                         "of another run")
     if type(array) is not np.ndarray or array.dtype != symbol.dtype:
         try:
-            given = np.asarray(array)
+            given = array_module(array).asarray(array)
             array = given.astype(symbol.dtype, casting="same_kind" if given.dtype.kind != "i" else "unsafe")
         except (TypeError, ValueError) as error:
             raise FeedError(f"{symbol.name!r} is {symbol.dtype} and cannot be fed {value!r}: {error}\n  defined at "

@@ -195,7 +195,7 @@ class Loop:
                 return f"v{id(s)}"
             return self._element(s, s.shape, True) if s in self.layout.stored else self._waiting(s)
         if x.operation.kind == "constant" and np.size(x.operation.value) == 1:
-            return self._literal(np.asarray(x.operation.value).item(), x.dtype)
+            return self._literal(self.layout.constants[x].item(), x.dtype)
         return self._element(x, shape, False)
 
     @staticmethod

@@ -14,7 +14,8 @@ def fold(made: Any, o: Operation, number: int) -> bool:
     n, find = out.ndim - 2, ""
     for k, (s, d) in enumerate(zip(o.attrs["stride"], o.attrs["dilation"], strict=True)):
         find += (f"for (I w{k} = 0; w{k} < {y.shape[2 + k]}; w{k}++) {{ "
-                 f"const I d{k} = i{k + 2} - w{k} * {d}, p{k} = d{k} / {s}; if (d{k} < 0 || d{k} % {s} || p{k} >= {y.shape[2 + n + k]}) continue; ")
+                 f"const I d{k} = i{k + 2} - w{k} * {d}, p{k} = d{k} / {s}; "
+                 f"if (d{k} < 0 || d{k} % {s} || p{k} >= {y.shape[2 + n + k]}) continue; ")
     names = ["i0", "i1", *[f"w{k}" for k in range(n)], *[f"p{k}" for k in range(n)]]
     made.say(made.nest([made.writes("o", o.results[0]), made.reads("x", o.sources[0])],
                        [(f"i{k}", m, "") for k, m in enumerate(out.shape)],
