@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.engine import emulated_cupy
+
 HEADER = Path(__file__).with_name("emulated_cuda.h")
 KERNEL = re.compile(r'^extern "C" __global__ void (\w+)\((.*?)\) ', re.M)
 
@@ -63,32 +65,31 @@ def asked(method):
 class Device:
     """The emulated GPU, and the kernels of one plan."""
 
-    xp = np
+    xp = emulated_cupy.module
     can_capture = True
 
     def __init__(self):
         self.recording = None
-        self.launches = 0
         self.captures = 0
 
     def empty(self, size):
-        return np.full(size + 64, 0xFF, np.uint8)[:size]
+        return emulated_cupy.ndarray(np.full(size, 0xFF, np.uint8))
 
     def array(self, array):
-        return array.copy()
+        return emulated_cupy.ndarray(array.copy())
 
     def here(self, array):
-        return isinstance(array, np.ndarray)
+        return isinstance(array, emulated_cupy.ndarray)
 
     @staticmethod
     def address(array):
-        return array.__array_interface__["data"][0]
+        return array.inner.__array_interface__["data"][0]
 
     def view(self, memory, like, offset):
-        return np.ndarray(like.shape, like.dtype, memory, offset, like.strides)
+        return emulated_cupy.ndarray(np.ndarray(like.shape, like.dtype, memory.inner, offset, like.strides), memory)
 
     def put(self, to, array):
-        to[...] = array
+        to.inner[...] = array.inner if self.here(array) else array
 
     @asked
     def zero(self, address, size):
@@ -99,7 +100,6 @@ class Device:
 
     @asked
     def launch(self, name, blocks, threads, *addresses):
-        self.launches += 1
         table = (ctypes.c_void_p * len(addresses))(*addresses)
         status = getattr(self.library, f"run_{name}")(blocks, threads, table)
         assert not status, f"{name}: threads wait for others that never come"
@@ -129,7 +129,4 @@ class Device:
             self.recording = None
         self.captures += 1
 
-        def replay():
-            for method, arguments in calls:
-                method(self, *arguments)
-        return replay
+        return lambda: [method(self, *arguments) for method, arguments in calls]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import tinygrad_core as tg
-from tests.engine import emulated_cuda, nvrtc
+from tests.engine import emulated_cuda, emulated_cupy, nvrtc
 from tests.engine.test_static_c import BINARY, INTEGERS, LAYOUTS, REDUCTIONS, SPECIAL, UNARY
 from tests.engine.test_static_compile import MODELS, OPTIMIZERS
 from tests.engine.test_static_passes import programs
@@ -18,29 +18,29 @@ from tinygrad_core import nn, optim
 from tinygrad_core.device import place
 from tinygrad_core.errors import DeviceError, ShapeError
 from tinygrad_core.static import Graph, Session, Variable, assign, compile, gradients, group, placeholder
-from tinygrad_core.static.backends import BACKENDS, compiled, cuda_device
-from tinygrad_core.static.backends.cuda import cuda, generated
+from tinygrad_core.static.backends import compiled, cuda_device
+from tinygrad_core.static.backends.cuda import generated
 from tinygrad_core.static.program import specialise
 
 F = tg.nn.functional
 devices = []                            # the emulated ones, in the order in which plans were made
 
 
-@pytest.fixture(params=[None])
-def backend(request, monkeypatch):
-    """The name of the back end: the real one on a GPU."""
+@pytest.fixture
+def gpu(request, monkeypatch):
+    """A GPU, emulated where the tests do not run on one; tensors are made there."""
     if request.config.getoption("--device") == "cuda":
-        return "cuda"
+        return
     if emulated_cuda.compiler() is None:
         pytest.skip("there is no C++ compiler here to emulate CUDA with")
+    emulated_cupy.use(monkeypatch, "emulated")
     devices.clear()
-    monkeypatch.setitem(BACKENDS, "emulated", emulated)
-    return "emulated"
+    monkeypatch.setattr(cuda_device, "Device", emulated)
 
 
-def emulated(program):
+def emulated():
     devices.append(emulated_cuda.Device())
-    return cuda(program, devices[-1])
+    return devices[-1]
 
 
 def on_cpu(value):
@@ -59,13 +59,14 @@ def program_of(functions, *arrays):
         return specialise([out.array for out in outs], {x.array: a.shape for x, a in zip(xs, arrays, strict=True)})
 
 
-def same(backend, functions, *arrays, rtol=2e-6, atol=1e-7):
+def same(functions, *arrays, rtol=2e-6, atol=1e-7):
     """The back end gives what the interpreter gives, at the first run, when it captures, and when it replays."""
     program = program_of([lambda *xs, f=f: [f(*xs)] if isinstance(f(*xs), tg.Tensor) else f(*xs) for f in functions], *arrays)
+    arrays = [tg.tensor(a).array for a in arrays]
     with np.errstate(all="ignore"):
-        wanted = compiled(program, "interpreter")(list(arrays))[0]
-    run = compiled(program, backend)
-    first = [on_cpu(v) for v in run(list(arrays))[0]]
+        wanted = [on_cpu(v) for v in compiled(program, "interpreter")(arrays)[0]]
+    run = compiled(program, "cuda")
+    first = [on_cpu(v) for v in run(arrays)[0]]
     for k, (found, value) in enumerate(zip(first, wanted, strict=True)):
         assert np.asarray(found).dtype == np.asarray(value).dtype and np.shape(found) == np.shape(value)
         np.testing.assert_allclose(found, value, rtol=rtol, atol=atol, err_msg=f"result {k}")
@@ -123,14 +124,14 @@ def training(model, make):
 
 # Adam's eps is large here because some gradients are zero but for rounding, which a small eps would blow up to full steps.
 @pytest.mark.parametrize("name", ALL)
-def test_a_whole_training_step_gives_eager_modes_weights(name, backend):
+def test_a_whole_training_step_gives_eager_modes_weights(name, gpu):
     make, batch = ALL[name]
     rng = np.random.default_rng(0)
     tg.manual_seed(0)
     eager = make()
     traced = copy.deepcopy(eager)
     now, later = (training(m, lambda p: optim.Adam(p, lr=0.01, eps=1e-3)) for m in (eager, traced))
-    later = compile(later, backend=backend)
+    later = compile(later, backend="cuda")
     for k in range(4):
         x = tg.tensor(batch(rng))
         tg.manual_seed(k)
@@ -139,11 +140,11 @@ def test_a_whole_training_step_gives_eager_modes_weights(name, backend):
         close(later(x), wanted, rtol=1e-4)
     for p, q in zip([*eager.parameters(), *eager.buffers()], [*traced.parameters(), *traced.buffers()], strict=True):
         close(p, q, rtol=2e-4, atol=2e-5)
-    if backend == "emulated":
+    if devices:
         assert [d.captures for d in devices] == [1], "the step, without its random numbers, is one graph"
 
 
-def test_every_optimizers_rule_computes_now_and_later(backend):
+def test_every_optimizers_rule_computes_now_and_later(gpu):
     x, y = tg.randn(8, 6), tg.randint(0, 2, (8,))
     start = nn.Sequential(nn.Linear(6, 5, bias=False), nn.Tanh(), nn.Linear(5, 2, bias=False))
     nets = [[copy.deepcopy(start) for _ in OPTIMIZERS] for _ in range(2)]
@@ -162,7 +163,7 @@ def test_every_optimizers_rule_computes_now_and_later(backend):
             return losses
         return step
 
-    now, later = steps(nets[0]), compile(steps(nets[1]), backend=backend)
+    now, later = steps(nets[0]), compile(steps(nets[1]), backend="cuda")
     for _ in range(4):
         for name, a, b in zip(OPTIMIZERS, later(), now(), strict=True):
             np.testing.assert_allclose(on_cpu(a), on_cpu(b), rtol=1e-4, err_msg=name)
@@ -172,39 +173,39 @@ def test_every_optimizers_rule_computes_now_and_later(backend):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_special_values(dtype, backend):
+def test_special_values(dtype, gpu):
     values = SPECIAL.astype(dtype)
     rows = np.stack([values, values[::-1], np.zeros_like(values)])
     unary = [getattr(tg, name) for name in UNARY if name not in ("sin", "cos")]     # the sine of 1e30 is anybody's guess
     rtol = 1e-5 if dtype is np.float32 else 1e-12
-    same(backend, [lambda x, y: [f(x) for f in unary], lambda x, y: [tg.sin(x[:-2]), tg.cos(x[:-2])],
+    same([lambda x, y: [f(x) for f in unary], lambda x, y: [tg.sin(x[:-2]), tg.cos(x[:-2])],
                    lambda x, y: [f(y) for f in REDUCTIONS]], values, rows, rtol=rtol)
     a, b = map(np.ascontiguousarray, np.meshgrid(values, values))
-    same(backend, [getattr(tg, name) for name in BINARY], a, b, rtol=2e-5)
+    same([getattr(tg, name) for name in BINARY], a, b, rtol=2e-5)
 
 
-def test_integers_and_layouts(backend):
-    same(backend, INTEGERS, np.array([1, 2, 3, 8, 0]))
-    same(backend, LAYOUTS, np.arange(12, dtype=np.float32).reshape(4, 3), rtol=1e-5)
+def test_integers_and_layouts(gpu):
+    same(INTEGERS, np.array([1, 2, 3, 8, 0]))
+    same(LAYOUTS, np.arange(12, dtype=np.float32).reshape(4, 3), rtol=1e-5)
 
 
-def test_large_sums_in_several_blocks_and_rounds(backend):
+def test_large_sums_in_several_blocks_and_rounds(gpu):
     rng = np.random.default_rng(0)
     tall, long, deep = (rng.standard_normal(n).astype(np.float32) for n in ((300, 37), (2, 1100), (40, 12, 30)))
     many = rng.standard_normal(600_001).astype(np.float32)
-    same(backend, [lambda t, *_: [(t * 2).sum(0), t.sum(), F.layer_norm(t, (37,)), t.mean(0) + t.sum(1, keepdim=True)],
+    same([lambda t, *_: [(t * 2).sum(0), t.sum(), F.layer_norm(t, (37,)), t.mean(0) + t.sum(1, keepdim=True)],
                    lambda _, x, *__: [F.softmax(x, 1), F.log_softmax(x, 1).sum(0), x.amax(1), (x * x).sum(1)],
                    lambda _, __, d, m: [d.sum(0), (d * 2).sum((0, 1)), d.sum((0, 2)), d.sum(1), d[:, :, :1].sum(0)],
                    lambda _, __, d, m: [abs(m), (m[:70_000] * 2).mean()]], tall, long, deep, many, rtol=1e-4, atol=1e-4)
 
 
-def test_no_elements(backend):
+def test_no_elements(gpu):
     nothing = np.zeros((0, 3), np.float32)
-    same(backend, [lambda x: [x * 2, x.sum(), x.sum(0), x.sum(1), tg.cat([x, x])], lambda x: x.T @ x], nothing)
+    same([lambda x: [x * 2, x.sum(), x.sum(0), x.sum(1), tg.cat([x, x])], lambda x: x.T @ x], nothing)
 
 
 @pytest.mark.parametrize("stride, padding, dilation", [(1, 0, 1), (2, 1, 1), (1, 2, 2)])
-def test_windows_and_their_gradients(stride, padding, dilation, backend):
+def test_windows_and_their_gradients(stride, padding, dilation, gpu):
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((2, 4, 9, 8)).astype(np.float32), rng.standard_normal((6, 2, 3, 3)).astype(np.float32)
 
@@ -212,33 +213,34 @@ def test_windows_and_their_gradients(stride, padding, dilation, backend):
         outs = [F.conv2d(x, w, stride=stride, padding=padding, dilation=dilation, groups=2),
                 F.max_pool2d(x, 3, stride, min(padding, 1), dilation), F.avg_pool2d(x, 2, stride)]
         return [*outs, *gradients(sum([(o * o).sum() for o in outs]), [x, w])]
-    same(backend, [outputs], x, w, rtol=1e-3, atol=1e-3)
+    same([outputs], x, w, rtol=1e-3, atol=1e-3)
 
 
-def test_rows_that_are_picked_more_than_once_add_up_in_their_order(backend):
+def test_rows_that_are_picked_more_than_once_add_up_in_their_order(gpu):
     rng = np.random.default_rng(0)
     table, rows = rng.standard_normal((7, 5)).astype(np.float32), rng.integers(-7, 7, 300)
 
     def outputs(t, r):
         picked = [t[r], t[r, tg.tensor([1, 0, 1]).repeat(100)]]
         return [*picked, *gradients(sum([(p * p).sum() for p in picked]), [t])]
-    same(backend, [outputs], table, rows, rtol=1e-5, atol=1e-4)
+    same([outputs], table, rows, rtol=1e-5, atol=1e-4)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=programs())
-def test_random_graphs_give_the_interpreters_values(backend, made):
-    program, feeds = made
+def test_random_graphs_give_the_interpreters_values(gpu, made):
+    program, feeds = made[0], [tg.tensor(a).array for a in made[1]]
     with np.errstate(all="ignore"):
-        wanted, run = compiled(program, "interpreter")(feeds)[0], compiled(program, backend)
+        wanted = [on_cpu(v) for v in compiled(program, "interpreter")(feeds)[0]]
+        run = compiled(program, "cuda")
         for _ in range(3):
             for a, b in zip(run(feeds)[0], wanted, strict=True):
                 np.testing.assert_allclose(on_cpu(a), b, rtol=2e-4, atol=2e-4 * max(1.0, float(np.max(np.abs(b), initial=0))))
 
 
-def test_inputs_that_move_and_weights_that_are_replaced(backend):
+def test_inputs_that_move_and_weights_that_are_replaced(gpu):
     layer = nn.Linear(3, 2)
-    f = compile(lambda x: layer(x).sum(), backend=backend)
+    f = compile(lambda x: layer(x).sum(), backend="cuda")
     for k in range(5):
         x = tg.randn(4, 3)
         if k > 2:
@@ -247,24 +249,24 @@ def test_inputs_that_move_and_weights_that_are_replaced(backend):
             close(f(x), layer(x).sum())
 
 
-def test_arrays_that_are_not_contiguous_are_fed_and_updated(backend):
+def test_arrays_that_are_not_contiguous_are_fed_and_updated(gpu):
     storage = tg.tensor(np.arange(6, dtype=np.float32).reshape(2, 3)).T     # its memory runs down the columns
     with Graph() as graph:
         x, v = placeholder((2, 3), name="x"), Variable(storage, name="v", trainable=False)
         new = assign(v, v * 2 + x.T)
     fed = np.arange(6, dtype=np.float32).reshape(3, 2).T
-    session, wanted = Session(graph, backend), on_cpu(storage).copy()
+    session, wanted = Session(graph, "cuda"), on_cpu(storage).copy()
     for _ in range(3):
         session.run(group(new), {x: fed})
         wanted = wanted * 2 + fed.T
         assert np.array_equal(on_cpu(storage), wanted)
 
 
-def test_an_index_out_of_range_is_an_error_with_the_line(backend):
+def test_an_index_out_of_range_is_an_error_with_the_line(gpu):
     with Graph() as graph:
         table, rows = placeholder((3, 2), name="table"), placeholder((2,), tg.int64, name="rows")
         picked = table[rows]
-    session = Session(graph, backend)
+    session = Session(graph, "cuda")
     for _ in range(3):
         with pytest.raises(ShapeError, match="out of range for a table of shape") as caught:
             session.run(picked, {table: np.zeros((3, 2)), rows: [0, 3]})
@@ -272,16 +274,16 @@ def test_an_index_out_of_range_is_an_error_with_the_line(backend):
         assert session.run(picked, {table: np.ones((3, 2)), rows: [-1, 2]}).tolist() == [[1, 1], [1, 1]]
 
 
-def test_without_capturing_the_kernels_are_started_one_by_one(backend, monkeypatch):
+def test_without_capturing_the_kernels_are_started_one_by_one(gpu, monkeypatch):
     monkeypatch.setattr(emulated_cuda.Device, "can_capture", False)
-    f = compile(lambda x: tg.softmax(x @ x.T, 1), backend=backend)
+    f = compile(lambda x: tg.softmax(x @ x.T, 1), backend="cuda")
     x = tg.randn(3, 3)
     for _ in range(3):
         close(f(x), tg.softmax(x @ x.T, 1))
 
 
-def test_the_source_shows_the_learners_lines(backend):
-    f = compile(lambda x: tg.tanh(x).sum(1), backend=backend)
+def test_the_source_shows_the_learners_lines(gpu):
+    f = compile(lambda x: tg.tanh(x).sum(1), backend="cuda")
     f(tg.ones(2, 3))
     kernel = re.search(r"/\* (.*) \*/\nextern \"C\" __global__ void k0", f.source())
     assert "test_static_cuda.py" in kernel[1] and "tg.tanh(x)" in kernel[1]
@@ -302,10 +304,10 @@ class TestTheEmulation:
     def launch(self, body, threads=64):
         if emulated_cuda.compiler() is None:
             pytest.skip("there is no C++ compiler here to emulate CUDA with")
-        device, out = emulated_cuda.Device(), np.zeros(threads, np.float32)
+        device, out = emulated_cuda.Device(), emulated_cupy.ndarray(np.zeros(threads, np.float32))
         device.compile(f'extern "C" __global__ void k0(float *o) {{ /* all< */ {body} }}\n')
         device.launch("k0", 1, threads, device.address(out))
-        return out
+        return out.inner
 
     def test_threads_meet_and_hand_values_on(self):
         assert np.array_equal(self.launch("o[threadIdx.x] = __shfl_xor_sync(~0u, (float)threadIdx.x, 1);"), np.arange(64) ^ 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
-from ..device import array_module
+from ..device import array_module, is_array
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
 from ..node import FREED, Leaf, Node, Output, ancestors
@@ -411,13 +411,13 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
     if before is None:
         if create:
             leaf.grad = g
-        elif type(g) is ndarray and (g.base is not None or getrefcount(g) > 3):
+        elif is_array(g) and (g.base is not None or getrefcount(g) > 3):
             leaf.grad = wrap(g.copy())          # a view, or still referenced elsewhere: a leaf owns its gradient
         else:
             leaf.grad = wrap(g)
     elif create:
         leaf.grad = before + g
-    elif type(before.array) is ndarray:
+    elif is_array(before.array):
         before.array += g
     else:
         before.array = before.array + g

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import versions
-from ..device import array_module
+from ..device import CPU, array_module, place
 from ..errors import Line, learner_line
 from ..node import Leaf
 from ..symbol import StaticError, Symbol
@@ -60,6 +60,9 @@ class TraceGraph(Graph):
         known = next((t for t in self.environment.tensors.values() if t.array is array), tensor)
         if known is None:
             return super().capture(array, None)
+        inside = id(known) not in self.environment.tensors and not isinstance(array, np.generic)
+        if inside and known.device != self.device:
+            known = wrap(place(array, self.device))     # array code made it, which does not know the device
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
                                    if p is known), self.environment.names.get(id(known), "tensor"))
         return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
@@ -173,6 +176,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     environment = Environment(function, (args, kwargs))
     outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
+    graph.device = next((t.device for t in (*tensors, *environment.tensors.values()) if t.device != CPU), graph.device)
     twins: dict[int, Tensor] = {}
     given, placeholders = [], []
     for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):

@@ -318,10 +318,6 @@ class _Generated:
         self.say(self.copied(self.layout.array(out), self.layout.array(x), self.pointer(out), self.pointer(x)))
         return True
 
-    def zeroed(self, x: Symbol) -> Any:
-        """Zeros where a symbol lies."""
-        return f"memset({self.pointer(x)}, 0, {self.layout.array(x).nbytes});"
-
     def filled(self, x: Symbol, value: str) -> Any:
         """One number where a symbol lies."""
         return f"for (I i = 0; i < {math.prod(x.shape)}; i++) ({self.pointer(x)})[i] = {value};"
@@ -340,7 +336,7 @@ class _Generated:
         """A loop over dim k, unless one stands around the statement already."""
         return f"for (I i{k} = 0; i{k} < {n}; i{k}++) " if k >= self.outer else ""
 
-    def zeroed(self, x: Symbol) -> str:
+    def zeroed(self, x: Symbol) -> Any:
         """Zeros where a symbol lies, or where its current image does."""
         array, n = self.layout.array(x), x.shape[0] if self.outer else 1
         offset = f" + i0 * {array.strides[0] // array.itemsize}" if self.outer else ""

@@ -354,7 +354,7 @@ class _Run:
         """Read an input where it lies, if it can stay there, or copy it."""
         base, known = self.bases[k], self.held.get(self.bases[k])
         here = self.device.here(array)
-        if not here and x.operation.kind == "variable":
+        if not here and getattr(x.operation.value, "node", None) is not None:
             raise DeviceError(f'{x.name!r} lies on the CPU, and backend="cuda" computes on the GPU: move the model or tensor '
                               'there with .to("cuda") first.')
         stays = here and array.dtype == x.dtype and array.flags.c_contiguous and k not in self.staged
