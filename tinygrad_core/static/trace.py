@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import versions
-from ..device import CPU, array_module, place
+from ..device import CPU, array_module
+from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
 from ..symbol import StaticError, Symbol
@@ -62,7 +63,7 @@ class TraceGraph(Graph):
             return super().capture(array, None)
         inside = id(known) not in self.environment.tensors and not isinstance(array, np.generic)
         if inside and known.device != self.device:
-            known = wrap(place(array, self.device))     # array code made it, which does not know the device
+            known = wrap(placed_on(array, self.device))     # array code made it, which does not know the device
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
                                    if p is known), self.environment.names.get(id(known), "tensor"))
         return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)

@@ -166,23 +166,13 @@ def _tiled(first: Operation, second: Operation) -> bool:
             and all([a.ndim > 1 and 0 not in a.shape and layout(a)[0] for a in factors]))
 
 
-def _scheduled(program: Program) -> Schedule:
-    return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
-                    tiles(program, _tiled) if enabled("tiles") else {})
-
-
-def _planned(program: Program) -> Planned:
-    schedule = _scheduled(program)
-    return Planned(program, schedule, Layout(program, schedule).lives)
-
-
 class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
         if enabled("recompute"):
-            program = recompute(program, _planned)
-        self.program, self.schedule = program, _scheduled(program)
+            program = recompute(program, self.planned)
+        self.program, self.schedule = program, self.scheduled(program)
         if enabled("inline"):
             inline(self.schedule)
         self.layout = Layout(program, self.schedule)
@@ -201,6 +191,16 @@ class _Generated:
                 self.emit(number, step)
         self._copy_updates()
         self._compile()
+
+    def scheduled(self, program: Program) -> Schedule:
+        """What runs together, and in which order."""
+        return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
+                        tiles(program, _tiled) if enabled("tiles") else {})
+
+    def planned(self, program: Program) -> Planned:
+        """That, and how long values are needed."""
+        schedule = self.scheduled(program)
+        return Planned(program, schedule, Layout(program, schedule).lives)
 
     # ---- where things are, in C
     def base(self, array: np.ndarray) -> int:

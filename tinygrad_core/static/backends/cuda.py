@@ -24,10 +24,8 @@ from ..lower import lower
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
-from ..passes.recompute import recompute
 from ..program import Program, Rewriter
 from . import c
-from .c_layout import Layout
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
 from .cuda_windows import KERNELS as WINDOWS
 
@@ -94,38 +92,22 @@ def supported(o: Operation) -> bool:
 class _Generated(c._Generated):
     """The kernels of one program, and the calls that start them."""
 
-    def __init__(self, program: Program):
-        self.program = program
-        self.schedule = Schedule(program, supported, LONGEST if enabled("fuse") else 1)
-        if enabled("recompute"):
-            recompute(self.schedule)
-        self.layout = Layout(program, self.schedule)
-        self.pointers, self.bases, self.functions = {}, [], {}
-        self.segments: list[Any] = [[]]         # lists of calls, with the learner's lines, and operations for the library
-        self.scratch, self.picks = 0, False
-        for x in (*program.inputs, *self.layout.constants):
-            self.base(self.layout.array(x))
-        for number, step in enumerate(self.schedule.steps):
-            if step.operations:
-                self.emit(number, step)
-        self._copy_updates()
-        self.segments = [s for s in self.segments if not isinstance(s, list) or any([isinstance(t, Call) for t in s])]
-        self.code = self._code()
+    scratch = 0                         # bytes that blocks leave behind for another kernel, at most
+    picks = False                       # whether indices are looked at, which may be wrong
 
-    def _code(self) -> str:
-        """The kernels, each with the lines that it came from."""
-        lines: dict[str, dict[str, None]] = {}
-        for segment in self.segments:
-            latest: list[str] = []
-            for before, item in zip([None, *segment], segment) if isinstance(segment, list) else ():
-                if isinstance(item, str):
-                    latest = [*(latest if isinstance(before, str) else ()), item]
-                elif item.method == "launch":
-                    lines.setdefault(item.arguments[0], {}).update(dict.fromkeys(latest))
-        kernels = ["".join(f"{line}\n" for line in list(lines.get(name, ()))[:6])
-                   + f'extern "C" __global__ void {name}{signature} {body[0]}'
-                   for name, signature, body in self.functions.values()]
-        return RUNTIME + "\n".join(kernels) + "\n"
+    def scheduled(self, program: Program) -> Schedule:
+        """As C's, without anything image by image: a GPU has enough to do with all of them."""
+        return Schedule(program, supported, LONGEST if enabled("fuse") else 1)
+
+    def _compile(self) -> None:
+        """The kernels' text, each with the lines that it came from; a run's device compiles it."""
+        self.segments = [s for s in self.segments if not isinstance(s, list) or any([isinstance(t, Call) for t in s])]
+        for x in self.layout.constants:
+            self.base(self.layout.array(x))
+        self.code = RUNTIME
+        for name, signature, body in self.functions.values():
+            lines = "".join(f"{line}\n" for line in list(self.origins[name])[:6])
+            self.code += f'{lines}extern "C" __global__ void {name}{signature} {body[0]}\n'
 
     def listing(self) -> str:
         """The calls of one run, in order."""
