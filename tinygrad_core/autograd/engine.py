@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
-from ..device import array_module, is_array
+from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
 from ..node import FREED, Leaf, Node, Output, ancestors
@@ -137,8 +137,8 @@ def _later_seed(t: Tensor, gradient: Any) -> Tensor:
         raise GradError(f"gradients need one number to start from, and {t.array.name!r} has shape "
                         f"{shape_text(t.array.shape)}: reduce it first, as by mean().")
     if gradient is None:
-        one = np.ones(t.array.shape, t.dtype)[()]
-        return wrap(t.array.operation.graph.source("constant", one.shape, one.dtype, "one", one))
+        one, graph = np.ones(t.array.shape, t.dtype)[()], t.array.operation.graph
+        return wrap(graph.source("constant", one.shape, one.dtype, "one", place(one, graph.device)))
     return t.array.operation.graph.tensor_of(gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype))
 
 

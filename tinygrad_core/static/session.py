@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
-from ..device import array_module
+from ..device import array_module, place
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
@@ -34,7 +34,7 @@ class Session:
 
     Args:
         graph: by default the graph that definitions go to at the moment.
-        backend: "auto", "interpreter", "numpy" or "c"; see `backends`.
+        backend: "auto", "interpreter", "numpy", "c" or "cuda"; see `backends`.
 
     `with Session() as session:` works too. No value outlives a run, except those of variables.
     """
@@ -252,4 +252,4 @@ def _fitting(symbol: Symbol, value: Any) -> Any:
     if len(array.shape) != len(shape) or any([m != n and not isinstance(n, Dim) for m, n in zip(array.shape, shape)]):
         raise FeedError(f"{symbol.name!r} has shape {shape_text(shape)} and was fed an array of shape "
                         f"{array.shape}\n  defined at {symbol.line}")
-    return array
+    return place(array, symbol.operation.graph.device)

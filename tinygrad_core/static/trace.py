@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import versions
-from ..device import CPU, array_module
+from ..device import CPU, array_module, is_array
 from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
@@ -224,11 +224,11 @@ def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]
     places += [(f"argument {t.name or k}", t.array, written) for k, (t, written) in enumerate(arguments)]
     by_memory: dict[int, list[Any]] = {}
     for place in places:
-        if isinstance(place[1], np.ndarray):
+        if is_array(place[1]):
             by_memory.setdefault(id(versions.owner(place[1])), []).append(place)
     for group in by_memory.values():
         for one, other in combinations(group if any([written for *_, written in group]) else [], 2):
-            if (one[2] or other[2]) and np.may_share_memory(one[1], other[1]):
+            if (one[2] or other[2]) and array_module(one[1]).may_share_memory(one[1], other[1]):
                 raise StaticError(f"{one[0]!r} and {other[0]!r} share memory, and this function writes into one of them: in "
                                   "a graph each stands for itself. Use one tensor in both places, or pass a clone().")
 
