@@ -64,7 +64,7 @@ def _tried(operation: Operation, k: int) -> list[Any]:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
         outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
-    return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
+    return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
 
 
 def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
