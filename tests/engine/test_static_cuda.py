@@ -282,6 +282,20 @@ def test_without_capturing_the_kernels_are_started_one_by_one(gpu, monkeypatch):
         close(f(x), tg.softmax(x @ x.T, 1))
 
 
+def test_the_back_end_goes_by_where_the_tensors_lie(gpu):
+    tg.set_default_device("cpu")
+    layer, x = nn.Linear(3, 2), tg.randn(4, 3)
+    wanted = layer(x)
+    with pytest.raises(DeviceError, match=r"lies on the CPU.*\.to\(\"cuda\"\)"):
+        compile(lambda x: layer(x).sum(), backend="cuda")(x)
+    layer.to("cuda")
+    with pytest.raises(DeviceError, match='write backend="cuda"'):
+        compile(lambda x: layer(x), backend="numpy")(x.cuda())
+    f = compile(lambda x: layer(x))
+    close(f(x.cuda()), wanted)
+    assert f.backend == "cuda" and f(x.cuda()).device == "cuda:0"
+
+
 def test_the_source_shows_the_learners_lines(gpu):
     f = compile(lambda x: tg.tanh(x).sum(1), backend="cuda")
     f(tg.ones(2, 3))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
-from ..device import is_array
+from ..device import CPU, get_default_device, is_array
 from ..errors import EngineError, at_line, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
@@ -281,7 +281,9 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None, fullgraph: bool):
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function)
-        self.function, self.backend, self.dynamic, self.fullgraph = function, choose(backend), dynamic, fullgraph
+        self.function, self.dynamic, self.fullgraph = function, dynamic, fullgraph
+        self.asked = backend
+        self.backend = choose(backend, get_default_device() if backend == "auto" else CPU)
         self.entries: dict[Any, list[Any]] = {}
         self.breaks: list[str] = []
         self.eager = ""                         # why it runs uncompiled, if it does
@@ -351,6 +353,7 @@ class Compiled:
             traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
         finally:
             when_size_is_asked(before)
+        self.backend = choose(self.asked, traced.graph.device)
         self._warn(traced.effects)
         if watcher() is not None:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))

@@ -41,7 +41,7 @@ class Session:
 
     def __init__(self, graph: Graph | None = None, backend: str = "auto"):
         self.graph = graph if graph is not None else get_default_graph()
-        self.backend = choose(backend)
+        self.backend = choose(backend, self.graph.device)
         self._plans: dict[Any, Plan] = {}
 
     def __enter__(self) -> Session:

@@ -177,7 +177,8 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     environment = Environment(function, (args, kwargs))
     outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
-    graph.device = next((t.device for t in (*tensors, *environment.tensors.values()) if t.device != CPU), graph.device)
+    devices = [t.device for t in (*tensors, *environment.tensors.values())]
+    graph.device = next((d for d in devices if d != CPU), CPU if devices else graph.device)
     twins: dict[int, Tensor] = {}
     given, placeholders = [], []
     for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):

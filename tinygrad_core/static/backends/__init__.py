@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...device import get_default_device, require_cupy
+from ...device import Device, require_cupy
+from ...errors import DeviceError
 from ...symbol import StaticError
 from ..program import Program
 from ..toolchain import compiler
@@ -16,14 +17,16 @@ from .numpy import numpy
 Run = Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
 
 
-def choose(name: str) -> str:
-    """The back end of this name; for "auto" the fastest that this machine has for tensors on the default device."""
+def choose(name: str, device: Device) -> str:
+    """The back end of this name; for "auto" the fastest that this machine has for tensors on the device."""
     if name == "auto":
-        return "cuda" if get_default_device().type == "cuda" else "c" if compiler(quiet=True) else "numpy"
+        return "cuda" if device.type == "cuda" else "c" if compiler(quiet=True) else "numpy"
     if name not in BACKENDS:
         raise StaticError(f"there is no back end {name!r}; there are 'auto', {', '.join(map(repr, BACKENDS))}")
     if name == "cuda":
         require_cupy()
+    elif name != "interpreter" and device.type == "cuda":
+        raise DeviceError(f'backend={name!r} computes on the CPU, and the tensors lie on {device}: write backend="cuda"')
     return name
 
 

@@ -313,8 +313,12 @@ class _Run:
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         made = self.made
         for k, slot in self.scalars:
-            slot[...] = placed_on(arrays[k], CPU)
+            if not self.device.here(arrays[k]):
+                slot[...] = arrays[k]
         self.device.put(self.slots, self.numbers)
+        for k, _ in self.scalars:
+            if self.device.here(arrays[k]):
+                self.device.put(self.held[self.bases[k]], arrays[k])
         for k, x in enumerate(made.program.inputs):
             if x.shape and arrays[k] is not self.last[k]:
                 self._take(k, x, arrays[k])
@@ -362,7 +366,7 @@ class _Run:
         inputs = tuple([unboxed(self._array(x)) if isinstance(x, Symbol) else x for x in o.inputs])
         for symbol, out in zip(o.results, o.compute(self.device.xp, inputs), strict=True):
             if symbol is not None and symbol in self.made.layout.stored:
-                self._array(symbol)[...] = out
+                self.device.put(self._array(symbol), out)
 
     def _array(self, x: Symbol) -> Any:
         """The array of a symbol, on the device."""
