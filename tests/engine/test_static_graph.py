@@ -378,13 +378,15 @@ def test_an_attention_mask_and_norms_do_not_break_a_graph():
 
 def test_array_code_is_told_to_use_operations(graph):
     x = placeholder((3,), name="x")
-    for code in (lambda: np.tanh(x.array), lambda: x.array + 1, lambda: 1 - x.array, lambda: x.array.sum(), lambda: tg.unique(x)):
-        with pytest.raises(NoValueError, match=r"array code cannot compute with a value that does not exist yet \(x, float32"):
+    for code in (lambda: np.tanh(x.array), lambda: x.array + 1, lambda: 1 - x.array, lambda: x.array.sum(),
+                 lambda: tg.unique(x)):
+        with pytest.raises(NoValueError, match=r"array code cannot compute with a value that does not exist yet \(x, fl"):
             code()
     assert np.shape(x.array) == (3,) and x.is_contiguous()
 
 
 def test_bits_and_truth_values(backend):
     a, b = tg.tensor([1, 2, 3]), tg.tensor([True, False, True])
-    for f in (lambda a, b: a & 2, lambda a, b: 6 | a, lambda a, b: a ^ a, lambda a, b: ~a, lambda a, b: ~b, lambda a, b: b | ~b):
+    for f in (lambda a, b: a & 2, lambda a, b: 6 | a, lambda a, b: a ^ a, lambda a, b: ~a, lambda a, b: ~b,
+              lambda a, b: b | ~b):
         assert compile(f, backend=backend)(a, b).tolist() == f(a, b).tolist() == np.asarray(f(a.numpy(), b.numpy())).tolist()
