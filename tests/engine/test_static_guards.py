@@ -1,5 +1,6 @@
 """What a traced function notices: whatever it reads from outside, and memory that two of its tensors share."""
 
+import functools
 import sys
 import types
 import warnings
@@ -26,6 +27,10 @@ class Slotted:
 
     def __init__(self, rate):
         self.rate = rate
+
+    @functools.cached_property
+    def never_asked(self):
+        raise AssertionError("a walk must not run properties")
 
     @property
     def doubled(self):
@@ -154,6 +159,25 @@ def test_another_shape_or_dtype_of_a_tensor_outside(backend):
         for _ in range(2):
             assert f(tg.ones(1)).tolist() == (1 + values).sum().tolist()
     assert "'b' was float32 [2] and is float32 [3]" in f.explain()
+
+
+def test_a_session_refuses_another_kind_of_variable():
+    storage = tg.ones(2)
+    with Graph() as graph:
+        y = Variable(storage, name="w") * 2
+    session = Session(graph)
+    assert session.run(y).tolist() == [2, 2]
+    storage.data = tg.ones(3)
+    with pytest.raises(StaticError, match=r"'w' was float32 \[2\] and is float32 \[3\]: .*define it anew"):
+        session.run(y)
+
+
+def test_partial_functions_and_what_is_bound_in_them(monkeypatch):
+    def scaled(k, x):
+        return x * factor * k.rate
+    bound = functools.partial(scaled, slotted)
+    run(lambda x: bound(x), lambda: monkeypatch.setitem(globals(), "factor", 9.0), "global factor was 2.0 and is 9.0")
+    run(lambda x: bound(x), lambda: monkeypatch.setattr(slotted, "rate", 8.0), "rate was 3.0 and is 8.0")
 
 
 def test_hooks_and_the_default_dtype():

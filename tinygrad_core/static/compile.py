@@ -182,7 +182,7 @@ class Compiled:
                 try:
                     return self._run(entry, call)
                 except UnfitError as error:
-                    unfit = error.args[0].partition("\n")[0]
+                    unfit = error.args[0].partition("\n")[0].partition(": ")[0]
                 except NewBranch as new:
                     if len(new.piece.children) >= BRANCHES:
                         return self._give_up(f"{new}: return the tensor, and take its number outside", call)

@@ -163,7 +163,8 @@ class Plan:
         """Look at variables whose memory is not that of the latest run."""
         for x, a in zip(self._symbols, arrays, strict=True):
             if a.shape != x.shape or a.dtype != x.dtype:
-                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}")
+                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
+                                 "graph is made for variables as they are, so define it anew for others.")
         self._held, self._writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
         self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
