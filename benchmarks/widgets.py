@@ -29,6 +29,8 @@ from tests.e2e.conftest import serve
 from tests.e2e.jupyter import Lab
 
 SETUP = """
+import os
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or its threads wait for each other on a busy machine
 import numpy as np
 import tinygrad_core as tg
 from tinygrad_core import nn, static

@@ -11,10 +11,11 @@ import traitlets
 
 from .frame import Frame, as_text
 from .monitor_examples import Examples
-from .monitor_run import Run, short, whole
+from .monitor_run import Run, number_of, short, whole
 
 _PAUSE = 0.05  # seconds between two messages to the browser
 _ALLOWANCE = 0.1  # seconds of computing that measuring may take in any run: of a short one, too, something should be seen
+_GLANCE = 32  # steps at most between two looks at the clock
 _LOADING = 6.0  # seconds in which the page may not be listening yet: all is sent again, at growing distances
 _THINKING = 1.0  # seconds at least between two times that hints are looked for while a training runs
 _NUMBERS, _HISTOGRAMS = 24_000, 1_600  # that are saved of all runs together
@@ -66,7 +67,7 @@ class TrainingMonitor(Frame):
         classes: Any = None,
         threshold: float = 0.0,
         hints: bool = True,
-        budget: float = 0.015,
+        budget: float = 0.01,
         logarithmic: bool = False,
         smoothing: float = 0.0,
     ) -> None:
@@ -77,6 +78,7 @@ class TrainingMonitor(Frame):
         self._unsaved = False
         self._began = self._sent = self._thought = perf_counter()
         self._due, self._due_row = 0.0, 0  # nothing is to be done before that time and that row
+        self._patience = 1  # steps that are only put down before the clock is looked at
         self._again = 2 * _PAUSE  # seconds after which all is sent again
         self._next = [0, 0, 0]  # rows, samples and looks of the present run that were sent
         _at_the_end_of_a_cell(self)
@@ -92,23 +94,29 @@ class TrainingMonitor(Frame):
             self._runs = []
         self._runs.append(new)
         self._next = [0, 0, 0]
-        self._due, self._unsaved = 0.0, True
+        self._due, self._patience, self._unsaved = 0.0, 1, True
 
     def log(self, number: int | None = None, /, **metrics: Any) -> None:
         """Take down the metrics of one training step; `number` where steps are not counted 0, 1, 2 …"""
-        now = perf_counter()
         run = self._runs[-1]
-        run.add(number, metrics, now)
-        if now > self._due or len(run.steps) > self._due_row:
-            self._attend(run, now)
+        if number is not None or not metrics:
+            run.add_numbered(number, metrics)
+            return self._glance(run)
+        # As little as can be done here: a quick training takes ten thousand steps a second.
+        for name, value in metrics.items():
+            if type(value) is not float:
+                metrics[name] = number_of(name, value)
+        run.waiting.append(metrics)
+        return self._glance(run) if len(run.waiting) >= self._patience else None
 
     def suspicions(self) -> list[str]:
         """What could be wrong with each run, in words."""
+        self._runs[-1].take(perf_counter())
         return [f"{run.name}: could be: {h.could_be}. {h.saw} {h.look}" for run in self._runs for h in run.hints()]
 
     def settle(self) -> None:
         """Put all that is known into the widget's saved state."""
-        if self._unsaved or self._next[0] < len(self._runs[-1].steps):
+        if self._unsaved or self._runs[-1].waiting:
             self._finish()
             self.data = self._text()
             self._unsaved = False
@@ -124,6 +132,15 @@ class TrainingMonitor(Frame):
         if "data" in state:
             state["data"] = self._text()
         return state
+
+    def _glance(self, run: Run) -> None:
+        """Take down what waits, and see whether anything is due."""
+        now = perf_counter()
+        run.take(now)
+        rows = len(run.steps)
+        if now > self._due or rows > self._due_row:
+            self._attend(run, now)
+        self._patience = 1 if self._due == 0.0 else max(1, min(_GLANCE, self._due_row - rows + 1))
 
     def _attend(self, run: Run, now: float) -> None:
         """Whatever is due: to measure this step, the next one, or the examples, and to send what is new."""
@@ -162,6 +179,7 @@ class TrainingMonitor(Frame):
     def _finish(self) -> None:
         """The present run is over, or waits: its model is asked once more, and all is sent."""
         run = self._runs[-1]
+        run.take(run.last if not run.waiting else perf_counter())
         if run.layers is not None:
             run.layers.disarm()
         self._look(run)
@@ -187,12 +205,13 @@ class TrainingMonitor(Frame):
         self._next = [len(run.steps), len(run.samples), len(run.looks)]
 
     def _text(self) -> str:
+        self._runs[-1].take(perf_counter())
         columns = sum(1 + len(r.metrics) for r in self._runs)
         runs = [r.saved(max(200, _NUMBERS // columns), _HISTOGRAMS // len(self._runs)) for r in self._runs]
         return as_text({"format": "training", "version": 2, "title": self._title, "runs": runs})
 
     def __repr__(self) -> str:
-        steps = sum(len(r.steps) for r in self._runs)
+        steps = sum(len(r.steps) + len(r.waiting) for r in self._runs)
         return f"<TrainingMonitor of {steps} steps in {len(self._runs)} runs: run this cell to see it>"
 
 

@@ -32,6 +32,7 @@ class Run:
         self.layers = Layers(model) if model is not None else None
         self.steps: list[int] = []
         self.metrics: dict[str, list[float | None]] = {}
+        self.waiting: list[dict[str, float]] = []  # steps that are not taken down yet
         self.samples: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.began = self.last = perf_counter()
@@ -47,31 +48,34 @@ class Run:
         return self.attended + (self.layers.spent if self.layers is not None else 0.0)
 
     # ---- while it runs
-    def add(self, number: int | None, metrics: dict[str, Any], now: float) -> None:
-        """One row; a metric that is missing in it has no value there."""
-        if number is not None or metrics.keys() != self.metrics.keys():
-            return self._add(number, metrics, now)
-        values = [v if type(v) is float else _number(name, v) for name, v in metrics.items()]  # all, or nothing is taken down
-        self.steps.append(len(self.steps))
+    def take(self, now: float) -> None:
+        """Take down the steps that wait; a metric that is missing in one of them has no value there."""
+        if not self.waiting:
+            return
         self.last = now
-        for name, value in zip(metrics, values, strict=True):
-            self.metrics[name].append(value)
-        return None
+        for metrics in self.waiting:
+            self._add(len(self.steps), metrics)
+        self.waiting.clear()
 
-    def _add(self, number: int | None, metrics: dict[str, Any], now: float) -> None:
-        """The same where metrics come and go, or steps have numbers of their own."""
+    def add_numbered(self, number: int | None, metrics: dict[str, Any]) -> None:
+        """One step with a number of its own."""
         if not metrics:
             raise TypeError(f"log takes metrics by name, as in log(loss=loss), and got {number!r} alone")
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+        if isinstance(number, bool) or not isinstance(number, int):
             raise TypeError(f"a step's number is a whole number, not {number!r}: write log(loss=loss)")
-        values = {name: _number(name, value) for name, value in metrics.items()}
-        rows = len(self.steps)
-        self.steps.append(rows if number is None else number)
-        self.last = now
-        for name in values.keys() - self.metrics.keys():
-            self.metrics[name] = [None] * rows
+        values = {name: number_of(name, value) for name, value in metrics.items()}
+        self.take(perf_counter())
+        self.last = perf_counter()
+        self._add(number, values)
+
+    def _add(self, step: int, metrics: dict[str, float]) -> None:
+        if metrics.keys() != self.metrics.keys():
+            for name in metrics:
+                if name not in self.metrics:
+                    self.metrics[name] = [None] * len(self.steps)
+        self.steps.append(step)
         for name, column in self.metrics.items():
-            column.append(values.get(name))
+            column.append(metrics.get(name))
 
     def measure(self) -> bool:
         """A sample of the step that was just taken down; whether samples were dropped, which then are all to be sent."""
@@ -158,10 +162,8 @@ class Run:
         return sorted(rows)
 
 
-def _number(name: str, value: Any) -> float:
+def number_of(name: str, value: Any) -> float:
     """A metric as a float."""
-    if type(value) is float:
-        return value
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, RuntimeError):

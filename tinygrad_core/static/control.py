@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import enable_grad, no_grad
 from ..autograd import grad as differentiate
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError
 from ..node import Leaf
 from ..ops import OPS
 from ..ops.core import primitive
@@ -164,13 +164,13 @@ def _graph_of(*tensors: Any) -> Graph | None:
 def _alike(what: str, left: list[Symbol], right: list[Symbol]) -> None:
     """Refuse results that differ in number, shape or dtype."""
     if len(left) != len(right):
-        raise StaticError(f"{what}: {len(left)} results against {len(right)}; both must be alike.{at_line(learner_line())}")
+        raise StaticError(f"{what}: {len(left)} results against {len(right)}; both must be alike.")
     for k, (a, b) in enumerate(zip(left, right)):
         if a.dtype != b.dtype:
-            raise DTypeError(f"{what}: result {k} is {a.dtype} in one and {b.dtype} in the other.{at_line(learner_line())}")
+            raise DTypeError(f"{what}: result {k} is {a.dtype} in one and {b.dtype} in the other.")
         if shape_text(a.shape) != shape_text(b.shape):
             raise ShapeError(f"{what}: result {k} has shape {shape_text(a.shape)} in one and {shape_text(b.shape)} in the "
-                             f"other.{at_line(learner_line())}")
+                             f"other.")
 
 
 # ---- gradients

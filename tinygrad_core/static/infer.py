@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import CPU, Generator
-from ..symbol import PROBES, Dim, Symbol, hint
+from ..device import CPU, Generator, place
+from ..symbol import PROBES, Dim, Symbol, hint, leaves, mapped
 
 if TYPE_CHECKING:
     from .graph import Operation
@@ -37,7 +37,7 @@ def infer(operation: Operation) -> list[Any]:
     if operation.op.name in described:
         return described[operation.op.name](operation)
     unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) \
-        or _has_dim(operation.attrs) or _has_dim(operation.inputs)
+        or any([isinstance(v, Dim) for v in leaves((operation.attrs, operation.inputs))])
     first = _tried(operation, 0)
     if not unknown:
         return first
@@ -58,13 +58,19 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 def _tried(operation: Operation, k: int) -> list[Any]:
     op = operation.op
     assert op is not None
-    values = tuple([stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else hint(x, k)
-                    for x in operation.inputs])
+    values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
         outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
+
+
+def _value(x: Symbol, k: int) -> Any:
+    """What a symbol is tried out with; a mask that is known decides how many elements there are."""
+    if x.dtype.kind == "b" and x.operation.kind == "constant" and x.shape:
+        return place(x.operation.value, CPU)
+    return stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype)
 
 
 def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -75,29 +81,9 @@ def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dt
         return shape, np.asarray(op.forward(np, *ones)).dtype
 
 
-def _has_dim(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any([_has_dim(v) for v in value])
-    if isinstance(value, dict):
-        return any([_has_dim(v) for v in value.values()])
-    if isinstance(value, slice):
-        return any([isinstance(v, Dim) for v in (value.start, value.stop, value.step)])
-    return isinstance(value, Dim)
-
-
 def concrete(value: Any, sizes: Any) -> Any:
     """Attributes with every unknown size as a number: a probe's (`sizes` 0 or 1), or by a function of dims."""
-    if isinstance(value, Dim):
-        return value.hints[sizes] if isinstance(sizes, int) else sizes(value)
-    if isinstance(value, tuple):
-        return tuple([concrete(v, sizes) for v in value])
-    if isinstance(value, list):
-        return [concrete(v, sizes) for v in value]
-    if isinstance(value, dict):
-        return {k: concrete(v, sizes) for k, v in value.items()}
-    if isinstance(value, slice):
-        return slice(concrete(value.start, sizes), concrete(value.stop, sizes), concrete(value.step, sizes))
-    return value
+    return mapped(value, lambda v: v if not isinstance(v, Dim) else hint(v, sizes) if isinstance(sizes, int) else sizes(v))
 
 
 __all__ = ["NEW", "PROBES", "concrete", "infer", "stand_in"]

@@ -137,7 +137,7 @@ function cut(graph: Graph, node: number, { names, at }: Scene): string | null {
   const name = (n: number): string => nameOf(names, n).text;
   const where = d.source ? ` (${at(d.source)})` : "";
   const whole = graph.detached.get(node);
-  if (whole !== undefined) return `the numbers of ${name(whole)} go on without their past: detach(), or .data, cut them off${where}`;
+  if (whole !== undefined) return `the numbers of ${name(whole)} go on without their past: detach(), or .data, cut them off${d.source ? ` (first used in ${at(d.source)})` : ""}`;
   const wanted = d.inputs.filter((i) => graph.defines.get(i.node)!.requires_grad).map((i) => name(i.node));
   if (!wanted.length) return null;
   const own = nameOf(names, node);

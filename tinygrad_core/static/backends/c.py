@@ -176,6 +176,7 @@ class _Generated:
         if enabled("inline"):
             inline(self.schedule)
         self.layout = Layout(program, self.schedule)
+        self.layout.settle()
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
