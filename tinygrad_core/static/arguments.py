@@ -39,7 +39,7 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
             leaves_of(v, tensors, key)
     elif is_array(value):
         raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
-                          f"become part of the trace. Write from_numpy(x).")
+                          "become part of the trace. Write from_numpy(x).")
     else:
         key.append(_Same(value))
 
