@@ -163,7 +163,8 @@ class Plan:
         """Look at variables whose memory is not that of the latest run."""
         for x, a in zip(self._symbols, arrays, strict=True):
             if a.shape != x.shape or a.dtype != x.dtype:
-                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}")
+                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
+                                 "graph is made for variables as they are, so define it anew for others.")
         self._held, self._writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
         self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
@@ -175,7 +176,7 @@ class Plan:
         if news:                                # what the back end has not written into the variables' memory itself
             for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
-                    _store(t, new)
+                    store(t, new)
         if self._changed:                       # backward passes must notice
             if self._writes is None:
                 self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
@@ -193,7 +194,7 @@ class Plan:
         return made() if made is not None else str(self.program)
 
 
-def _store(t: Tensor, new: Any) -> None:
+def store(t: Tensor, new: Any) -> None:
     """Give a variable its new value, in its own memory."""
     if isinstance(t.array, np.generic):
         t.array = unboxed(new)
