@@ -285,6 +285,26 @@ class _Generated:
         self.origins.setdefault(known[0], {}).update(self.lines)
         return known[0]
 
+    def reads(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Any]:
+        """A parameter for what a kernel reads."""
+        return f"const {self.type_of(x)} *restrict {name}", self.pointer(x, part)
+
+    def writes(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Any]:
+        """A parameter for what a kernel writes."""
+        return f"{self.type_of(x)} *restrict {name}", self.pointer(x, part)
+
+    def nest(self, operands: list[tuple[str, Any]], loops: Sequence[tuple[str, int, str]], body: str) -> Any:
+        """A function that runs `body` for every index of the loops, in any order.
+
+        Args:
+            operands: parameters, and the addresses that they are given.
+            loops: the name of each index, how many it goes through, and what a round begins with.
+        """
+        text = "".join(f"for (I {name} = 0; {name} < {n}; {name}++) {{ {begin} " for name, n, begin in loops)
+        parameters = ", ".join(parameter for parameter, _ in operands)
+        name = self.function(f"({parameters})", f"{{ {text}{body} {'}' * len(loops)} }}")
+        return f"{name}({', '.join(pointer for _, pointer in operands)});"
+
     def product(self, o: Operation, number: int) -> bool:
         """A product of matrices, or of stacks of them; False where the memory's layout does not allow it."""
         x, y = o.sources[0], o.sources[-1]

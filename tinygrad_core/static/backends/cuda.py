@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +26,6 @@ from ..passes.fuse import LONGEST, Schedule, Step, reduction
 from ..program import Program, Rewriter
 from . import c
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
-from .cuda_windows import KERNELS as WINDOWS
 
 SCRATCH = -2                    # as a base: room for what blocks leave to a second kernel
 
@@ -136,11 +134,7 @@ class _Generated(c._Generated):
         return Call("launch", (name, blocks, threads, *[place for _, place in operands]))
 
     def nest(self, operands: list[tuple[str, Place]], loops: Sequence[tuple[str, int, str]], body: str) -> Call | None:
-        """A kernel that runs `body` for every index of the loops, a thread each.
-
-        Args:
-            loops: the name of each index, how many it goes through, and what a round begins with.
-        """
+        """A kernel with a thread for every index of the loops."""
         count = math.prod(n for _, n, _ in loops)
         if not count:
             return None
@@ -149,14 +143,6 @@ class _Generated(c._Generated):
             below //= n
             text += f"    const I {name} = n / {below}u % {n}u; {begin}\n"
         return self.started(operands, f"{{\n{each(count, f'{text}    {body}')}\n}}", blocks_for(count), 256)
-
-    def reads(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Place]:
-        """A parameter for what a kernel reads."""
-        return f"const {self.type_of(x)} *restrict {name}", self.pointer(x, part)
-
-    def writes(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Place]:
-        """A parameter for what a kernel writes."""
-        return f"{self.type_of(x)} *restrict {name}", self.pointer(x, part)
 
     def zeroed(self, x: Symbol) -> Call:
         return Call("zero", (self.pointer(x), self.layout.array(x).nbytes))
@@ -259,8 +245,22 @@ class _Generated(c._Generated):
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
-        """C's, with CUDA's own in the place of those that go through windows."""
-        return {**super().kernels, **{name: (partial(kernel, self),) for name, kernel in WINDOWS.items()}}
+        return {**super().kernels, "fold": (self.folded,)}
+
+    def folded(self, o: Operation, number: int) -> bool:
+        """What lies in each window is added where the window lay: each element of the image collects it."""
+        y, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
+        n, find = out.ndim - 2, ""
+        for k, (s, d) in enumerate(zip(o.attrs["stride"], o.attrs["dilation"], strict=True)):
+            find += (f"for (I w{k} = 0; w{k} < {y.shape[2 + k]}; w{k}++) {{ "
+                     f"const I d{k} = i{k + 2} - w{k} * {d}, p{k} = d{k} / {s}; "
+                     f"if (d{k} < 0 || d{k} % {s} || p{k} >= {y.shape[2 + n + k]}) continue; ")
+        names = ["i0", "i1", *[f"w{k}" for k in range(n)], *[f"p{k}" for k in range(n)]]
+        self.say(self.nest([self.writes("o", o.results[0]), self.reads("x", o.sources[0])],
+                           [(f"i{k}", m, "") for k, m in enumerate(out.shape)],
+                           f"{self.type_of(o.results[0])} s = 0; {find}s += x[{element(y, names)}]; {'}' * n} "
+                           f"o[{element(out)}] = s;"))
+        return True
 
 
 def _steps(array: np.ndarray, dims: Sequence[int], number: str) -> str:
