@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
+from ..errors import Line
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, ndarray, unboxed
 from .backends import choose, compiled
@@ -16,6 +17,7 @@ from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
+from .passes.rewrites import Rewrite, noting
 from .program import Program, ancestors, specialise
 
 
@@ -116,6 +118,7 @@ class Plan:
     Attributes:
         program: what is run, after the passes.
         variables: the tensors that the program reads and changes.
+        recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
     """
 
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
@@ -127,10 +130,13 @@ class Plan:
         self._noted: list[Any] = []             # the arrays that are written at every run, and their records
         self._writes: list[Any] = []
         self._lock = threading.Lock()
+        self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
-            self._run = compiled(self.program, backend)
+            with noting() as found:
+                self._run = compiled(self.program, backend)
+            self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
     def run(self, arrays: list[Any]) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
@@ -165,6 +171,15 @@ class Plan:
         else:
             self._noted = arrays
             self._writes = [w for w in (versions.wrote(a) for a in arrays) if w is not None]
+
+    def memory(self) -> str:
+        """How much memory a run needs, and what is computed again to need no more; empty where the back end does not plan."""
+        made: Callable[[], str] | None = getattr(self._run, "memory", None)
+        if made is None:
+            return ""
+        again = [f"{name} ({r.why})" + (f" at {Line.at(r.operation.where)}" if r.operation.where is not None else "")
+                 for name, r in self.recomputed.items()]
+        return "\n    ".join([made(), *[f"computed again: {words}" for words in again]])
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""
