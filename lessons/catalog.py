@@ -3,8 +3,10 @@
 import re
 import tomllib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lessons.grader.exercise import Exercise
 
@@ -22,6 +24,12 @@ class Question:
     kind: str = "short"  # or "sentence": an answer in one's own words, which nobody marks
     again: str = ""  # the words of a review, where `ask` needs what stands around it on the page
     options: tuple[str, ...] = ()  # what can be chosen, where nothing is to be written
+    recalls: str = ""  # the number of the earlier lesson that it is about
+
+    @property
+    def recalled(self) -> "Lesson | None":
+        """The earlier lesson that it is about, if there is one."""
+        return next((lesson for lesson in lessons() if self.recalls and lesson.id.startswith(self.recalls)), None)
 
 
 VERDICTS = ("true", "once, or in part", "false", "an opinion")
@@ -93,25 +101,33 @@ def lessons() -> tuple[Lesson, ...]:
     return tuple(Lesson(page.parent) for page in sorted(COURSE.glob("*/lesson.md")))
 
 
-def exercise(id: str) -> Exercise:
-    """The exercise of that id, wherever in the course it stands."""
+def exercise(id: Any) -> Exercise:
+    """The exercise of that id, wherever in the course it stands; a LookupError says which there are."""
     everything = {k: e for lesson in lessons() for k, e in lesson.exercises().items()}
     return _named(id, everything, "exercise")
 
 
-def question(id: str) -> Question:
-    """The question of that id, wherever in the course it stands."""
+def question(id: Any) -> Question:
+    """The question of that id, wherever in the course it stands; a LookupError says which there are."""
     everything = {k: q for lesson in lessons() for k, q in lesson.questions().items()}
     return _named(id, everything, "question")
 
 
-def claim(id: str) -> Claim:
-    """The claim of that id, wherever in the course it stands."""
+def claim(id: Any) -> Claim:
+    """The claim of that id, wherever in the course it stands; a LookupError says which there are."""
     everything = {k: c for lesson in lessons() for k, c in lesson.claims().items()}
     return _named(id, everything, "claim")
 
 
-def _named(id, table, what):
-    if id not in table:
-        raise LookupError(f"there is no {what} {id!r}; there are {', '.join(map(repr, table))}")
-    return table[id]
+def _named(id: Any, table: dict[str, Any], what: str) -> Any:
+    if isinstance(id, str) and id in table:
+        return table[id]
+    there_are = f"There are: {', '.join(table)}."
+    if not id:
+        raise LookupError(f"Which {what}? Say its name, in quotes. {there_are}")
+    if not isinstance(id, str):
+        called = getattr(id, "__name__", None)
+        mine = " or ".join(f"“{name}”" for name, one in table.items() if getattr(one, "object", "") == called)
+        raise LookupError(f"The name of the {what} comes first, in quotes. " + (f"It is {mine}." if mine else there_are))
+    near = "".join(f"Did you mean “{name}”? " for name in get_close_matches(id.lower().replace("_", "-"), table, 1))
+    raise LookupError(f"There is no {what} “{id}”. {near}{there_are}")

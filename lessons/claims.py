@@ -4,14 +4,61 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from lessons.catalog import Claim
+from lessons.catalog import Claim, lessons
 from lessons.catalog import claim as named
 from lessons.grader.progress import Prediction, Progress
 from lessons.look import Card
 from lessons.page import form
 
 
-def claim(id: str) -> None:
+def ballot() -> None:
+    """Has you vote on every claim of the course before you begin, one after the other; its lesson measures each of them.
+
+    What you cannot say yet is asked again in its lesson, before it is measured.
+    """
+    with Progress.here() as progress:
+        cast = progress.votes()
+    waiting = [asked for lesson in lessons() for asked in lesson.claims().values() if asked.id not in cast]
+    handle: Any = None
+
+    def put(number: int) -> None:
+        nonlocal handle
+        what = _locked_in() if number == len(waiting) else _turn(waiting[number], number, len(waiting), put)
+        if handle is None:
+            handle = _show(what, display_id=True)
+        else:
+            handle.update(what)
+
+    put(0)
+
+
+def _turn(asked: Claim, number: int, of: int, put: Callable[[int], None]) -> Any:
+    """One claim of the ballot; a vote, or none, puts the next in its place."""
+    import ipywidgets as w
+
+    def lock(answer: str, confidence: str) -> None:
+        with Progress.here() as progress:
+            progress.vote(asked.id, answer, confidence, answer == asked.verdict)
+        put(number + 1)
+
+    skip = w.Button(description="I cannot say yet", layout=w.Layout(width="auto", margin="0"))
+    skip.on_click(lambda _: put(number + 1))
+    question = dataclasses.replace(asked.question, ask=f"{number + 1} of {of}\n\n{asked.question.ask}")
+    return form(question, lock, "Lock my vote", skip)
+
+
+def _locked_in() -> Card:
+    """How many votes are cast, and what becomes of them and of the others."""
+    with Progress.here() as progress:
+        votes, note = len(progress.votes()), progress.note
+    left = sum(len(lesson.claims()) for lesson in lessons()) - votes
+    card = Card("open", f"{votes} {'vote is' if votes == 1 else 'votes are'} locked")
+    card.say("Each lesson measures some of the claims and asks you again; `progress()` then says what you gained.")
+    card.say(f"{left} you could not say yet: their lessons ask before they measure." if left > 0 else "")
+    return card.say(note)
+
+
+def claim(id: str = "") -> None:
     """Has you vote on a claim before you measure; the verdict comes below the cell that measures."""
     asked = _found(id)
     if asked is None:
@@ -86,7 +133,7 @@ def _found(id: str) -> Claim | None:
     try:
         return named(id)
     except LookupError as error:
-        _show(Card("open", f"Nothing to vote on here: {error}."))
+        _show(Card("open", "Nothing to vote on here").say(str(error)))
         return None
 
 

@@ -70,7 +70,7 @@ def fresh(lesson: str, dir: Dir = Path(DEFAULT)) -> None:
 def progress(dir: Dir = Path(DEFAULT)) -> None:
     """Show where you are in the course, what is due for review, and how well you predicted."""
     from lessons.grader.progress import FILE, MANIFEST
-    from lessons.grader.progress import progress as show
+    from lessons.grader.report import progress as show
     from lessons.path import course_map
 
     here = Path.cwd()
@@ -114,7 +114,7 @@ def test(id: Annotated[str, typer.Argument(help="One exercise; all when left out
     try:
         chosen = [exercise(id)] if id else [e for n in lessons() for e in n.exercises().values()]
     except LookupError as error:
-        _stop(f"{error}.")
+        _stop(str(error))
     broken = 0
     for one in chosen:
         typer.secho(f"{one.id}: {one.title}", bold=True)

@@ -7,6 +7,28 @@ from typing import Any
 from lessons.look import STYLE
 
 WIDTH, HEIGHT, PAD = 520, 280, 30
+# The slider of ipywidgets has a handle without a name, which a screen reader cannot announce.
+SLIDER = """export default {
+  render({model, el}) {
+    const label = el.appendChild(document.createElement("label"));
+    label.className = "tgc-slider";
+    const input = document.createElement("input");
+    const now = document.createElement("output");
+    const show = () => {
+      input.value = model.get("value");
+      now.textContent = Number(input.value).toFixed(2);
+    };
+    Object.assign(input, {type: "range", min: model.get("min"), max: model.get("max"), step: model.get("step")});
+    label.append(model.get("name"), input, now);
+    show();
+    input.addEventListener("input", () => {
+      model.set("value", Number(input.value));
+      model.save_changes();
+    });
+    model.on("change:value", show);
+    return () => model.off("change:value", show);
+  },
+};"""
 
 
 def plot(f: Callable[[float], float], at: float, reach: float = 4.0) -> Any:
@@ -14,13 +36,17 @@ def plot(f: Callable[[float], float], at: float, reach: float = 4.0) -> Any:
 
     `reach` is how far the picture goes to each side of `at`.
     """
+    import anywidget
     import ipywidgets as w
+    import traitlets
+
+    class Slider(anywidget.AnyWidget):
+        _esm = SLIDER
+        name, step = traitlets.Unicode("x").tag(sync=True), traitlets.Float(0.25).tag(sync=True)
+        value, min, max = (traitlets.Float().tag(sync=True) for _ in range(3))
 
     low, high = at - reach, at + reach
-    place = w.FloatSlider(
-        at, min=low, max=high - 1, step=0.25, description="x", readout_format=".2f",
-        layout=w.Layout(width=f"{WIDTH}px", max_width="100%"),
-    )  # fmt: skip
+    place = Slider(value=at, min=low, max=high - 1)
     picture = w.HTML(drawing(f, at, low, high))
     place.observe(lambda change: setattr(picture, "value", drawing(f, change["new"], low, high)), "value")
 

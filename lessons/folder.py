@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lessons.catalog import lessons
+from lessons.glossary_page import page as glossary
 from lessons.grader.progress import MANIFEST
-from lessons.notebook import first_page, text
+from lessons.notebook import beside_lessons, text
 
 DEFAULT = "~/tinygrad-lessons"
 FIRST_PAGE = "00-course.ipynb"
@@ -36,7 +37,12 @@ class Report:
 
 def shipped() -> dict[str, bytes]:
     """Every file that a learner's folder gets, as of this version of the course."""
-    return {FIRST_PAGE: first_page(), **{f"{lesson.id}.ipynb": text(lesson) for lesson in lessons()}}
+    return {
+        FIRST_PAGE: beside_lessons("course"),
+        **{f"{lesson.id}.ipynb": text(lesson) for lesson in lessons()},
+        "gallery.ipynb": beside_lessons("gallery"),
+        "glossary.ipynb": beside_lessons("glossary", glossary()),
+    }
 
 
 def update(folder: Path, files: Mapping[str, bytes] | None = None) -> Report:

@@ -8,6 +8,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 _STRESS = re.compile(r"\*{1,2}(\w[\w ]*)\*{1,2}")  # not the star of `a * b`
+_LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
 _markdown = MarkdownIt("commonmark", {"html": False})
 
 # Every card carries the whole style, so that each shows on its own; hence no idle characters.
@@ -49,7 +50,7 @@ class Card:
             return self
         body = render(words)
         self._html.append(f'<div class="tgc-{role}">{body}</div>' if role else body)
-        self._text.append(" ".join(_STRESS.sub(r"\1", words).split()))
+        self._text.append(" ".join(_LINK.sub(r"\1 (\2)", _STRESS.sub(r"\1", words)).split()))
         return self
 
     def facts(self, facts: dict[str, str], marked: dict[str, list[tuple[int, int]]] | None = None) -> "Card":

@@ -59,9 +59,10 @@ def text(lesson: Lesson, rung: str = "blank") -> bytes:
     return _bytes(notebook(lesson, rung))
 
 
-def first_page() -> bytes:
-    """The notebook with the course map, as the bytes of its file."""
-    return _bytes(_made((COURSE / "course.md").read_text(encoding="utf-8"), {}, "blank"))
+def beside_lessons(name: str, more: str = "") -> bytes:
+    """A page of the course that is no lesson, as the bytes of its notebook's file; `more` is Markdown at its end."""
+    source = (COURSE / f"{name}.md").read_text(encoding="utf-8")
+    return _bytes(_made(f"{source.rstrip()}\n\n{more}".rstrip() + "\n", {}, "blank"))
 
 
 def _bytes(made: Any) -> bytes:

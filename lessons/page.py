@@ -8,7 +8,7 @@ from lessons.grader.progress import CONFIDENCE, Prediction, Progress
 from lessons.look import STYLE, Card, render
 
 
-def ask(id: str) -> None:
+def ask(id: str = "") -> None:
     """Asks a question of the page; what we have to say comes after your answer is locked."""
     _put(id, output=None)
 
@@ -44,7 +44,11 @@ def after(shell: Any) -> Callable[[str, str], None]:
             tried = progress.attempts()
         open_ = [id for id in line.split() if not tried.get(id, {}).get("solved")]
         if open_:
-            names = ", ".join(f"“{exercise(id).title}”" for id in open_)
+            try:
+                names = ", ".join(f"“{exercise(id).title}”" for id in open_)
+            except LookupError as error:
+                display(Card("open", "Nothing was run").say(str(error)))
+                return
             display(Card("open", "Not yet").say(f"This cell waits for what is unsolved: {names}."))
             return
         shell.run_cell(cell, store_history=False)
@@ -61,7 +65,7 @@ def _put(id: str, output: str | None) -> None:
     try:
         asked: Question = question(id)
     except LookupError as error:
-        display(Card("open", f"Nothing to ask here: {error}."))
+        display(Card("open", "Nothing to ask here").say(str(error)))
         return
     with Progress.here() as progress:
         said = progress.prediction(id)
@@ -105,11 +109,14 @@ def reveal(asked: Any, said: Prediction, output: str | None) -> Card:
     facts = {"you said": said.answer}
     if output is not None:
         facts["it printed"] = output
-    return card.facts(facts).say(asked.after)
+    card.facts(facts).say(asked.after)
+    if said.right is False and asked.recalled:
+        card.say(f"It is from [{asked.recalled.title}]({asked.recalled.id}.ipynb).")
+    return card
 
 
-def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and look") -> Any:
-    """The question, a place for the answer and how sure one is, and the button that locks both."""
+def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and look", *others: Any) -> Any:
+    """The question, a place for the answer and how sure one is, the button that locks both, and what else can be pressed."""
     import ipywidgets as w
 
     sentence = asked.kind == "sentence"
@@ -122,9 +129,9 @@ def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and
         answer = choice(asked.options, "Your answer")
     else:
         answer = (w.Textarea if sentence else w.Text)(
-            placeholder="in one sentence" if sentence else "your answer",
-            tooltip="Your answer",
-            layout=w.Layout(width="100%" if sentence else "12rem", margin="0"),
+            description="In one sentence" if sentence else "Your answer",
+            style={"description_width": "auto"},
+            layout=w.Layout(width="100%" if sentence else "16rem", margin="0"),
         )
     sure = choice(CONFIDENCE, "How sure are you?")
     button = w.Button(
@@ -148,7 +155,7 @@ def form(asked: Any, lock: Callable[[str, str], None], press_to: str = "Lock and
         lock(said_so, "" if sentence else sure.value)
 
     button.on_click(press)
-    row = w.Box([answer, button] if sentence else [answer, sure, button]).add_class("tgc-row")
+    row = w.Box([answer, button] if sentence else [answer, sure, button, *others]).add_class("tgc-row")
 
     class Form(w.VBox):
         def __repr__(self) -> str:  # what is seen where widgets are not

@@ -49,7 +49,8 @@ def course_map(where: Path | None = None, today: date | None = None) -> Card:
         notes += [f"{due} due for review"] * bool(due)
         rows.append((state, mark, lesson.title, f"{lesson.id}.ipynb", " · ".join(notes)))
     card.aside = f"{sum(row[0] in ('done', 'to review') for row in rows)} of {len(rows)} lessons done"
-    return card.places(rows).say(_when(waiting, today)).say(note)
+    card.places(rows).say(_when(waiting, today)).say(note)
+    return card.say("Any time: words in the [glossary](glossary.ipynb), pictures in the [gallery](gallery.ipynb).")
 
 
 def _when(waiting: list[Review], today: date) -> str:

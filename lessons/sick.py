@@ -13,10 +13,10 @@ from tinygrad_core.nn import functional as F
 
 CAUSES = (
     "healthy", "rate too high", "rate too low", "gradients not cleared", "softmax twice", "dead units", "labels shuffled",
-    "shapes broadcast",
+    "shapes broadcast", "dropout left on",
 )
 EXAMPLES = 50  # in a batch
-GALLERY = dict(zip("ABCDEFGH", random.Random(3).sample(CAUSES, len(CAUSES)), strict=True))  # for guessing
+GALLERY = dict(zip("ABCDEFGHI", random.Random(3).sample(CAUSES, len(CAUSES)), strict=True))  # for guessing
 
 
 class _Forgetful(optim.SGD):
@@ -25,9 +25,11 @@ class _Forgetful(optim.SGD):
 
 
 @cache
-def _digits() -> tuple[Any, Any]:
+def _digits() -> tuple[Any, Any, Any, Any]:
+    """Digits to learn from, and some that are never learned from."""
     images, labels = digits().tensors
-    return images[:1000].reshape(-1, 64), labels[:1000]
+    images = images.reshape(-1, 64)
+    return images[:1000], labels[:1000], images[1000:1500], labels[1000:1500]
 
 
 def train(cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name: str = "") -> dict[str, Any]:
@@ -48,12 +50,13 @@ def train(cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name:
         again: length of the gradient after clearing and a second backward for the same batch, by its length before.
         moved: how far the first step moved the weights, as a share of their size.
         one_batch: the loss after 150 good steps with one batch alone.
+        differs: share of 500 unseen digits for which it gives another answer when asked again, as its owner asks it.
         first, last: the loss at the first step, and its mean in the last epoch.
     """
     if cause not in CAUSES:
         raise ValueError(f"there is no {cause!r}; there are {', '.join(map(repr, CAUSES))}")
     tg.manual_seed(seed)
-    x, y = _digits()
+    x, y, unseen, _ = _digits()
     if cause == "labels shuffled":
         y = y[randperm(len(y))]
     if cause == "shapes broadcast":
@@ -68,13 +71,16 @@ def train(cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name:
     model.zero_grad()
     if monitor is not None:
         monitor.run(name or cause, model)
-    losses = _run(model, loss_of, optimiser, DataLoader((x, y), EXAMPLES, shuffle=True), epochs, monitor)
+    losses = _run(model, cause, optimiser, DataLoader((x, y), EXAMPLES, shuffle=True), epochs, monitor)
     batches = len(losses) // epochs
-    return {**sheet, "first": round(losses[0], 3), "last": round(sum(losses[-batches:]) / batches, 3)}
+    differs = (_answers(model, cause, unseen) != _answers(model, cause, unseen)).float().mean().item()
+    last = sum(losses[-batches:]) / batches
+    return {**sheet, "differs": round(differs, 3), "first": round(losses[0], 3), "last": round(last, 3)}
 
 
 def _model(cause: str) -> Any:
-    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1 if cause == "shapes broadcast" else 10))
+    outputs = 1 if cause == "shapes broadcast" else 10
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, outputs))
     if cause == "softmax twice":
         model.append(nn.Softmax(dim=1))
     if cause == "dead units":
@@ -93,12 +99,23 @@ def _mean_square(answer: Any, target: Any, reduction: str = "mean") -> Any:
     return squares.mean() if reduction == "mean" else squares
 
 
+def _answers(model: Any, cause: str, x: Any) -> Any:
+    """The digits that it reads, asked as its owner asks it: usually in eval mode."""
+    if cause != "dropout left on":
+        model.eval()
+    with tg.no_grad():
+        answer = model(x)
+    model.train()
+    return (10 * answer[:, 0]).round() if cause == "shapes broadcast" else answer.argmax(dim=1)
+
+
 def _length(model: Any) -> float:
     return math.sqrt(sum((p.grad * p.grad).sum().item() for p in model.parameters() if p.grad is not None))
 
 
 def _before(model: Any, loss_of: Any, optimiser: Any, x: Any, y: Any) -> dict[str, Any]:
-    """What can be seen before the first step, and the step itself, taken back."""
+    """What can be seen before the first step, in eval mode, where one batch always gives the same."""
+    model.eval()
     with tg.no_grad():
         sums = model(x).sum(dim=1)
         alive = (model[1](model[0](x)) > 0).float().max(dim=0).values.mean().item()
@@ -109,33 +126,41 @@ def _before(model: Any, loss_of: Any, optimiser: Any, x: Any, y: Any) -> dict[st
         lengths.append(_length(model))
     rate = optimiser.param_groups[0]["lr"]
     size = math.sqrt(sum((p * p).sum().item() for p in model.parameters()))
+    terms = loss_of(model(x), y, reduction="none").numel()
+    model.train()
     return {
-        "examples": len(y), "terms": loss_of(model(x), y, reduction="none").numel(),
+        "examples": len(y), "terms": terms,
         "row_sums": [round(sums.min().item(), 3), round(sums.max().item(), 3)], "alive": round(alive, 3),
         "again": round(lengths[1] / lengths[0], 3), "moved": float(f"{rate * lengths[0] / size:.2g}"),
     }
 
 
 def _one_batch(model: Any, loss_of: Any, x: Any, y: Any) -> float:
+    """By heart, without dropout: remembering is what is asked for."""
+    model.eval()
     optimiser = optim.Adam(model.parameters(), lr=0.01)
     for _ in range(150):
         optimiser.zero_grad()
         loss = loss_of(model(x), y)
         loss.backward()
         optimiser.step()
+    model.train()
     return round(loss.item(), 4)
 
 
-def _run(model: Any, loss_of: Any, optimiser: Any, loader: Any, epochs: int, monitor: Any) -> list[float]:
-    """The loss at every step."""
-    losses = []
+def _run(model: Any, cause: str, optimiser: Any, loader: Any, epochs: int, monitor: Any) -> list[float]:
+    """The loss at every step; after each epoch the owner looks how many unseen digits are right."""
+    losses, loss_of = [], _loss(cause)
+    _, _, unseen, labels = _digits()
     for _ in range(epochs):
-        for x, y in loader:
+        for n, (x, y) in enumerate(loader, 1):
             optimiser.zero_grad()
             loss = loss_of(model(x), y)
             loss.backward()
             optimiser.step()
             losses.append(loss.item())
+            if n == len(loader):
+                right = (_answers(model, cause, unseen) == labels).float().mean().item()
             if monitor is not None:
-                monitor.log(loss=loss)
+                monitor.log(loss=loss, **({"unseen right": right} if n == len(loader) else {}))
     return losses

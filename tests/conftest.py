@@ -1,11 +1,16 @@
 """What every test may ask for: the order of the rooms, one browser, shared data, a place for artefacts."""
 
+import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.axe import Axe
 
 # The same examples in every run; `--hypothesis-profile=search` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -70,6 +75,26 @@ def browser() -> Iterator[Any]:
         print(f"browser: {running.version} at {path}")
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def npm() -> Path:
+    """The folder of the front end with all its tools installed."""
+    folder = ROOT / "widgets"
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: the front end's own checks need Node.js")
+    tools = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    if not all((folder / "node_modules" / tool).is_dir() for tool in tools):
+        done = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            pytest.skip(f"npm ci failed, so the front end was not checked: {done.stderr[-300:]}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def axe(npm: Path) -> Axe:
+    """Finds what keeps people out of a page."""
+    return Axe(npm / "node_modules" / "axe-core" / "axe.min.js")
 
 
 @pytest.fixture(scope="session")

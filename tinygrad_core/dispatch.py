@@ -59,7 +59,10 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             return symbol.operation.graph.define(op, inputs, attrs)
         if isinstance(error, EngineError):
             raise
-        raise explain(op, inputs, attrs, error) from None
+        told = explain(op, inputs, attrs, error)
+        if watched:
+            mode.watch.failed(told)
+        raise told from None
     aux: Any = ()
     if op.aux:
         out, *aux = out

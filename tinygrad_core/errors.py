@@ -37,7 +37,8 @@ class GradError(EngineError):
     """A backward pass that cannot be run, or would be wrong."""
 
 
-_inside: dict[str, bool] = {}
+inside: set[str] = set()        # the engine's files and others, as `here` has met them
+outside: set[str] = set()
 
 
 def here(depth: int = 1) -> tuple[CodeType, int] | None:
@@ -47,12 +48,13 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
     """
     frame: FrameType | None = sys._getframe(depth + 1)
     while frame is not None:
-        file = frame.f_code.co_filename
-        known = _inside.get(file)
-        if known is None:
-            known = _inside[file] = file.startswith(_PACKAGE)
-        if not known:
-            return frame.f_code, frame.f_lasti
+        code = frame.f_code
+        file = code.co_filename
+        if file not in inside:
+            if file in outside or not file.startswith(_PACKAGE):
+                outside.add(file)
+                return code, frame.f_lasti
+            inside.add(file)
         frame = frame.f_back
     return None
 

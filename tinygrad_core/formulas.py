@@ -29,7 +29,7 @@ def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: fl
     last = (x.ndim - 1,)
     d = x - recorded.sum(x, dim=last, keepdim=True) * n
     var = recorded.sum(d * d, dim=last, keepdim=True) * n
-    out = d / recorded.sqrt(var + eps)
+    out = d * recorded.div(1.0, recorded.sqrt(var + eps))       # one division a row
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
 
@@ -45,7 +45,7 @@ def channel_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, group
     mean = recorded.sum(rows, dim=over, keepdim=True) * count
     centred = rows - mean
     var = recorded.sum(centred * centred, dim=over, keepdim=True) * count
-    out = recorded.reshape(centred / recorded.sqrt(var + eps), shape=x.shape)
+    out = recorded.reshape(centred * recorded.div(1.0, recorded.sqrt(var + eps)), shape=x.shape)
     out = out if weight is None else out * recorded.reshape(weight, shape=(c, 1))
     each = [recorded.reshape(recorded.expand(t, shape=(n, groups, c // groups, 1)), shape=(n, c)) if groups else
             recorded.reshape(t, shape=(1, c)) for t in (mean, var)]

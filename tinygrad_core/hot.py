@@ -16,7 +16,7 @@ import numpy as np
 
 from .dispatch import apply
 from .dtypes import float32
-from .errors import here
+from .errors import here, outside
 from .node import Node
 from .ops import OPS, Op
 from .symbol import Dim
@@ -30,14 +30,13 @@ _new, _node = Tensor.__new__, Node.__new__
 _SUB = OPS["sub"]
 
 
-def _result(array: Any, op: Op, parents: tuple[Any, ...], saved: tuple[Any, ...], shapes: Any) -> Tensor:
+def _result(array: Any, op: Op, parents: tuple[Any, ...], saved: tuple[Any, ...]) -> Tensor:
     """A tensor around `array` with a node, without the cost of two constructors."""
     n = _node(Node)
-    n.op, n.parents, n.saved, n.shapes = op, parents, saved, shapes
+    n.op, n.parents, n.saved, n.shapes = op, parents, saved, None
     n.seq = tick()
     n.hooks = n.g = None
-    frame = _getframe(2)
-    n.where = (frame.f_code, frame.f_lasti)
+    n.where = here(2)
     t = _new(Tensor)
     t.array, t.node, t._view = array, n, None
     return t
@@ -79,7 +78,8 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
         n.seq = tick()
         n.hooks = n.g = None
         frame = _getframe(1)
-        n.where = (frame.f_code, frame.f_lasti)
+        code = frame.f_code
+        n.where = (code, frame.f_lasti) if code.co_filename in outside else here(1)
         return t
 
     hot.__name__, hot.__doc__ = name, f"The operation `{name}` of a tensor and a tensor or number."
@@ -93,7 +93,7 @@ def rsub(a: Tensor, b: Any) -> Tensor:
         return apply(_SUB, b, a) if type(b) in _NUMBERS else _strange(_SUB, b, a)
     out = b - x
     if p is not None:
-        return _result(out, _SUB, (None, p), (), None)
+        return _result(out, _SUB, (None, p), ())
     t = _new(Tensor)
     t.array, t.node, t._view = out, None, None
     return t
@@ -117,7 +117,7 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
         if p is None or not mode.plain or type(x) not in _HOST or x.dtype is not float32:
             return apply(op, a)
         out = compute(x)
-        return _result(out, op, (p,), (out,), None)
+        return _result(out, op, (p,), (out,))
 
     hot.__name__, hot.__doc__ = name, f"The operation `{name}` on each element."
     return hot
@@ -138,15 +138,21 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if a.dtype is not w.dtype or (b is not None and b.dtype is not w.dtype):
         return apply(_LINEAR, x, weight, bias)
     out = _LINEAR.forward(np, a, w, b)
-    t = _new(Tensor)
-    t.array, t._view = out, None
-    t.node = n = _node(Node)
-    n.op, n.parents, n.shapes = _LINEAR, (p, q, r), None
-    n.saved = _LINEAR.save(out, (a, w, b), (), None, (p is not None) | (q is not None) << 1 | (r is not None) << 2)
-    n.seq = tick()
-    n.hooks = n.g = None
-    n.where = here(1)
-    return t
+    saved = _LINEAR.save(out, (a, w, b), (), None, (p is not None) | (q is not None) << 1 | (r is not None) << 2)
+    return _result(out, _LINEAR, (p, q, r), saved)
+
+
+_SUM = OPS["sum"]
+_WHOLE = {"dim": None, "keepdim": False}
+
+
+def total(x: Tensor) -> Tensor:
+    """The sum over all elements."""
+    a, p = x.array, x.node
+    if p is None or not mode.plain or type(a) is not ndarray or a.dtype is not float32:
+        return apply(_SUM, x, **_WHOLE)
+    out = _SUM.forward(np, a, **_WHOLE)
+    return _result(out, _SUM, (p,), _SUM.save(out, (a,), (), _WHOLE, 1))
 
 
 add = _two("add", operator.add, False)

@@ -76,19 +76,16 @@ class Output(Node):
 
 def ancestors(roots: list[Node], stop: set[Node] | frozenset[Node] = frozenset()) -> list[Node]:
     """Every node that the roots depend on, youngest first, without recursion; `stop` nodes are not entered."""
-    seen = set(roots)
-    stack = list(seen)
-    add, push, pop = seen.add, stack.append, stack.pop
-    found = []
-    while stack:
-        node = pop()
-        found.append(node)
-        if node in stop:
+    found = list(set(roots))
+    seen = set(found)
+    add, enter = seen.add, found.append
+    for node in found:                          # it grows while it is read
+        if stop and node in stop:
             continue
         for parent in node.parents:
             if parent is not None and parent not in seen:
                 add(parent)
-                push(parent)
+                enter(parent)
     found.sort(key=by_age, reverse=True)
     return found
 

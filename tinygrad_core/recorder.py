@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import cell_name, learner_frame
-from .node import Leaf, Node, Output
+from .node import Node, Output
 from .ops import Op
 from .ops.core import AUX, INPUT, OUT
 from .ops.notation import forward_notation, rule_notation
@@ -65,8 +65,10 @@ class record:
         if self.echo:
             self.print(written.getvalue(), end="", flush=kwargs.get("flush", False))
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         builtins.print = self.print
+        if error is not None:
+            self.recorder.failed(error)
         if self.graph is None:
             mode.watch = None
         else:
@@ -94,6 +96,7 @@ class Recorder:
         self.memories: dict[int, tuple[Any, int]] = {}  # id() of an array that owns memory -> it, weakly, and its number
         self.files: dict[str, str] = {}
         self.modules: list[tuple[Any, str]] = []
+        self.told: BaseException | None = None      # the last error that was recorded
         self.next_id = self.next_edge = self.next_memory = 0
         self._graphs: Any = None
 
@@ -164,10 +167,16 @@ class Recorder:
             "define", node, op=op.name, kind="operation", name=first.name, label=op.label, inputs=links,
             requires_grad=first.node is not None, shape=list(first.shape), dtype=str(first.dtype),
             memory=self.memory_of(first.array), forward=self.written(forward_notation(op), op, names),
-            rules=self.rules(op, names))
+            rules=self.rules(op, names), **self.cut(op, inputs, first))
         self.emit("execute", node, value=value_of(first.array), bytes=int(first.nbytes))
         if first.node is not None:
             self.saves(node, op, first.node, links)
+
+    @staticmethod
+    def cut(op: Op, inputs: tuple[Any, ...], result: Tensor) -> dict[str, Any]:
+        """That a gradient could have come back here, had recording not been off."""
+        off = not mode.grad and bool(op.rules) and result.dtype.kind == "f"
+        return {"no_grad": True} if off and any(isinstance(x, Tensor) and x.requires_grad for x in inputs) else {}
 
     def rules(self, op: Op, names: Any) -> dict[str, str]:
         """The gradient rules as they are written, one for each input."""
@@ -246,8 +255,8 @@ class Recorder:
         self.emit("accumulate", node, edge=edge, added=value_of(g), value=value_of(total), count=self.counts[node],
                   into="node")
 
-    def collected(self, leaf: Leaf, added: Any, before: Tensor | None) -> None:
-        """A leaf's `.grad` takes this pass's gradient in."""
+    def collected(self, leaf: Node, added: Any, before: Tensor | None) -> None:
+        """`.grad` takes this pass's gradient in: a leaf's, or one that was asked to retain it."""
         node = self.id_of_node(leaf)
         fields = {} if before is None else {"before": value_of(before.array)}
         total = raw(added) if before is None else before.array + raw(added)
@@ -271,6 +280,14 @@ class Recorder:
         """`print` ran; the event is about the first of the things that is a tensor with a node."""
         nodes = [self.known(t) for t in things if isinstance(t, Tensor)]
         self.emit("print", next((n for n in nodes if n is not None), None), text=text[:_LONG_TEXT])
+
+    def failed(self, error: BaseException, node: Node | None = None) -> None:
+        """Something was refused or broke; `node` is what the error is about."""
+        if error is self.told:
+            return
+        self.told = error
+        about = None if node is None else self.id_of_node(node)
+        self.emit("error", about, error=type(error).__name__, text=str(error)[:_LONG_TEXT])
 
     def entered(self, module: Any) -> None:
         """A module's forward begins."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import EngineError
 
-FORMAT, VERSION = "tinygrad-recording", 1
+FORMAT, VERSION = "tinygrad-recording", 2      # 2 adds `error` events, `no_grad`, and gradients kept by retain_grad()
 WHOLE = 64                      # a value of at most so many elements is recorded whole
 _SCHEMA_FILE = Path(__file__).with_name("recording.schema.json")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import EngineError, Line, at_line, learner_line
+from .errors import EngineError, Line
 
 if TYPE_CHECKING:
     from .static.graph import Operation
@@ -25,6 +25,10 @@ class NoValueError(StaticError, TypeError):
 PROBES = (7, 11)
 
 
+_SIGNS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.floordiv: "//",
+          operator.mod: "%"}
+
+
 class Dim:
     """A size that is not known before the run, like the rows of a batch; sums and products of such sizes too.
 
@@ -39,6 +43,8 @@ class Dim:
     def _with(self, other: Any, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
         if not isinstance(other, (int, float, np.integer, Dim)):
             return NotImplemented
+        if function is operator.mul and type(other) is int and other == 1:
+            return self
         a, b = (other, self) if swapped else (self, other)
         return dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
 
@@ -46,9 +52,9 @@ class Dim:
         told = _unknown_size_told(self)
         if told is not None:
             return told
-        raise NoValueError(f"this size is not known before the graph runs, and Python needs its number now (for a range, "
+        raise NoValueError("this size is not known before the graph runs, and Python needs its number now (for a range, "
                            "an index or a conversion). Give the placeholder this size, write -1 for it in a reshape, or "
-                           f"use while_loop or scan in place of a Python loop.{at_line(learner_line())}")
+                           "use while_loop or scan in place of a Python loop.")
 
     __int__ = __index__
 
@@ -68,7 +74,10 @@ class Dim:
         return True
 
     def __repr__(self) -> str:
-        return "?" if callable(self.of[0]) else f"{self.of[0].name or 'n'}.{self.of[1]}"
+        if not callable(self.of[0]):
+            return f"{self.of[0].name or 'n'}.{self.of[1]}"
+        sides = [f"({n})" if isinstance(n, Dim) and callable(n.of[0]) else f"{n}" for n in self.of[1:]]
+        return f" {_SIGNS.get(self.of[0], '?')} ".join(sides)
 
 
 def _operator(name: str, function: Callable[[Any, Any], Any]) -> None:
@@ -95,6 +104,14 @@ def when_size_is_asked(answer: Callable[[Dim], int | None]) -> Callable[[Dim], i
 def dim(hints: tuple[Any, ...], of: tuple[Any, ...]) -> Any:
     """The number itself where both hints agree, else a `Dim`."""
     return hints[0] if hints[0] == hints[1] else Dim(hints, of)
+
+
+def size_of(n: Dim, shape_of: Callable[[Any], Any]) -> int:
+    """An unknown size as a number, by what tells the shapes of the symbols that it comes from."""
+    first, *rest = n.of
+    if isinstance(first, Symbol):
+        return shape_of(first)[rest[0]]
+    return first(*[size_of(x, shape_of) if isinstance(x, Dim) else x for x in rest])
 
 
 def hint(size: Any, k: int) -> Any:
@@ -244,15 +261,27 @@ def _array_call(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
     return symbol.operation.graph.array_call(name, args, kwargs)
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    """The leaves of nested tuples, lists and slices."""
-    if isinstance(value, (tuple, list)):
-        for v in value:
-            yield from _flat(v)
-    elif isinstance(value, slice):
-        yield from (value.start, value.stop, value.step)
+def leaves(value: Any) -> Iterator[Any]:
+    """What is in nested tuples, lists, dicts and slices."""
+    if isinstance(value, slice):
+        value = (value.start, value.stop, value.step)
+    if isinstance(value, (tuple, list, dict)):
+        for v in value.values() if isinstance(value, dict) else value:
+            yield from leaves(v)
     else:
         yield value
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The same nested tuples, lists, dicts and slices with `change(v)` in the place of everything in them."""
+    if isinstance(value, (tuple, list)):
+        made = [mapped(v, change) for v in value]
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
+    if isinstance(value, dict):
+        return {k: mapped(v, change) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(*[mapped(v, change) for v in (value.start, value.stop, value.step)])
+    return change(value)
 
 
 def known(array: Any) -> bool:
@@ -262,7 +291,7 @@ def known(array: Any) -> bool:
 
 def first_symbol(values: Any) -> Symbol | None:
     """A symbol among nested values, or None."""
-    return next((v for v in _flat(values) if type(v) is Symbol), None)
+    return next((v for v in leaves(values) if type(v) is Symbol), None)
 
 
 def shape_text(shape: tuple[Any, ...]) -> str:

@@ -258,6 +258,7 @@ class Tensor:
     def item(self) -> Any:
         """The value of a tensor of one element as a Python number."""
         if self.array.size != 1:
+            self._need_values("asked for its number by item()")
             raise ShapeError(f"item() needs a tensor of one element, this one has shape {self.shape}; use "
                              f"tolist() or index it first.")
         return self.array.item()
@@ -266,8 +267,14 @@ class Tensor:
         """The values as nested lists of Python numbers."""
         return self.array.tolist()
 
+    def _need_values(self, what: str) -> None:
+        """A tensor of a graph that is being built has none: that is said before anything else is wrong with it."""
+        if type(self.array) is Symbol:
+            self.array._value(what)
+
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array that shares memory; the tensor must not require gradients."""
+        self._need_values("turned into a NumPy array")
         if self.node is not None:
             raise GradError("numpy() on a tensor that requires gradients would lose its history: write "
                             "t.detach().numpy().")
@@ -443,9 +450,8 @@ def view_chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
 def remember_view(base: Tensor, view: Tensor) -> None:
     """Let the memory's root know of a view, weakly: a write must give it a new history too."""
     root = root_of(base)
-    try:
-        views = root._views
-    except AttributeError:
+    views = getattr(root, "_views", None)
+    if views is None:
         root._views = [ref(view)]
         return
     if len(views) > 64 and len(views) & (len(views) - 1) == 0:

@@ -6,6 +6,7 @@ from .monitor import TrainingMonitor
 from .optimisers import OptimiserRace
 from .parsons import Parsons
 from .quiz import BackwardQuiz
+from .scalar import ScalarGraph
 from .stepper import GraphStepper
 from .stepsize import StepSize
 from .tape import Tape
@@ -17,6 +18,7 @@ __all__ = [
     "GraphStepper",
     "OptimiserRace",
     "Parsons",
+    "ScalarGraph",
     "StepSize",
     "Tape",
     "TrainingMonitor",

@@ -23,6 +23,7 @@ const widgets = [
   "optimisers",
   "parsons",
   "quiz",
+  "scalar",
   "stepper",
   "stepsize",
   "tape",

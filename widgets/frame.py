@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import html
+import importlib
 import json
 import math
 import os
@@ -100,6 +101,12 @@ def read_recording(recording: Any, widget: str) -> dict[str, Any]:
         )
     validate(data)
     return data
+
+
+def library_of(thing: Any) -> Any:
+    """The library that a tensor, or an error about one, comes from; None where it is none that makes tensors."""
+    library = importlib.import_module(type(thing).__module__.partition(".")[0])
+    return library if hasattr(library, "tensor") else None
 
 
 class Frame(anywidget.AnyWidget):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Up to so many boxes the browser lays the graph out itself; keep equal to DAGRE_LIMIT in layout.ts.
-BROWSER_LIMIT = 300
+#: Up to so many boxes the browser lays the graph out itself at once; up to DAGRE_LIMIT in layout.ts it still can.
+BROWSER_LIMIT = 80
 #: And up to so many lines: where many lines cross, dagre takes seconds.
-BROWSER_LINES = 250
+BROWSER_LINES = 100
 #: A picture with more boxes than this starts with its modules folded.
 FOLD_LIMIT = 40
 #: Beyond so many boxes even Graphviz takes minutes, and nobody could read the result.
@@ -28,6 +28,7 @@ class Visible:
     """Boxes and lines on screen, under the keys the front end uses for them."""
 
     items: dict[str, str] = field(default_factory=dict)  # key -> longest text in the box
+    homes: dict[str, str] = field(default_factory=dict)  # key -> the open module it lies in
     links: dict[str, tuple[str, str]] = field(default_factory=dict)  # key -> (from, to)
 
 
@@ -67,13 +68,13 @@ def chip_of(module: str, folded: set[str]) -> str | None:
     return None
 
 
-def visible(events: Iterable[Event], iteration: int, folded: Iterable[str]) -> Visible:
-    """What one iteration shows while the `folded` modules are chips."""
+def visible(events: Iterable[Event], iteration: int | None, folded: Iterable[str]) -> Visible:
+    """What one iteration (None: all of them) shows while the `folded` modules are chips."""
     events = list(events)
     shut = set(folded)
     defines = {e["node"]: e for e in events if e["type"] == "define"}
     wanted: set[int] = set()
-    for event in rounds(events)[iteration]:
+    for event in events if iteration is None else rounds(events)[iteration]:
         if event["node"] is not None:
             wanted.add(event["node"])
         if event["type"] == "define":
@@ -81,11 +82,18 @@ def visible(events: Iterable[Event], iteration: int, folded: Iterable[str]) -> V
     shown = Visible()
     key_of: dict[int, str] = {}
     nodes = [d for n, d in defines.items() if n in wanted]
+    framed = set(module_paths(nodes))
     for d in nodes:
-        chip = chip_of(d.get("module") or "", shut)
+        module = d.get("module") or ""
+        chip = chip_of(module, shut)
         key = key_of[d["node"]] = f"n{d['node']}" if chip is None else f"m:{chip}"
         text = f"{d['label']} {d['name'] or ''}" if chip is None else f"{chip}      "
         shown.items.setdefault(key, text)
+        home = module if chip is None else chip.rpartition(".")[0]
+        while home and home not in framed:
+            home = home.rpartition(".")[0]
+        if home:
+            shown.homes[key] = home
     for d in nodes:
         for link in d["inputs"]:
             a, b = key_of[link["node"]], key_of[d["node"]]
@@ -114,6 +122,25 @@ def first(events: list[Event]) -> dict[str, Any]:
     return {"0|": placed} if placed else {}
 
 
+def _clusters(shown: Visible, number: dict[str, int]) -> list[str]:
+    """What lies in one open module is to stay together, so that a frame can be drawn around it."""
+    inside: dict[str, list[int]] = {}
+    for key, home in shown.homes.items():
+        inside.setdefault(home, []).append(number[key])
+        while home := home.rpartition(".")[0]:
+            inside.setdefault(home, [])
+    lines: list[str] = []
+    open_: list[str] = []
+    for path in sorted(inside, key=lambda p: p.split(".")):
+        while open_ and not path.startswith(open_[-1] + "."):
+            lines.append("}")
+            open_.pop()
+        lines.append(f"subgraph cluster_{len(lines)} {{ margin=14;")
+        lines += [f"{n};" for n in inside[path]]
+        open_.append(path)
+    return lines + ["}"] * len(open_)
+
+
 def place(shown: Visible) -> dict[str, Any] | None:
     """Positions by Graphviz as the front end reads them, or None where pygraphviz is not installed."""
     try:
@@ -129,6 +156,7 @@ def place(shown: Visible) -> dict[str, Any] | None:
     number = {key: i for i, key in enumerate(shown.items)}
     for key, text in shown.items.items():
         dot.append(f"{number[key]} [width={(max(len(text), 7) * 7.5 + 46) / 72:.2f}];")
+    dot += _clusters(shown, number)
     dot += [f"{number[a]} -> {number[b]} [id={i}];" for i, (a, b) in enumerate(shown.links.values())]
     dot.append("}")
     graph = pygraphviz.AGraph(string="\n".join(dot))

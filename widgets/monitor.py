@@ -4,43 +4,57 @@ from __future__ import annotations
 
 import sys
 import weakref
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
-import numpy as np
 import traitlets
 
 from .frame import Frame, as_text
+from .monitor_examples import Examples
+from .monitor_run import Run, number_of, short, whole
 
-_BINS = 32
 _PAUSE = 0.05  # seconds between two messages to the browser
-_ALLOWANCE = 0.05  # seconds that measuring may take in any case: of a short training, too, something should be seen
-_LOADING = 3.0  # seconds in which the page may not be listening yet: all is sent again each time
-_ROWS = 20_000  # rows of a run that are saved; of a longer one every so many
+_ALLOWANCE = 0.1  # seconds of computing that measuring may take in any run: of a short one, too, something should be seen
+_GLANCE = 32  # steps at most between two looks at the clock
+_LOADING = 6.0  # seconds in which the page may not be listening yet: all is sent again, at growing distances
+_THINKING = 1.0  # seconds at least between two times that hints are looked for while a training runs
+_NUMBERS, _HISTOGRAMS = 24_000, 1_600  # that are saved of all runs together
 
 
 class TrainingMonitor(Frame):
-    """Draw the metrics of a training as it runs, beside what its layers do.
+    """Draw the metrics of a training as it runs, beside what its layers do and what it answers.
 
     Args:
-        model: a module whose parameters are to be watched; without one only metrics are drawn.
+        model: a module whose layers are to be watched; without one only metrics are drawn.
         title: what stands above.
         name: what the first run is called.
-        budget: the share of the training's time that measuring layers may take: they are measured as often as it allows.
+        total: how many steps there will be: then it says how much time is left.
+        examples: `(inputs, classes)` that the model is asked now and then, in eval mode: it shows how many are right and
+            which are taken for which; of pictures, those that are misread; of pairs of numbers, the plane and its borders.
+        classes: what the classes are called.
+        threshold: for a model with one output, from where on it means class 1 (0 for raw scores, 0.5 after a sigmoid).
+        hints: whether to say what could be wrong; a button changes it.
+        budget: the share of the training's time that measuring may take: layers and examples are measured as often as it
+            allows, the first steps in any case.
         logarithmic: powers of ten on the upright axes.
         smoothing: weight of the past in the curves, from 0 to 0.99.
 
     Call `monitor.log(loss=loss, …)` after each step of the optimiser, before the gradients are cleared: numbers or
-    tensors with one element. `monitor.run(name, model)` begins another run, drawn over the ones before. What is shown
-    is written into the notebook when the cell ends.
+    tensors with one element; a metric need not be in every call. `monitor.run(name, model)` begins another run, drawn
+    over the ones before. What is shown is written into the notebook when the cell ends; of a long training every
+    so many rows, with its peaks.
     """
 
     _bundle = "monitor"
-    _saved = ("data", "smoothing", "logarithmic")
+    _saved = ("data", "smoothing", "logarithmic", "hints", "hidden", "watched", "pane")
 
     data = traitlets.Unicode(help="all runs, as JSON").tag(sync=True)
     smoothing = traitlets.Float(0.0, min=0.0, max=0.99, help="weight of the past").tag(sync=True)
     logarithmic = traitlets.Bool(False, help="powers of ten upwards").tag(sync=True)
+    hints = traitlets.Bool(True, help="whether to say what could be wrong").tag(sync=True)
+    hidden = traitlets.List(traitlets.Int(), help="runs that are not drawn, by their place").tag(sync=True)
+    watched = traitlets.Int(-1, help="the run whose layers are shown, by its place; -1 is the last one").tag(sync=True)
+    pane = traitlets.Unicode("", help="beside the curves: weights, outputs, examples, or nothing chosen").tag(sync=True)
 
     def __init__(
         self,
@@ -48,45 +62,62 @@ class TrainingMonitor(Frame):
         *,
         title: str = "Training",
         name: str = "run 1",
-        budget: float = 0.015,
+        total: int | None = None,
+        examples: Any = None,
+        classes: Any = None,
+        threshold: float = 0.0,
+        hints: bool = True,
+        budget: float = 0.01,
         logarithmic: bool = False,
         smoothing: float = 0.0,
     ) -> None:
-        self._title, self._budget = title, budget
-        self._runs: list[Run] = [Run(name, model)]
-        super().__init__(data=self._text(), logarithmic=logarithmic, smoothing=smoothing, step=-1)
+        self._title, self._budget, self._total = title, budget, total
+        self._examples = Examples(examples, classes, threshold) if examples is not None else None
+        self._runs: list[Run] = [Run(name, model, self._examples, total)]
+        super().__init__(data=self._text(), logarithmic=logarithmic, smoothing=smoothing, hints=hints, step=-1)
         self._unsaved = False
-        self._spent = 0.0
-        self._began = self._sent = perf_counter()
+        self._began = self._sent = self._thought = perf_counter()
+        self._due, self._due_row = 0.0, 0  # nothing is to be done before that time and that row
+        self._patience = 1  # steps that are only put down before the clock is looked at
+        self._again = 2 * _PAUSE  # seconds after which all is sent again
+        self._next = [0, 0, 0]  # rows, samples and looks of the present run that were sent
         _at_the_end_of_a_cell(self)
 
-    def run(self, name: str, model: Any = None) -> None:
-        """Begin another run."""
-        self._flush()
+    def run(self, name: str, model: Any = None, *, total: int | None = None) -> None:
+        """Begin another run; `total` is how many steps it will have, if not as many as the first."""
+        new = Run(name, model, self._examples, total or self._total)
+        self._finish()
+        old = self._runs[-1]
+        if old.layers is not None:
+            old.layers.close()
         if len(self._runs) == 1 and not self._runs[0].steps:
             self._runs = []
-        self._runs.append(Run(name, model))
-        self._unsaved = True
+        self._runs.append(new)
+        self._next = [0, 0, 0]
+        self._due, self._patience, self._unsaved = 0.0, 1, True
 
     def log(self, number: int | None = None, /, **metrics: Any) -> None:
         """Take down the metrics of one training step; `number` where steps are not counted 0, 1, 2 …"""
-        start = perf_counter()
         run = self._runs[-1]
-        run.add(number, metrics)
-        self._unsaved = True
-        if run.parameters:
-            if run.before is not None:
-                run.measure()
-            elif self._spent <= self._budget * (start - self._began) or (run.early() and self._spent < _ALLOWANCE):
-                run.remember()
-        if start - self._sent > (_PAUSE if start - self._began > _LOADING else 4 * _PAUSE):
-            self._flush()
-        self._spent += perf_counter() - start
+        if number is not None or not metrics:
+            run.add_numbered(number, metrics)
+            return self._glance(run)
+        # As little as can be done here: a quick training takes ten thousand steps a second.
+        for name, value in metrics.items():
+            if type(value) is not float:
+                metrics[name] = number_of(name, value)
+        run.waiting.append(metrics)
+        return self._glance(run) if len(run.waiting) >= self._patience else None
+
+    def suspicions(self) -> list[str]:
+        """What could be wrong with each run, in words."""
+        self._runs[-1].take(perf_counter())
+        return [f"{run.name}: could be: {h.could_be}. {h.saw} {h.look}" for run in self._runs for h in run.hints()]
 
     def settle(self) -> None:
         """Put all that is known into the widget's saved state."""
-        self._flush()
-        if self._unsaved:
+        if self._unsaved or self._runs[-1].waiting:
+            self._finish()
             self.data = self._text()
             self._unsaved = False
 
@@ -102,138 +133,86 @@ class TrainingMonitor(Frame):
             state["data"] = self._text()
         return state
 
-    def _flush(self) -> None:
+    def _glance(self, run: Run) -> None:
+        """Take down what waits, and see whether anything is due."""
+        now = perf_counter()
+        run.take(now)
+        rows = len(run.steps)
+        if now > self._due or rows > self._due_row:
+            self._attend(run, now)
+        self._patience = 1 if self._due == 0.0 else max(1, min(_GLANCE, self._due_row - rows + 1))
+
+    def _attend(self, run: Run, now: float) -> None:
+        """Whatever is due: to measure this step, the next one, or the examples, and to send what is new."""
+        self._unsaved, start = True, thread_time()
+        spent, allowed = run.spent, self._budget * (now - run.began)
+        rows, early = len(run.steps), spent < _ALLOWANCE
+        if run.layers is not None:
+            if run.layers.armed:
+                if run.measure():
+                    self._next[1] = 0
+            elif spent <= allowed or (early and rows > run.due(run.samples, 1.1)):
+                run.layers.arm()
+            if run.examples is not None and (spent + run.look_cost <= allowed or (early and rows > run.due(run.looks, 1.2))):
+                self._look(run)
+        if now - self._sent > _PAUSE:
+            self._flush()
+        run.attended += thread_time() - start
+        self._plan(run)
+
+    def _plan(self, run: Run) -> None:
+        """When there is something to do again: a time, or a number of rows."""
+        self._due, self._due_row = self._sent + _PAUSE, sys.maxsize
+        if run.layers is not None:
+            if run.layers.armed:
+                self._due = 0.0
+            elif self._budget:
+                self._due = min(self._due, run.began + run.spent / self._budget)
+            if run.spent < _ALLOWANCE:
+                looks = run.due(run.looks, 1.2) if run.examples is not None else sys.maxsize
+                self._due_row = int(min(run.due(run.samples, 1.1), looks))
+
+    def _look(self, run: Run) -> None:
+        if run.look():
+            self._next[2] = 0
+
+    def _finish(self) -> None:
+        """The present run is over, or waits: its model is asked once more, and all is sent."""
         run = self._runs[-1]
-        self._sent = perf_counter()
-        if run.sent == len(run.steps):
+        run.take(run.last if not run.waiting else perf_counter())
+        if run.layers is not None:
+            run.layers.disarm()
+        self._look(run)
+        self._flush()
+
+    def _flush(self) -> None:
+        run, now = self._runs[-1], perf_counter()
+        self._sent = now
+        if self._next[0] == len(run.steps):
             return
-        if self._sent - self._began < _LOADING:
-            run.sent = run.sampled = 0
-        self.send({
-            "run": len(self._runs) - 1, "name": run.name, "from": [run.sent, run.sampled],
-            "steps": run.steps[run.sent:], "layers": run.layers,
-            "metrics": {name: _whole(values[run.sent:]) for name, values in run.metrics.items()},
-            "samples": [{k: v if k == "row" else _whole(v) for k, v in s.items()} for s in run.samples[run.sampled:]],
+        if self._again < min(now - self._began, _LOADING):
+            self._next, self._again = [0, 0, 0], 2 * self._again
+        rows, samples, looks = self._next
+        message: dict[str, Any] = run.about() if rows == 0 or self._next[2] == 0 else {"name": run.name}
+        if now - self._thought > max(_THINKING, 0.1 * (now - self._began)):
+            self._thought = now
+            message["hints"] = [h.data() for h in run.hints()]
+        self.send(message | {
+            "run": len(self._runs) - 1, "from": [rows, samples, looks], "steps": run.steps[rows:],
+            "metrics": {name: whole(values[rows:]) for name, values in run.metrics.items()},
+            "samples": short(run.samples[samples:]), "looks": short(run.looks[looks:]), "clock": run.clock(),
         })
-        run.sent, run.sampled = len(run.steps), len(run.samples)
+        self._next = [len(run.steps), len(run.samples), len(run.looks)]
 
     def _text(self) -> str:
-        return as_text({"format": "training", "version": 1, "title": self._title, "runs": [r.saved() for r in self._runs]})
+        self._runs[-1].take(perf_counter())
+        columns = sum(1 + len(r.metrics) for r in self._runs)
+        runs = [r.saved(max(200, _NUMBERS // columns), _HISTOGRAMS // len(self._runs)) for r in self._runs]
+        return as_text({"format": "training", "version": 2, "title": self._title, "runs": runs})
 
     def __repr__(self) -> str:
-        steps = sum(len(r.steps) for r in self._runs)
+        steps = sum(len(r.steps) + len(r.waiting) for r in self._runs)
         return f"<TrainingMonitor of {steps} steps in {len(self._runs)} runs: run this cell to see it>"
-
-
-class Run:
-    """One training: a row for each step, and now and then a sample of every layer."""
-
-    def __init__(self, name: str, model: Any):
-        self.name = name
-        if model is not None and not hasattr(model, "named_parameters"):
-            raise TypeError(f"a training is watched by its model, a module with parameters, not by {type(model).__name__}")
-        named = list(model.named_parameters()) if model is not None else []
-        self.layers = [layer for layer, _ in named]
-        self.parameters = [p for _, p in named]
-        self.steps: list[int] = []
-        self.metrics: dict[str, list[float]] = {}
-        self.samples: list[dict[str, Any]] = []
-        self.before: list[Any] | None = None
-        self.sent = self.sampled = 0
-
-    def add(self, number: int | None, metrics: dict[str, Any]) -> None:
-        """One row; a metric that is missing in it is not a number."""
-        if not metrics:
-            raise TypeError(f"log takes metrics by name, as in log(loss=loss), and got {number!r} alone")
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-            raise TypeError(f"a step's number is a whole number, not {number!r}: write log(loss=loss)")
-        values = {name: _number(name, value) for name, value in metrics.items()}    # all of them, or nothing is taken down
-        rows = len(self.steps)
-        self.steps.append(rows if number is None else number)
-        for name, value in values.items():
-            column = self.metrics.get(name)
-            if column is None:
-                column = self.metrics[name] = [float("nan")] * rows
-            column.append(value)
-        if len(metrics) < len(self.metrics):
-            for column in self.metrics.values():
-                if len(column) == rows:
-                    column.append(float("nan"))
-
-    def early(self) -> bool:
-        """Whether it is time for a sample that is due in any case: the later, the rarer."""
-        last = self.samples[-1]["row"] if self.samples else -1
-        return len(self.steps) > 1.1 * last
-
-    def remember(self) -> None:
-        """Copies of the weights, to see at the next step how far they moved."""
-        self.before = [np.array(_array(p)) for p in self.parameters]
-
-    def measure(self) -> None:
-        """A sample: gradients as they are, and how far the weights moved since they were remembered."""
-        sample: dict[str, Any] = {"row": len(self.steps) - 1, "grad": [], "ratio": [], "hist": []}
-        assert self.before is not None
-        for p, old in zip(self.parameters, self.before, strict=True):
-            size = float(np.linalg.norm(old))
-            moved = float(np.linalg.norm(_array(p) - old))
-            sample["ratio"].append(moved / size if size else None)
-            gradient = None if p.grad is None else _array(p.grad).ravel()
-            sample["grad"].append(None if gradient is None else float(np.linalg.norm(gradient)))
-            sample["hist"].append([] if gradient is None else _histogram(gradient))
-        self.samples.append(sample)
-        self.before = None
-
-    def saved(self) -> dict[str, Any]:
-        """The run as the front end reads it, of a long one every so many rows."""
-        last = len(self.steps) - 1
-        every = -(-len(self.steps) // _ROWS) or 1
-        rows = [*range(0, last, every), last] if last >= 0 else []
-        return {
-            "name": self.name, "layers": self.layers, "steps": [self.steps[r] for r in rows],
-            "metrics": {name: [column[r] for r in rows] for name, column in self.metrics.items()},
-            "samples": [{k: _gaps(v) for k, v in (s | {"row": s["row"] // every}).items()} for s in self.samples],
-        }
-
-
-def _number(name: str, value: Any) -> float:
-    """A metric as a float."""
-    try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"a metric is one number, and {name}={value!r} is not: take its mean, or leave it out") from None
-
-
-def _array(t: Any) -> Any:
-    """A tensor's numbers as a NumPy array."""
-    t = t.detach() if hasattr(t, "detach") else t
-    return np.asarray(t.cpu().numpy() if hasattr(t, "cpu") else t.numpy())
-
-
-def _histogram(values: Any) -> list[float]:
-    """Lowest, highest, and counts in equal bins between, of what is finite."""
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite(low + high):
-        values = values[np.isfinite(values)]
-        if not values.size:
-            return []
-        low, high = float(values.min()), float(values.max())
-    width = (high - low) / _BINS or 1.0
-    # Much faster than np.histogram, whose edges need not be equally far apart.
-    counts = np.bincount(np.minimum((values - low) / width, _BINS - 1).astype(np.intp), minlength=_BINS)
-    return [low, high, *counts.tolist()]
-
-
-def _gaps(value: Any) -> Any:
-    """What has no number is no number."""
-    return ["NaN" if x is None else x for x in value] if isinstance(value, list) else value
-
-
-def _whole(values: list[Any]) -> list[Any]:
-    """Numbers as JSON can hold them."""
-    return [
-        _whole(v) if isinstance(v, list) else "NaN" if v is None or v != v
-        else v if abs(v) != float("inf") else "Infinity" if v > 0 else "-Infinity" for v in values
-    ]
 
 
 def _at_the_end_of_a_cell(monitor: TrainingMonitor) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from .frame import Frame, as_text
+from .frame import Frame, as_text, library_of
 
 _PER_DECADE = 4
 _SMALLEST = 18  # decades
@@ -19,16 +19,18 @@ class StepSize(Frame):
     """Drag the step h of a difference quotient and see the error fall, turn, and rise again.
 
     Args:
-        f: a function of one number, written with operators or NumPy functions, so that it keeps the precision
-            of what it is given.
-        at: where the slope is taken.
-        slope: the true slope there, a number or a function of x; by default a difference quotient extrapolated
-            to h = 0 by Ridders' method in the longest float type (C. Ridders, 1982).
+        f: a function of one number, written with operators, NumPy functions, or the operations of the engine, so
+            that it keeps the precision of what it is given.
+        at: where the slope is taken, a number; or a tensor of one, where `f` uses methods that only tensors have.
+        slope: the true slope there, a number or a function of x; by default, of a function of tensors the gradient
+            that backward finds in float64, of any other a difference quotient extrapolated to h = 0 by Ridders'
+            method in the longest float type (C. Ridders, 1982).
         name: what the function is called; by default its own name.
         predict: hide the curves and ask for the best h first.
 
     Each step of the widget makes h smaller by a quarter of a power of ten. `predictions` lists what was guessed.
-    Raises `ValueError` where `f` has no finite value or slope at `at`.
+    Raises `ValueError` where `f` has no finite value or slope at `at`, `TypeError` where it takes neither a number
+    nor a tensor.
     """
 
     _bundle = "stepsize"
@@ -43,18 +45,23 @@ class StepSize(Frame):
     def __init__(
         self,
         f: Callable[[Any], Any],
-        at: float,
+        at: Any,
         slope: float | Callable[[float], float] | None = None,
         *,
         name: str | None = None,
         predict: bool = False,
         step: int = 0,
     ) -> None:
+        tensor = at if hasattr(at, "backward") else None
+        at = at.item() if tensor is not None and getattr(at, "shape", None) in ((), (1,)) else at
         if not callable(f) or not isinstance(at, (int, float)):
             raise TypeError(f"StepSize takes a function of a number, and a number to look at: "
                             f"StepSize(lambda x: x**3, at=1.3), got {f!r} and {at!r}")
-        name = name or getattr(f, "__name__", "f")
-        name = "f" if name == "<lambda>" else name
+        called = name or str(getattr(f, "__name__", "f"))
+        name = "f" if called == "<lambda>" else called
+        library = _library(f, at, tensor, name)
+        if library is not None:
+            f, slope = _on_numbers(f, library), _gradient(f, at, library) if slope is None else slope
         exact = _ridders(f, at) if slope is None else np.longdouble(slope(at) if callable(slope) else slope)
         if not np.isfinite(exact) or not np.isfinite(_value(f, np.float64(at))):
             raise ValueError(f"{name} has no finite value and slope at {at:g}: choose another point")
@@ -68,6 +75,32 @@ class StepSize(Frame):
 
     def __repr__(self) -> str:
         return f"<StepSize, {self._title} Run this cell to see it>"
+
+
+def _library(f: Callable[[Any], Any], at: float, tensor: Any, name: str) -> Any:
+    """The library whose tensors `f` is written for; None where it takes plain numbers."""
+    if tensor is not None:
+        return library_of(tensor)
+    try:
+        f(np.float64(at))
+    except (TypeError, AttributeError) as error:
+        library = library_of(error)
+        if library is None:
+            raise TypeError(f"{name} does not take a plain number ({error}): write it with operators and NumPy functions, "
+                            f"or give the place as a tensor, StepSize({name}, at=tensor({at:g}))") from error
+        return library
+    return None
+
+
+def _on_numbers(f: Callable[[Any], Any], library: Any) -> Callable[[Any], Any]:
+    """A function of tensors as one of NumPy's numbers, in their precision."""
+    return lambda x: f(library.tensor(float(x), dtype=library.float32 if isinstance(x, np.float32) else library.float64))
+
+
+def _gradient(f: Callable[[Any], Any], at: float, library: Any) -> float:
+    x = library.tensor(at, dtype=library.float64, requires_grad=True)
+    f(x).backward()
+    return x.grad.item()
 
 
 def _value(f: Callable[[Any], Any], x: Any) -> Any:

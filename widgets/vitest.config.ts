@@ -19,5 +19,6 @@ export default defineConfig({
           : undefined,
     },
   ],
-  test: { include: ["tests/**/*.test.ts"] },
+  // Long enough for a machine that does other things too.
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
 });

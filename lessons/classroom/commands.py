@@ -67,6 +67,7 @@ def grade(
     from lessons.classroom import similar as alike
     from lessons.classroom.gradebook import Gradebook
     from lessons.classroom.nbgrader import NbgraderError, nbgrader_database
+    from lessons.classroom.release import course as lessons_of
     from lessons.classroom.sandbox import MEANING, Broken
     from lessons.classroom.scores import Policy, moment, scores
     from lessons.classroom.submissions import SubmissionsError
@@ -83,6 +84,7 @@ def grade(
         handed_in = read(submissions)
     except (SubmissionsError, OSError) as error:
         _stop(str(error))
+    _people([one.student for one in handed_in], [lesson.id for lesson in lessons_of(course)])
     out.parent.mkdir(parents=True, exist_ok=True)
     book = Gradebook(gradebook or f"sqlite:///{out.with_suffix('.db').resolve()}")
     try:
@@ -149,6 +151,19 @@ def _isolation(need: str, trust: bool) -> str:
         advice = _ADVICE.format(have=have, meaning=MEANING[have], need="good" if need == "weak" else need)
         _stop(advice + "  If you trust every student: --trust-students." * (have == "weak"))
     return have
+
+
+def _people(students: list[str], lessons: list[str]) -> None:
+    """Says which students are called like a lesson, and marks nobody if all are: notebooks lie where students should."""
+    taken = [student for student in students if student in lessons]
+    if not taken:
+        return
+    kind = "this is a lesson's name" if len(taken) == 1 else "these are lessons' names"
+    names = f"{', '.join(taken)}: {kind}, not a student's."
+    advice = "A file belongs to the student that it, or its folder, is named after: put each student's files into a folder."
+    if len(taken) == len(students):
+        _stop(f"{names}\n{advice}")
+    typer.echo(f"{names} {advice}", err=True)
 
 
 def _chosen(course: Path | None, named: list[str]) -> list[Exercise]:

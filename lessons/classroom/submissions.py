@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lessons.grader.exercise import Exercise
+from lessons.grader.progress import MANIFEST
 
 LARGEST = 10 << 20  # bytes of one file
 SUFFIXES = (".ipynb", ".py")
@@ -68,10 +69,18 @@ def submissions(place: Path) -> list[Submission]:
     """
     if place.is_dir():
         found = _folder(place)
+        lessons = (place / MANIFEST).is_file()
     elif zipfile.is_zipfile(place):
         found = _zip(place)
+        with zipfile.ZipFile(place) as archive:
+            lessons = MANIFEST in archive.namelist()
     else:
         raise SubmissionsError(f"{place} is neither a folder nor a zip file.")
+    if lessons:
+        raise SubmissionsError(
+            f"{place} is a folder of lessons, as `tgc release` or `tgc lab` makes it: every notebook in it would be "
+            "taken for a student.\nName a folder with one notebook or one folder for each student; this one may lie in it."
+        )
     together: dict[str, Submission] = {}
     for one in found:
         known = together.setdefault(one.student, one)

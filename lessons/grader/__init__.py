@@ -2,7 +2,7 @@
 
 from lessons.grader.arrange import parsons
 from lessons.grader.check import check, faded
-from lessons.grader.progress import progress
+from lessons.grader.report import progress
 from lessons.grader.solution import solution
 
 __all__ = ["check", "faded", "parsons", "progress", "solution"]

@@ -13,7 +13,7 @@ from lessons.grader.progress import Progress
 from lessons.look import Card
 
 
-def parsons(id: str) -> Any:
+def parsons(id: str = "") -> Any:
     """The exercise as blocks to put in order, some of them wrong; how they lie is kept when you leave.
 
     `parsons("backward")`: 'Check' runs the very checks that `check("backward", backward)` runs.
@@ -23,7 +23,7 @@ def parsons(id: str) -> Any:
     try:
         exercise = find(id)
     except LookupError as error:
-        return Card("open", f"Nothing to put in order: {error}.")
+        return Card("open", "Nothing to put in order").say(str(error))
     puzzle = Puzzle.of(exercise)
 
     def changed(arrangement: Any) -> None:

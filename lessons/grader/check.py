@@ -34,7 +34,7 @@ _TROUBLE = {
 }
 
 
-def check(id: str, answer: Any) -> Card:
+def check(id: Any = "", answer: Any = None) -> Card:
     """Checks your answer to an exercise and says what it found.
 
     `check("nudge", nudge)`: the exercise's name, then the function or class that you wrote.
@@ -44,7 +44,7 @@ def check(id: str, answer: Any) -> Card:
     try:
         exercise = find(id)
     except LookupError as error:
-        return Card("open", f"Nothing was checked: {error}.")
+        return Card("open", "Nothing was checked").say(str(error)).say('Like this: `check("nudge", nudge)`.')
     if not callable(answer):
         return Card("open", exercise.title).say(
             f"Hand over the {'class' if exercise.object[0].isupper() else 'function'} itself, "
@@ -79,7 +79,7 @@ def examined(exercise: Exercise, answer: Any, print_: str, rung: str = "written"
     return _passed(exercise, verdict.total, attempt, rung).say(note)
 
 
-def faded(id: str) -> Card | None:
+def faded(id: str = "") -> Card | None:
     """Puts an easier start below: the same exercise with most of its lines written."""
     from IPython import get_ipython
 
@@ -88,7 +88,7 @@ def faded(id: str) -> Card | None:
     try:
         exercise = find(id)
     except LookupError as error:
-        return Card("open", f"Nothing was added: {error}.")
+        return Card("open", "Nothing was added").say(str(error))
     source = f'{exercise.rung("faded").rstrip()}\n\ncheck("{id}", {exercise.object})'
     shell = get_ipython()
     if shell is None:

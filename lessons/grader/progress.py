@@ -4,15 +4,16 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from lessons.grader.spacing import Review, due_on
-from lessons.look import Card
 
 FILE = "progress.sqlite"
 MANIFEST = ".tinygrad-lessons.json"  # what marks a learner's folder
+PAUSE = 15  # minutes after which somebody is thought to have been away
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 
 # What each version of the file adds to the one before it; a file is brought up to the newest when it is opened.
@@ -222,6 +223,23 @@ class Progress:
         rows = self._db.execute("SELECT question, answer, confidence, right, output FROM prediction")
         return {q: Prediction(a, c, None if r is None else bool(r), o) for q, a, c, r, o in rows}
 
+    def spent(self) -> dict[str, float]:
+        """Minutes by exercise, question and claim: each took the time since the last, where that was no pause.
+
+        A first vote counts for nothing: all of them may be cast before the first lesson.
+        """
+        events = self._db.execute(
+            "SELECT at, exercise FROM attempt UNION ALL SELECT at, exercise FROM arrangement"
+            " UNION ALL SELECT at, question FROM prediction"
+            " UNION ALL SELECT max(at), claim FROM vote GROUP BY claim HAVING count(*) = 2 ORDER BY at"
+        ).fetchall()
+        took: dict[str, float] = {}
+        for (before, _), (at, item) in pairwise(events):
+            gap = (datetime.fromisoformat(at) - datetime.fromisoformat(before)).total_seconds() / 60
+            if gap <= PAUSE:
+                took[item] = took.get(item, 0.0) + gap
+        return took
+
     def reviewed(self, kind: str, item: str, right: bool, day: date) -> None:
         """Remembers how a review went; the first answer of a day counts."""
         sql = "INSERT OR IGNORE INTO review (kind, item, right, day) VALUES (?, ?, ?, ?)"
@@ -300,46 +318,3 @@ def _memory(path: str, source: sqlite3.Connection | None = None) -> sqlite3.Conn
             source.backup(_memories[path])
         _create(_memories[path])
     return _memories[path]
-
-
-_STATES = (("solved", "✓ solved"), ("attempts", "tried"), ("sorted", "put in order"))
-
-
-def progress(where: Path | None = None) -> Card:
-    """Shows what you have solved, how well you predicted, and what measuring did to your votes on claims."""
-    from lessons.catalog import lessons
-
-    with Progress((where or folder()) / FILE) as store:
-        tried, predicted, given_up = store.attempts(), store.predictions(), store.given_up()
-        twice = [votes for votes in store.votes().values() if len(votes) == 2]
-        note = store.note
-    card = Card("open", "Your progress")
-    points = total = 0
-    for lesson in lessons():
-        rows = []
-        for id, exercise in lesson.exercises().items():
-            did = tried.get(id, {"attempts": 0, "solved": False, "sorted": False, "hints": 0})
-            total += exercise.points
-            points += exercise.points * did["solved"]
-            state = next((word for key, word in _STATES if did[key]), "open")
-            state += ", our answer was shown" * (id in given_up)
-            rows.append([exercise.title, state, did["attempts"], did["hints"]])
-        card.say(f"**{lesson.title}**")
-        card.table(["exercise", "state", "attempts", "hints"], rows)
-    card.aside = f"{points} of {total} points"
-    marked = [p for p in predicted.values() if p.right is not None]
-    if marked:
-        card.say("**Predictions**")
-        card.table(
-            ["you were", "predictions", "right"],
-            [
-                [level, len(mine), sum(bool(p.right) for p in mine)]
-                for level in CONFIDENCE
-                if (mine := [p for p in marked if p.confidence == level])
-            ],
-        )
-    if twice:
-        card.say("**Claims**")
-        before, after = (sum(bool(votes[round].right) for votes in twice) for round in (0, 1))
-        card.table(["you voted", "claims", "right"], [["before measuring", len(twice), before], ["after", len(twice), after]])
-    return card.say(note)

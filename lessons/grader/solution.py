@@ -7,7 +7,7 @@ from lessons.grader.progress import Progress
 from lessons.look import Card
 
 
-def solution(id: str) -> None:
+def solution(id: str = "") -> None:
     """Shows our answer once you have one of your own; before that it asks whether you give up."""
     from IPython.display import display
 
@@ -16,7 +16,7 @@ def solution(id: str) -> None:
     try:
         exercise = find(id)
     except LookupError as error:
-        display(Card("open", f"Nothing to show: {error}."))
+        display(Card("open", "Nothing to show").say(str(error)))
         return
     with Progress.here() as progress:
         solved = progress.attempts().get(id, {}).get("solved", False)

@@ -125,6 +125,19 @@ def test_a_class_is_marked_with_all_its_papers(inbox, tmp_path, best):
     assert ada["score"] == 4 and ada["tests"][0]["status"] == "passed"
 
 
+def test_notebooks_that_are_called_like_lessons_are_no_students(inbox, tmp_path, best):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for folder in (inbox, alone):
+        (folder / "01-sums.py").write_text(RIGHT)
+    words = ("--course", COURSE, "--out", tmp_path / "marks.csv")
+    refused = tgc("grade", alone, *words)
+    assert refused.exit_code == 1 and "01-sums: this is a lesson's name, not a student's." in refused.output
+    assert not (tmp_path / "marks.csv").exists()
+    warned = tgc("grade", inbox, *words)
+    assert warned.exit_code == 0 and "put each student's files into a folder" in warned.output
+
+
 def test_only_what_changed_is_marked_again(inbox, tmp_path, best):
     words = ("grade", inbox, "--out", tmp_path / "m.csv", "--course", COURSE)
     assert "4 to mark" in tgc(*words).output

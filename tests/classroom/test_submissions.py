@@ -47,6 +47,17 @@ def test_a_folder_of_files_and_of_folders(tmp_path):
     assert [(s.student, len(s.files)) for s in found] == [("ada", 1), ("bob", 2)]
 
 
+def test_a_folder_of_lessons_is_no_class(tmp_path):
+    (tmp_path / "lessons").mkdir()
+    for name in ("01-sums.ipynb", ".tinygrad-lessons.json"):
+        (tmp_path / "lessons" / name).write_bytes(notebook(RIGHT))
+    zipped = make_zip(tmp_path / "lessons.zip", {"01-sums.ipynb": notebook(RIGHT), ".tinygrad-lessons.json": b"{}"})
+    for place in (tmp_path / "lessons", zipped):
+        with pytest.raises(SubmissionsError, match="every notebook in it would be taken for a student"):
+            submissions(place)
+    assert [one.student for one in submissions(tmp_path)] == ["lessons"], "in a folder of its own it is one student's"
+
+
 @pytest.mark.parametrize(
     ("entries", "student", "name", "late"),
     [

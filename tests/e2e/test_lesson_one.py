@@ -47,7 +47,7 @@ def at(stepper: Locator) -> int:
 def test_every_cell_runs(lab, artifacts):
     errors = lab.panel.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-error")
     assert errors.all_text_contents() == []
-    expect(lab.panel.locator(".tgs")).to_have_count(2, timeout=LONG)
+    expect(lab.panel.locator(".tgs")).to_have_count(5, timeout=LONG)
     lab.panel.locator(".jp-Cell").first.scroll_into_view_if_needed()
     lab.screenshot(artifacts / "lesson-1-top.png")
 
@@ -106,6 +106,31 @@ def test_a_prediction_in_the_widget_is_judged(lab, stepper, artifacts):
     expect(toggle).to_contain_text(re.compile(r"1 of 1|0 of 1"))
     lab.screenshot(artifacts / "stepper-predict.png", stepper)
     toggle.click()
+
+
+def test_a_leaf_is_dragged_and_moved_by_keys_and_lab_does_not_notice(lab, artifacts):
+    graph = lab.cell("ScalarGraph(rec)").locator(".tgs")
+    graph.scroll_into_view_if_needed()
+    active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    before = lab.page.evaluate(active)
+    expect(graph.get_by_role("status")).to_contain_text("d moves 4 times as far")
+    leaf = graph.get_by_role("slider", name=re.compile("^b "))
+    leaf.focus()
+    for key in ("ArrowDown", "PageDown", "PageDown", "PageDown", "PageDown", "ArrowUp"):
+        lab.page.keyboard.press(key)
+    expect(leaf).to_have_attribute("aria-valuetext", "−1")
+    assert lab.page.evaluate(active) == before
+    other = graph.get_by_role("slider", name=re.compile("^a "))
+    box = other.bounding_box()
+    lab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    lab.page.mouse.down()
+    lab.page.mouse.move(box["x"] + box["width"] / 2 + 25, box["y"] + box["height"] / 2, steps=4)
+    lab.page.mouse.up()
+    assert float(other.get_attribute("aria-valuenow")) > 2.5
+    expect(graph.get_by_role("status")).to_contain_text("d does not move")  # -1 + 1 = 0, wherever a is
+    lab.screenshot(artifacts / "scalar-dragged.png", graph)
+    graph.get_by_role("button", name="As it was").click()
+    expect(graph.get_by_role("status")).to_contain_text("d moves 4 times as far")
 
 
 def test_a_prediction_on_the_page_holds_the_output_back(lab, artifacts):

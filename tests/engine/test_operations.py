@@ -7,6 +7,7 @@ import pytest
 import tinygrad_core as tg
 from tests.engine.samples import BINARY, FUNCTIONAL, PRODUCTS, REDUCTIONS, SHAPED, UNARY, samples
 from tinygrad_core.autograd import gradcheck, gradgradcheck
+from tinygrad_core.errors import Line
 
 SAMPLES = list(samples())
 BY_NAME: dict[str, list] = {}
@@ -120,3 +121,11 @@ def test_reductions_of_nothing(name):
         np.testing.assert_array_equal(mine, getattr(torch, name)(torch.zeros(shape), **options).numpy())
     with pytest.raises(tg.errors.ShapeError, match="no elements"):
         tg.zeros(0).max()
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: x.relu(), tg.nn.functional.relu, tg.relu, tg.tanh, lambda x: x + x, lambda x: 1 - x, lambda x: x.sum(),
+    tg.mean, tg.exp, lambda x: tg.nn.functional.linear(x, x)])
+def test_a_node_knows_the_line_outside_the_engine_that_ran_it(call):
+    node = call(tg.ones(2, 2, requires_grad=True)).node
+    assert Line.at(node.where).file == __file__

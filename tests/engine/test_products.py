@@ -66,3 +66,15 @@ def test_gradients_are_those_of_the_library(compiled):
     tg.use_compiled_products(False)
     for a, b in zip(own, gradients(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("shape", [(5, 7), (2, 3, 4), (2, 3, 0), (0, 4), (70000, 3)])
+def test_sums_of_rows_and_columns(dtype, shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    tolerance = {"rtol": 1e-2, "atol": 1e-1} if dtype is np.float16 else {"rtol": 1e-4, "atol": 1e-2}
+    np.testing.assert_allclose(products.row_sums(np, x), x.sum(-1, keepdims=True), **tolerance)
+    np.testing.assert_allclose(products.total(np, x), x.sum(), **tolerance)
+    if x.ndim == 2:
+        for matrix in (x, x[::2], x.T):
+            np.testing.assert_allclose(products.column_sums(np, matrix), matrix.sum(0), **tolerance)

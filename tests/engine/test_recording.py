@@ -204,3 +204,74 @@ def test_a_recording_says_which_values_share_memory_and_which_were_written_over(
     assert len({e[0]["memory"] for e in (by_name["x"], by_name["y"], by_name["z"], by_name["s"])}) == 4
     assert [e["memory"] for e in by_name["s"]] == [by_name["s"][0]["memory"]] * 2
     assert part is not None and z is not None
+
+
+def test_an_error_is_told_with_its_node_whether_caught_or_not():
+    with record() as rec:
+        x = tg.tensor([3.0, 1.0], requires_grad=True)
+        y = tg.exp(x)
+        y += 1
+        with pytest.raises(tg.errors.GradError):
+            y.sum().backward()
+    check(rec)
+    told = of(rec, "error")
+    exp = next(e["node"] for e in of(rec, "define") if e["op"] == "exp")
+    assert [(e["error"], e["node"]) for e in told] == [("GradError", exp)] and "changed in place" in told[0]["text"]
+
+    with pytest.raises(tg.errors.ShapeError), record() as rec:
+        tg.ones(2) + tg.ones(3)
+    assert [e["error"] for e in of(rec, "error")] == ["ShapeError"]     # once, though it passed two places
+    with pytest.raises(ZeroDivisionError), record() as rec:
+        1 / 0  # noqa: B018
+    check(rec)
+    assert of(rec, "error")[0]["error"] == "ZeroDivisionError"
+
+
+def test_what_cuts_a_gradient_off_is_told():
+    with record() as rec:
+        w = tg.tensor(2.0, requires_grad=True)
+        with tg.no_grad():
+            w * 3.0
+        w.gt(1.0)
+        w.detach() * 3.0
+    check(rec)
+    assert [e["op"] for e in of(rec, "define") if e.get("no_grad")] == ["mul"]
+    alias = [e for e in of(rec, "define") if e["memory"] == 0]
+    assert [(e["kind"], e["requires_grad"]) for e in alias] == [("leaf", True), ("constant", False)]
+
+
+def test_a_gradient_that_is_retained_is_told():
+    with record() as rec:
+        x = tg.tensor(3.0, requires_grad=True)
+        y = x * 2.0
+        y.retain_grad()
+        (y * y).backward()
+    check(rec)
+    node = next(e["node"] for e in of(rec, "define") if e["name"] == "y")
+    assert [(e["node"], e["value"]["data"]) for e in of(rec, "accumulate") if e["into"] == "grad"] == [
+        (node, y.grad.item()), (0, 24.0)]
+
+
+def test_every_type_of_event_is_in_the_schema():
+    """A compiled function with a guard that fails, a graph that is fed, a pass: what they tell is described there."""
+    from tinygrad_core.static import Graph, Session, placeholder
+    from tinygrad_core.static.passes import optimised
+    from tinygrad_core.static.program import specialise
+
+    twice = tg.compile(lambda x: x + x, backend="numpy")
+    with record() as rec:
+        twice(tg.ones(2))
+        twice(tg.ones(2, dtype="float64"))
+        with Graph() as graph:
+            x = placeholder((), name="x")
+            y = x * 1.0
+        Session(graph).run(y, {x: 1.0})
+        optimised(specialise([y.array], {x.array: ()}))
+    check(rec)
+    assert {"trace", "guard", "feed", "rewrite"} <= {e["type"] for e in rec.events}
+
+
+def test_recordings_of_version_1_are_read(diamond):
+    data = json.loads(diamond.to_json()) | {"version": 1}
+    jsonschema.Draft202012Validator(schema()).validate(data)
+    assert Recording.from_dict(data).events == diamond.to_dict()["events"]

@@ -456,6 +456,17 @@ def test_source_names_the_learners_lines():
     assert "tanhf" in f.source() or toolchain.compiler(quiet=True) is None
 
 
+@pytest.mark.skipif(toolchain.compiler(quiet=True) is None, reason="no C compiler")
+def test_each_loop_of_the_source_names_its_lines():
+    def program(x):
+        a = tg.tanh(x * 2)
+        return a @ a.T
+    f = compile(program, backend="c")
+    f(tg.ones(3, 3))
+    above = f.source().partition("static __attribute__((noinline)) void k0")[0]
+    assert above.endswith("a = tg.tanh(x * 2) */\n")
+
+
 def test_a_compiled_function_does_not_depend_on_itself(backend):
     class Trainer:
         def __init__(self):

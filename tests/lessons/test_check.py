@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lessons import check, faded, progress
+from lessons import check, faded, parsons, progress
 from lessons.catalog import exercise, lessons
 from lessons.grader.check import fingerprint
 from lessons.grader.progress import Progress
@@ -161,10 +161,6 @@ def test_handing_over_something_else_is_explained(junk):
     assert 'check("nudge", nudge)' in repr(check("nudge", junk))
 
 
-def test_an_unknown_exercise_lists_the_known_ones():
-    assert "'nudge', 'value', 'backward'" in repr(check("nugde", abs))
-
-
 def test_another_right_way_is_right():
     by_hand = """
         def backward(node, arriving=1.0):
@@ -220,3 +216,28 @@ def test_every_card_reads_as_text_and_as_html():
     for card in (check("nudge", wrong("nudge", "one_sided")), progress()):
         assert card._repr_html_().count("<section") == 1 == card._repr_html_().count("</section>")
         assert "<" not in repr(card).replace("<-", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ((), "Which exercise? Say its name, in quotes. There are: nudge, value,"),
+        (("nugde", print), "There is no exercise “nugde”. Did you mean “nudge”? There are: nudge, value,"),
+        (("train_epoch", print), "Did you mean “train-epoch”?"),
+        ((exercise("nudge").reference(),), "The name of the exercise comes first, in quotes. It is “nudge”."),
+        ((5, print), "The name of the exercise comes first, in quotes. There are: nudge"),
+    ],
+)
+def test_a_call_that_names_no_exercise_is_told_which_there_are(asked, said):
+    card = repr(check(*asked))
+    assert said in card and card.endswith('Like this: `check("nudge", nudge)`.')
+
+
+def test_an_exercise_without_an_answer_is_told_how_to_hand_it_over():
+    assert 'check("nudge", nudge)' in repr(check("nudge"))
+
+
+@pytest.mark.parametrize("call", [parsons, faded])
+def test_so_it_is_with_the_easier_starts(call):
+    assert "Which exercise?" in repr(call())
+    assert "Did you mean “nudge”?" in repr(call("nugde"))

@@ -4,7 +4,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from lessons import claim, claims, progress
+from lessons import ballot, claim, claims, progress
 from lessons.catalog import VERDICTS, lessons
 from lessons.catalog import claim as named
 from lessons.grader.progress import Prediction, Progress
@@ -39,7 +39,7 @@ def shown(shell, cell):
 
 def fill_in(form, verdict, sure):
     """Chooses, says how sure, locks; what takes the form's place."""
-    answer, confidence, button = form.children[1].children
+    answer, confidence, button, *_ = form.children[1].children
     answer.value, confidence.value = verdict, sure
     with capture_output() as captured:
         button.click()
@@ -58,7 +58,7 @@ def test_a_vote_a_measurement_a_vote_and_the_verdict(shell, forms):
     last = fill_in(forms[1], "false", "fairly sure")
     assert "✓ The verdict: false  (you changed your mind)" in last
     assert "before measuring  true (certain)" in last and "after measuring   false (fairly sure)" in last
-    assert "Source: [PyTorch, Autograd mechanics](https://" in last
+    assert "Source: PyTorch, Autograd mechanics (https://" in last
     with Progress.here() as store:
         assert store.votes() == {ID: [Prediction("true", "certain", False), Prediction("false", "fairly sure", True)]}
 
@@ -109,7 +109,7 @@ def test_a_third_vote_changes_nothing():
 def test_an_unknown_claim_is_said(shell, cell):
     shell.push({"claim": claim})
     said = shown(shell, cell)
-    assert "there is no claim 'no-such'" in said and "ran" not in said
+    assert "There is no claim “no-such”" in said and "ran" not in said
 
 
 def test_progress_shows_the_gain():
@@ -126,3 +126,50 @@ def test_progress_shows_the_gain():
 def test_no_claim_has_two_lessons():
     ids = [id for lesson in lessons() for id in lesson.claims()]
     assert len(set(ids)) == len(ids) and ids
+
+
+def test_the_ballot_asks_claim_after_claim_and_counts_what_was_not_known(shell, forms):
+    every = {id: one for lesson in lessons() for id, one in lesson.claims().items()}
+    with capture_output():
+        ballot()
+    assert f"1 of {len(every)}" in repr(forms[0]) and next(iter(every.values())).words in repr(forms[0])
+    for number, one in enumerate(every.values()):
+        assert one.words in repr(forms[number])
+        if number % 2:
+            with capture_output():
+                forms[number].children[1].children[3].click()  # I cannot say yet
+        else:
+            fill_in(forms[number], one.verdict, "a guess")
+    assert len(forms) == len(every)
+    with Progress.here() as store:
+        assert {id: len(cast) for id, cast in store.votes().items()} == dict.fromkeys(list(every)[::2], 1)
+    with capture_output():
+        ballot()
+    assert f"1 of {len(every) // 2}" in repr(forms[-1]), "only what was not known is asked again"
+
+
+def test_a_ballots_vote_is_the_one_before_measuring_and_the_gain_is_told(shell, forms):
+    with capture_output():
+        ballot()
+    first = next(one for lesson in lessons() for one in lesson.claims().values())
+    wrong = next(verdict for verdict in VERDICTS if verdict != first.verdict)
+    fill_in(forms[0], wrong, "certain")
+    assert "1 vote waits to be measured." in repr(progress())
+    with capture_output() as captured:
+        claim(first.id)
+    assert "Your vote is locked" in captured.outputs[0].data["text/plain"]
+    shown(shell, f"%%measure {first.id}\nprint('measured')")
+    fill_in(forms[-1], first.verdict, "certain")
+    said = repr(progress())
+    assert "Your gain: 1 more right than before." in said and "waits" not in said
+
+
+def test_when_every_vote_is_cast_the_ballot_says_what_becomes_of_them(shell, forms):
+    with Progress.here() as store:
+        for lesson in lessons():
+            for one in lesson.claims().values():
+                store.vote(one.id, one.verdict, "a guess", True)
+    with capture_output() as captured:
+        ballot()
+    assert forms == [] and "votes are locked" in captured.outputs[0].data["text/plain"]
+    assert "could not say" not in captured.outputs[0].data["text/plain"]

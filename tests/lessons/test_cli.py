@@ -40,7 +40,8 @@ def test_exercise_test_of_one():
 def test_exercise_test_of_none_says_which_there_are():
     done = tgc("exercise", "test", "nugde")
     assert done.returncode == 1
-    assert "'nudge', 'value', 'backward'" in done.stderr and "Traceback" not in done.stderr
+    assert "Did you mean “nudge”? There are: nudge, value, operators, backward" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_progress_before_and_after(tmp_path):
@@ -48,7 +49,7 @@ def test_progress_before_and_after(tmp_path):
     with Progress(tmp_path / FILE) as store:
         store.attempt("nudge", "x", True, None)
     said = tgc("progress", "--dir", tmp_path).stdout
-    assert "✓ solved" in said and "exercises 1 of 3 · questions 0 of" in said
+    assert "✓ solved" in said and "exercises 1 of 4 · questions 0 of" in said
     assert "Nothing to review today; next on" in said
 
 

@@ -133,7 +133,7 @@ def test_predict_shows_an_error_at_once(shell):
 def test_an_unknown_question_is_said(shell):
     with capture_output() as shown:
         ask("nothing-like-it")
-    assert "there is no question 'nothing-like-it'" in shown.outputs[0].data["text/plain"]
+    assert "There is no question “nothing-like-it”" in shown.outputs[0].data["text/plain"]
 
 
 def test_after_waits_for_what_is_unsolved_and_then_runs(shell):

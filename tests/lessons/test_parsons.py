@@ -209,7 +209,7 @@ def test_what_is_shown_names_no_hint_and_no_place():
 
 
 def test_an_exercise_that_is_not_there_is_met_kindly():
-    assert "there is no exercise 'bakward'" in repr(parsons("bakward"))
+    assert "There is no exercise “bakward”. Did you mean “backward”?" in repr(parsons("bakward"))
 
 
 def test_where_widgets_are_not_it_says_what_it_is():

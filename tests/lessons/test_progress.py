@@ -9,7 +9,8 @@ import textwrap
 
 import pytest
 
-from lessons.grader.progress import FILE, MANIFEST, Prediction, Progress, folder, progress
+from lessons.grader.progress import FILE, MANIFEST, Prediction, Progress, folder
+from lessons.grader.report import progress
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
 
@@ -155,3 +156,20 @@ def test_how_well_you_know_what_you_know(tmp_path):
     said = repr(progress(tmp_path))
     row = next(line for line in said.splitlines() if line.strip().startswith("certain"))
     assert row.split() == ["certain", "2", "1"]
+
+
+def test_the_time_between_two_answers_is_time_spent_and_a_pause_is_not(tmp_path):
+    with Progress(tmp_path / FILE) as store:
+        store.predict("square", "6", "certain", True)
+        store.predict("double", "2", "certain", True)
+        store.attempt("nudge", "one", True, None)
+        store.vote("tensors-are-nodes", "true", "a guess", False)
+        for table, item, at in (
+            ("prediction", "square", "10:00"), ("prediction", "double", "10:04"), ("attempt", "nudge", "10:30"),
+            ("vote", "tensors-are-nodes", "10:31"),
+        ):  # fmt: skip
+            column = {"prediction": "question", "attempt": "exercise", "vote": "claim"}[table]
+            store._db.execute(f"UPDATE {table} SET at = '2026-11-20T{at}:00Z' WHERE {column} = ?", (item,))
+        assert store.spent() == {"double": 4.0}
+    said = repr(progress(tmp_path))
+    assert "Numbers that remember · 4 minutes" in said and "Not begun: The graph you just ran · " in said

@@ -171,6 +171,9 @@ def course(monkeypatch):
         def questions(self):
             return {}
 
+        def claims(self):
+            return {}
+
         def exercises(self):
             return {"more": exercise("nudge")}
 
@@ -193,6 +196,10 @@ def states(today=MONDAY):
 def finish_the_first(course):
     learn(**{id.replace("-", "_"): (True, "1") for id in course[0].questions()})
     solve(*course[0].exercises())
+    with Progress.here() as store:
+        for claim in course[0].claims().values():
+            store.vote(claim.id, "an opinion", "a guess", False)
+            store.vote(claim.id, claim.verdict, "certain", True)
 
 
 def test_the_map_says_what_is_done_what_is_next_and_what_is_due(course):
@@ -200,7 +207,8 @@ def test_the_map_says_what_is_done_what_is_next_and_what_is_due(course):
     finish_the_first(course)
     assert states() == ["✓ Numbers that remember  (done)", "→ More of it  (next)", "The last  (later)"]
     assert states(after(1))[0] == "↻ Numbers that remember  (to review)"
-    assert "14 due for review" in repr(course_map(today=after(1)))
+    due = len(course[0].exercises()) + sum(question.kind != "sentence" for question in course[0].questions().values())
+    assert f"{due} due for review" in repr(course_map(today=after(1)))
     assert "1 of 3 lessons done" in repr(course_map())
     solve("more", "last")
     assert states()[1:] == ["✓ More of it  (done)", "✓ The last  (done)"]

@@ -67,4 +67,4 @@ def test_the_way_out_is_told_after_many_attempts_only():
 
 
 def test_an_exercise_that_is_not_there_is_met_kindly():
-    assert "there is no exercise 'bakward'" in shown("bakward")[0]
+    assert "There is no exercise “bakward”. Did you mean “backward”?" in shown("bakward")[0]

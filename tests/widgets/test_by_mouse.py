@@ -17,7 +17,7 @@ def step(page) -> int:
 
 def drag(page, start: float, end: float) -> tuple[int, int]:
     """Press on the picture at one part of its width, move to another; the steps before and after the move."""
-    box = page.locator(".tgs-plot").bounding_box()
+    box = page.locator(".tgs-plot").first.bounding_box()
     y = box["y"] + 80
     page.mouse.move(box["x"] + start * box["width"], y)
     page.mouse.down()

@@ -98,7 +98,7 @@ def step_to(page, words: str) -> str:
 
 def lives(page, side: str = "static") -> dict[str, str]:
     """What each node on screen is in, by its listing line's first word."""
-    rows = page.locator(f".is-{side} .dsv-rows li:not([hidden])").all()
+    rows = page.locator(f".is-{side} .dsv-rows li").all()
     return {row.locator("code").inner_text().split(":")[0]: row.get_attribute("data-life") for row in rows}
 
 
@@ -118,7 +118,7 @@ def test_a_run_lets_numbers_flow_only_where_they_are_needed(show) -> None:
     page.keyboard.press("Tab")
     step_to(page, "Run 1 begins")
     assert lives(page) == {"x": "fed", "w": "read", "mul": "needed", "sum": "needed", "tanh": "needed", "mul_1": "idle"}
-    assert page.locator(".is-static .dsv-tagtext").all_text_contents() == ["fed", "asked for"]
+    assert page.locator(".is-static .tgs-pintext").all_text_contents() == ["fed", "asked for"]
     step_to(page, "The run is over")
     assert lives(page)["tanh"] == "computed" and lives(page)["mul"] == "freed" and lives(page)["mul_1"] == "idle"
     assert page.locator(".is-static .tgs-node[data-life=computed] .tgs-v").text_content() == "0.4621"
@@ -152,6 +152,21 @@ def test_source_line_node_and_listing_are_linked_on_both_sides(show) -> None:
     assert "not computed yet" in page.locator(".is-static .tgs-inspector").inner_text()
     page.keyboard.press("Escape")
     assert page.locator(".tgs-inspector:visible").count() == 0
+
+
+def test_a_node_tells_the_moments_when_it_has_a_value_and_leads_there(show) -> None:
+    page = show(step=-1)
+    page.locator(".is-static .tgs-node", has_text="tanh").focus()
+    page.keyboard.press("Enter")
+    jumps = page.locator(".is-static .tgs-inspector .tgs-jump")
+    labels = [j.get_attribute("aria-label") for j in jumps.all()]
+    assert [words.split(":")[0] for words in labels] == ["comes into being", "has a value at", "handed out at"]
+    jumps.nth(0).click()
+    assert "is written down" in status(page)
+    jumps.nth(1).click()
+    assert "tanh squeezes" in status(page)
+    jumps.nth(2).click()
+    assert "Python gets" in status(page)
 
 
 def test_asks_what_a_print_shows(show) -> None:

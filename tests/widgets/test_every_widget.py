@@ -11,8 +11,19 @@ import pytest
 
 import tinygrad_core as tg
 from tests.widgets.reading import data_of
+from tinygrad_core.data import moons
 from tinygrad_core.recording import Recording, record
-from widgets import BackwardQuiz, Broadcasting, DynamicVsStatic, GraphStepper, OptimiserRace, StepSize, Tape, TrainingMonitor
+from widgets import (
+    BackwardQuiz,
+    Broadcasting,
+    DynamicVsStatic,
+    GraphStepper,
+    OptimiserRace,
+    ScalarGraph,
+    StepSize,
+    Tape,
+    TrainingMonitor,
+)
 from widgets.frame import Frame
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -43,6 +54,26 @@ def trained() -> TrainingMonitor:
     return monitor
 
 
+def asked() -> TrainingMonitor:
+    """Six short trainings that are asked for places of a plane, the last one sick."""
+    x, y = moons(60, generator=tg.Generator().manual_seed(0)).tensors
+    monitor = TrainingMonitor(title="Half circles", examples=(x, y), classes=["upper", "lower"], budget=1.0, total=12)
+    for k in range(6):
+        model = tg.nn.Sequential(tg.nn.Linear(2, 8), tg.nn.ReLU(), tg.nn.Linear(8, 2))
+        monitor.run(f"run {k}", model)
+        optimiser = tg.optim.SGD(model.parameters(), lr=0.3)
+        for _ in range(12):
+            loss = tg.nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimiser.step()
+            monitor.log(loss=loss)
+            if k < 5:
+                optimiser.zero_grad()
+    monitor.step, monitor.pane = 0, "examples"
+    monitor.settle()
+    return monitor
+
+
 def spoiled() -> Recording:
     """One write in place that does no harm, one that does."""
     with record("Two writes in place") as rec:
@@ -60,10 +91,12 @@ WIDGETS: dict[str, Callable[[], Frame]] = {
     "stepper": lambda: GraphStepper(FIXTURES / "diamond.json"),
     "quiz": lambda: BackwardQuiz(FIXTURES / "diamond.json"),
     "broadcasting": lambda: Broadcasting((3, 1), (4,), predict=False),
+    "scalar": lambda: ScalarGraph(lambda a, b: (a * a + b).tanh() * b, a=0.5, b=-2.0, step=0),
     "dynamic-static": lambda: DynamicVsStatic(RUNS / "eager.json", RUNS / "static.json"),
     "stepsize": lambda: StepSize(lambda x: x**3, 2.0),
     "tape": lambda: Tape(spoiled()),
     "monitor": trained,
+    "monitor-asked": asked,
     "optimisers": lambda: OptimiserRace(valley, tg.tensor([-3.0, 1.2]), lr=0.06),
 }
 

@@ -2,11 +2,11 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -14,12 +14,13 @@ import pytest
 from nbclient import NotebookClient
 
 import tinygrad_core as tg
+from tests.widgets import why
 from tests.widgets.reading import data_of
 from tinygrad_core.recording import Recording, record
 from widgets import GraphStepper, layout
 
 FIXTURES = Path(__file__).parent / "fixtures"
-ALL = sorted(path.stem for path in FIXTURES.glob("*.json"))
+ALL = sorted(path.stem for path in FIXTURES.glob("*.json") if path != why.FILE)
 
 
 @pytest.fixture
@@ -111,6 +112,14 @@ def test_an_empty_recording_is_shown_with_a_message_of_its_own() -> None:
     assert shown(GraphStepper(rec))["events"] == []
 
 
+def test_the_front_ends_questions_are_about_what_the_engine_records_now() -> None:
+    """fixtures/why.json is what `python -m tests.widgets.why` writes."""
+    kept = json.loads(why.FILE.read_text())
+    for name, recording in why.recordings():
+        Recording.from_dict(recording)
+        assert recording["events"] == kept[name]["events"], f"{name}: run `python -m tests.widgets.why`"
+
+
 def test_an_untrusted_notebook_shows_what_this_was(recording: Recording) -> None:
     text = repr(GraphStepper(recording))
     assert "4 nodes" in text and "run this cell" in text
@@ -192,6 +201,17 @@ def test_positions_are_made_when_the_front_end_asks() -> None:
     for nonsense in ("", "7|", "x|y", "-1|"):
         stepper.wanted = nonsense
     assert list(stepper.layouts) == ["0|"]
+
+
+def test_what_lies_in_one_module_stays_together() -> None:
+    """Graphviz keeps open modules apart, one inside the other, so that their frames do not cross."""
+    pytest.importorskip("pygraphviz", reason="pygraphviz lays out large graphs")
+    shown = layout.visible(chain(400, module="net.block{}")["events"], 0, ())
+    assert shown.homes["n0"] == "net.block0" and len(set(shown.homes.values())) == 20
+    placed = layout.place(shown)
+    assert placed is not None
+    spans = [sorted(placed["nodes"][f"n{n}"][0] for n in range(b * 20, b * 20 + 20)) for b in range(20)]
+    assert all(left[-1] < right[0] for left, right in pairwise(spans))
 
 
 def test_says_so_when_graphviz_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,19 +300,6 @@ def test_the_wheel_contains_the_front_end(root: Path, tmp_path: Path) -> None:
             assert archive.read(asset) == (root / asset).read_bytes()
     assert {"widgets/__init__.py", "widgets/stepper.py", "widgets/layout.py"} <= names
     assert not [n for n in names if re.match(r"widgets/(src|tests|node_modules)/", n)]
-
-
-@pytest.fixture(scope="module")
-def npm(root: Path) -> Path:
-    """The folder of the front end with its tools installed."""
-    folder = root / "widgets"
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed: the front end's own checks need Node.js")
-    if not (folder / "node_modules" / "esbuild").is_dir():
-        done = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            pytest.skip(f"npm ci failed, so the front end was not checked: {done.stderr[-300:]}")
-    return folder
 
 
 def test_the_bundles_are_what_their_sources_build_to(npm: Path, tmp_path: Path) -> None:

@@ -100,11 +100,19 @@ def _start(tensors: Any, gradients: Any) -> tuple[list[Node], list[Any]]:
     return [_root(t) for t in tensors], [_seed(t, g) for t, g in zip(tensors, given)]
 
 
+def _refused(why: str, node: Node | None = None) -> GradError:
+    """The error to raise, after whoever watches has been told of it; `node` is what it is about."""
+    error = GradError(why)
+    if mode.watched:
+        mode.watch.failed(error, node)
+    return error
+
+
 def _root(t: Tensor) -> Node:
     if t.node is None:
-        raise GradError("backward on a tensor that was not computed from anything that requires gradients: no graph "
-                        "leads from it to a leaf. Make the inputs with requires_grad=True, and compute outside "
-                        "no_grad() and without detach().")
+        raise _refused("backward on a tensor that was not computed from anything that requires gradients: no graph "
+                       "leads from it to a leaf. Make the inputs with requires_grad=True, and compute outside "
+                       "no_grad() and without detach().")
     return t.node
 
 
@@ -113,9 +121,9 @@ def _seed(t: Tensor, gradient: Any) -> Any:
         return _later_seed(t, gradient)
     if gradient is None:
         if t.array.size != 1:
-            raise GradError(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
-                            f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
-                            f"t.mean().backward()), or pass gradient= in its shape.")
+            raise _refused(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
+                           f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
+                           f"t.mean().backward()), or pass gradient= in its shape.", t.node)
         return t.array.dtype.type(1) if not t.array.ndim else array_module(t.array).ones_like(t.array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
@@ -129,7 +137,8 @@ def _later_seed(t: Tensor, gradient: Any) -> Tensor:
         raise GradError(f"gradients need one number to start from, and {t.array.name!r} has shape "
                         f"{shape_text(t.array.shape)}: reduce it first, as by mean().")
     if gradient is None:
-        gradient = wrap(np.ones(t.array.shape, t.dtype))
+        one = np.ones(t.array.shape, t.dtype)[()]
+        return wrap(t.array.operation.graph.source("constant", one.shape, one.dtype, "one", one))
     return t.array.operation.graph.tensor_of(gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype))
 
 
@@ -259,13 +268,16 @@ def _visit(node: Node, F: Any, retain: bool, create: bool, stop: frozenset[Node]
     """One node's turn in the general sweep."""
     g = node.g
     node.g = None
+    op = node.op
     if node.hooks is not None:
+        kept = node.hooks.kept
         g = node.hooks.run(g, create)
+        if mode.watched and node.hooks.retain and op is not None:
+            mode.watch.collected(node, g, kept)
     if node in stop:
         found[node] = g
         if enclosed:
             return
-    op = node.op
     if op is None:
         if type(node) is Output:
             _gather(node, g)
@@ -429,9 +441,9 @@ def _bring_back(node: Node) -> tuple[Any, ...]:
     if node.saved is not FREED:
         node.saved.restore()
         return node.saved
-    raise GradError(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
-                    "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
-                    f"first.")
+    raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
+                   "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
+                   "first.", node)
 
 
 def _check_writes(order: list[Node]) -> None:
@@ -447,10 +459,11 @@ def _check_writes(order: list[Node]) -> None:
         found = versions.stale(node.saved, node.seq)
         if found is not None:
             k, write = found
-            raise GradError(
+            raise _refused(
                 f"{node.op.name} saved {_saved_name(node.op, k)} for the backward pass, and that value was changed in "
                 f"place afterwards, so its gradient would be wrong.\n  saved by {node.op.name}{_where(node)}\n  changed "
-                f"at {write.line}\nWrite the change as a new tensor (y = y + 1, not y += 1), or clone() the value first.")
+                f"at {write.line}\nWrite the change as a new tensor (y = y + 1, not y += 1), or clone() the value first.",
+                node)
 
 
 def _saved_name(op: Any, k: int) -> str:

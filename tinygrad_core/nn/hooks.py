@@ -28,6 +28,9 @@ class Hooks:
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's `forward` with the hooks around it."""
+        if not (self.before or self.after or self.backward):
+            module.__dict__["_hooks"] = None  # all were taken off: the short way again
+            return module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.before.values()):
             changed = hook(module, args, kwargs) if with_kwargs else hook(module, args)
             if changed is None:

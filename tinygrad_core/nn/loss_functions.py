@@ -5,13 +5,15 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from .. import functions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
 from ..symbol import known
-from ..tensor import Tensor, describe, wrap
+from ..tensor import Tensor, describe
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
            "l1_loss", "logsigmoid", "mse_loss", "nll_loss", "smooth_l1_loss"]
@@ -160,16 +162,16 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     """
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
-    low = _check_classes("cross_entropy", input, target, ignore_index)
-    plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and low >= 0 > ignore_index and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
+    fit = _check_classes("cross_entropy", input, target, ignore_index)
+    plain = weight is None and not label_smoothing and reduction == "mean" and fit and ignore_index < 0
+    if plain and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
         return apply(OPS["cross_entropy"], input, target)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
     losses, weights = _picked(logs, labels, weight, ignore_index)
     if label_smoothing:
-        counted = array_module(labels).asarray(labels != ignore_index, rows.dtype)
-        spread = functions.sum(logs if weight is None else logs * weight, 1) * wrap(counted)
+        counted = (labels != ignore_index).to(rows.dtype)
+        spread = functions.sum(logs if weight is None else logs * weight, 1) * counted
         losses = losses * (1 - label_smoothing) - spread * (label_smoothing / rows.shape[1])
     return _weighted(losses, weights, shape, reduction)
 
@@ -186,8 +188,8 @@ def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None,
     return _reduced(losses, reduction)
 
 
-def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> int:
-    """Complain about labels that do not fit; otherwise return the lowest (0 where there are none)."""
+def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> bool:
+    """Complain about labels that are neither a class nor to be ignored; whether all are classes."""
     if not isinstance(target, Tensor) or target.dtype.kind not in "iu":
         also = " (or probabilities in the input's shape)" if name == "cross_entropy" else ""
         raise DTypeError(f"{name} needs integer class labels{also}, got {describe(target)}: write target.long().")
@@ -198,45 +200,52 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
                          f"(N, d1, ...), got {shape} and {target.shape}.")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
-    if not known(labels) or not labels.size:
-        return 0
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        counted = labels[labels != ignore_index]
-        wrong = counted[(counted < 0) | (counted >= classes)]
-        if wrong.size:
-            raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
-                             f"from 0 to {classes - 1}.")
-        low = min(low, -1)
-    return low
+    if not known(labels) or not labels.size or _highest(labels) < classes:
+        return True
+    counted = labels[labels != ignore_index]
+    wrong = counted[(counted < 0) | (counted >= classes)]
+    if wrong.size:
+        raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
+                         f"from 0 to {classes - 1}.")
+    return False
 
 
-def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, tuple[int, ...]]:
+def _highest(labels: Any) -> int:
+    """The highest label, where a negative one counts as very high: read without a sign, it is."""
+    return int(array_module(labels).maximum.reduce(labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)), None))
+
+
+_UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
+
+
+def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """The classes of every sample and place as a row, the labels flat, and the losses' shape."""
     if input.ndim == 1:
         input = functions.unsqueeze(input, 0)
     elif input.ndim > 2:
         order = (0, *range(2, input.ndim), 1)
         input = functions.reshape(functions.permute(input, order), (target.array.size, input.shape[1]))
-    return input, target.array.reshape(-1), target.shape
+    return input, functions.reshape(target, -1), target.shape
 
 
-def _picked(logs: Tensor, labels: Any, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Any]:
+def _picked(logs: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
     """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
-    xp = array_module(logs.array)
-    if weight is None and known(labels) and (labels != ignore_index).all():
-        return -apply(OPS["getitem"], logs, index=(xp.arange(len(labels)), labels)), xp.ones(len(labels), logs.dtype)
+    rows = functions.arange(labels.shape[0], device=logs.device).array
     counted = labels != ignore_index
-    safe = xp.where(counted, labels, 0)
-    weights = xp.asarray(counted, logs.dtype) if weight is None else xp.where(counted, weight.array[safe], 0)
-    picked = apply(OPS["getitem"], logs, index=(xp.arange(len(safe)), safe))
-    return functions.where(wrap(counted), -picked, 0.0) * wrap(weights), weights
+    if weight is None and known(counted.array) and counted.array.all():
+        return -apply(OPS["getitem"], logs, index=(rows, labels.array)), counted.to(logs.dtype)
+    safe = functions.where(counted, labels, 0)
+    weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[safe], 0.0)
+    picked = apply(OPS["getitem"], logs, index=(rows, safe.array))
+    return functions.where(counted, -picked, 0.0) * weights, weights
 
 
-def _weighted(losses: Tensor, weights: Any, shape: tuple[int, ...], reduction: str) -> Tensor:
+def _weighted(losses: Tensor, weights: Tensor, shape: tuple[int, ...], reduction: str) -> Tensor:
     """The losses reduced; their mean is a weighted one."""
     if reduction == "mean":
-        total, count = functions.sum(losses), weights.sum()
-        # The mean of nothing is not a number, and nothing has any influence on it.
-        return total / wrap(count) if count else functions.where(wrap(count == 0), math.nan, total)
+        total, count = functions.sum(losses), functions.sum(weights)
+        if known(count.array) and count.array:
+            return total / count
+        nothing = count == 0                # the mean of nothing is not a number, and nothing has any influence on it
+        return functions.where(nothing, math.nan, total / functions.where(nothing, 1.0, count))
     return _reduced(functions.reshape(losses, shape), reduction)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from ..products import matmul
+from ..products import matmul, row_sums
 from .core import primitive
 
 
@@ -166,7 +166,7 @@ def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Any
         for i, (at, elements) in enumerate(_met(x.shape[2:], out, kernel, stride, dilation, widths)):
             dx[elements] += columns[:, i][at]
         dx = dx.reshape(c, n, *size).swapaxes(0, 1)
-    return dx, dw, xp.add.reduce(gy.reshape(o, gy.shape[2]), 1) if needs[2] else None
+    return dx, dw, row_sums(xp, gy.reshape(o, gy.shape[2]))[:, 0] if needs[2] else None
 
 
 primitive("conv", _conv, backward=_conv_backward,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..products import matmul
+from ..products import column_sums, matmul, row_sums, total
 from .core import arrays, primitive
 from .elementwise import erf
 
@@ -41,7 +41,7 @@ def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
     dx = matmul(xp, flat, weight) if needs[0] else None
     return (dx if dx is None or x.ndim == 2 else dx.reshape(x.shape),
             matmul(xp, flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
-            xp.add.reduce(flat, 0) if needs[2] else None)
+            column_sums(xp, flat) if needs[2] else None)
 
 
 primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_linear_weight,
@@ -51,13 +51,8 @@ primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_lin
 
 # ---- softmax and its logarithm along one dim
 def _total(xp: Any, x: Any, dim: int) -> Any:
-    """The sum along a dim, which is kept; of much along the last one as a product with ones, the fastest way."""
-    if x.size > _MUCH and dim in (-1, x.ndim - 1):
-        return (x @ xp.ones(x.shape[-1], x.dtype))[..., None]
-    return xp.add.reduce(x, dim, keepdims=True)
-
-
-_MUCH = 4096                    # elements
+    """The sum along a dim, which is kept."""
+    return row_sums(xp, x) if dim in (-1, x.ndim - 1) else xp.add.reduce(x, dim, keepdims=True)
 
 
 def _softmax(xp: Any, x: Any, *, dim: int) -> Any:
@@ -105,25 +100,23 @@ def _right(xp: Any, target: Any) -> tuple[Any, ...]:
 
 
 def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
+    """The mean loss, and the slope of the losses' sum: softmax - one-hot."""
     p = x - xp.maximum.reduce(x, 1, keepdims=True)
-    picked = p[_right(xp, target)]
+    right = _right(xp, target)
+    losses = -p[right]
     xp.exp(p, out=p)
-    total = _total(xp, p, 1)
-    p /= total
-    losses = xp.log(total[:, 0])
-    losses -= picked
-    return xp.add.reduce(losses, None) / x.dtype.type(target.size), p
+    sums = _total(xp, p, 1)
+    p /= sums
+    losses += xp.log(sums[:, 0])
+    p[right] = xp.expm1(-losses)                # e^-loss is the right class's share
+    return total(xp, losses) / x.dtype.type(target.size), p
 
 
-def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, p: Any) -> Any:
-    """The gradient of the logits is (softmax - one-hot) / N."""
-    scale = g / p.dtype.type(target.size)
-    d = p * scale
-    d[_right(xp, target)] -= scale
-    return d, None
+def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, slope: Any) -> Any:
+    return slope * (g / slope.dtype.type(target.size)), None
 
 
-primitive("cross_entropy", _cross_entropy, aux=("p",), label="cross-entropy", backward=_cross_entropy_backward,
+primitive("cross_entropy", _cross_entropy, aux=("slope",), label="cross-entropy", backward=_cross_entropy_backward,
           notation={"out": "−mean log softmax({x})[{target}]", "x": "{g} · (softmax({x}) − one-hot({target})) / N"})
 
 
@@ -157,7 +150,7 @@ def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, sc
     rows = g.reshape(-1, n)
     if needs[1]:
         dweight = xp.einsum("ij,ij->j", rows, unit.reshape(-1, n))
-    return dx, dweight, xp.add.reduce(rows, 0) if needs[2] else None
+    return dx, dweight, column_sums(xp, rows) if needs[2] else None
 
 
 primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
@@ -284,7 +277,7 @@ def _attention(xp: Any, q: Any, k: Any, v: Any, mask: Any, *, scale: float) -> A
         p += mask
     p -= p.max(-1, keepdims=True)
     xp.exp(p, out=p)
-    p /= p.sum(-1, keepdims=True)
+    p /= row_sums(xp, p)
     return matmul(xp, p, v), p
 
 

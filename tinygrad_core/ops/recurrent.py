@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..products import matmul
+from ..products import column_sums, matmul
 from .core import primitive
 
 
@@ -79,7 +79,7 @@ def _lstm_backward(xp: Any, g: Any, needs: Any, x: Any, weight_ih: Any, weight_h
     return (matmul(xp, flat, weight_ih).reshape(x.shape) if needs[0] else None, dh if needs[1] else None,
             dc if needs[2] else None, matmul(xp, flat.T, x.reshape(T * B, -1)) if needs[3] else None,
             matmul(xp, flat.T, hs[:-1].reshape(T * B, H)) if needs[4] else None,
-            xp.add.reduce(flat, 0) if needs[5] else None)
+            column_sums(xp, flat) if needs[5] else None)
 
 
 primitive("lstm", _lstm, aux=("gates", "hs", "cs", "tanh_c"), backward=_lstm_backward,

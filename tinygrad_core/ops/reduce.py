@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..products import column_sums, total
 from .core import primitive
 
 
@@ -15,6 +16,10 @@ def kept(shape: tuple[int, ...], dim: tuple[int, ...] | None) -> tuple[int, ...]
 def _spread(F: Any, value: Any, shape: tuple[int, ...], dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     """A reduced value as something that broadcasts against the input it was reduced from."""
     return value if keepdim or dim is None else F.reshape(value, shape=kept(shape, dim))
+
+
+def _sum(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
+    return total(xp, x) if dim is None and not keepdim else xp.add.reduce(x, axis=dim, keepdims=keepdim)
 
 
 def _sum_x(F: Any, g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
@@ -31,9 +36,9 @@ def _sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     if x.shape == shape:
         return x
     extra = x.ndim - len(shape)
-    if x.shape[extra:] == shape:
-        # Leading dims only: the case of every bias. One flat dim is much faster to sum than several.
-        return xp.add.reduce(x if extra == 1 else x.reshape((math.prod(x.shape[:extra]), *shape)), axis=0)
+    if x.shape[extra:] == shape and shape:      # leading dims only: the case of every bias
+        flat = x if x.ndim == 2 else x.reshape((math.prod(x.shape[:extra]), math.prod(shape)))
+        return column_sums(xp, flat).reshape(shape)
     dims = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 != x.shape[extra + i])
     return x.sum(dims, keepdims=True).reshape(shape)
 
@@ -48,7 +53,7 @@ def _stretch(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 
 primitive("stretch", _stretch, x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
-primitive("sum", lambda xp, x, *, dim, keepdim: xp.add.reduce(x, axis=dim, keepdims=keepdim), label="Σ", x=_sum_x,
+primitive("sum", _sum, label="Σ", x=_sum_x,
           notation={"out": "Σ {x}"})
 primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
 primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x,
@@ -57,6 +62,16 @@ primitive("amin", lambda xp, x, *, dim, keepdim: x.min(dim, keepdims=keepdim), l
           notation={"out": "min {x}", "x": "{g} · [{x} = {out}] / ties"})
 primitive("argmax", lambda xp, x, *, dim, keepdim: xp.argmax(x, axis=dim, keepdims=keepdim))
 primitive("argmin", lambda xp, x, *, dim, keepdim: xp.argmin(x, axis=dim, keepdims=keepdim))
+
+
+def _argsort(xp: Any, x: Any, *, dim: int, descending: bool) -> Any:
+    """The indices that put elements in order; equal ones stay in theirs, also from the greatest down."""
+    if not descending:
+        return xp.argsort(x, axis=dim, kind="stable")
+    return x.shape[dim] - 1 - xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim)
+
+
+primitive("argsort", _argsort)
 
 
 def _reversed(F: Any, x: Any, dim: int) -> Any:

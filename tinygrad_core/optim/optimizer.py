@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd import enable_grad
 from ..device import array_module
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError, learner_line
 from ..ops.core import arrays
 from ..symbol import Symbol
 from ..tensor import Tensor, describe, mode, ndarray, unboxed, wrap
@@ -47,12 +47,12 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, (Tensor, dict)) or not isinstance(params, Iterable):
             raise OptimizerError(f"an optimiser takes a list of tensors, or of groups, and got {describe(params)}: "
-                                 f"write [w] for a single one.{at_line(learner_line())}")
+                                 f"write [w] for a single one.")
         groups = list(params)
         if not groups:
             raise OptimizerError("an optimiser got an empty list of parameters. Does the module assign its layers to "
                                  "attributes of self (or to a ModuleList, not to a plain list)? And was the generator "
-                                 f"from parameters() used up before?{at_line(learner_line())}")
+                                 "from parameters() used up before?")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -68,15 +68,14 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise OptimizerError(f"an optimiser changes tensors, and got {describe(p)} of type "
-                                     f"{type(p).__name__} among its parameters.{at_line(learner_line())}")
+                                     f"{type(p).__name__} among its parameters.")
             if not p.is_leaf:
                 raise OptimizerError(f"an optimiser can only change leaves, and {describe(p)} was computed by "
                                      f"{p.node.op}: its next value would be computed anew, and a step lost. Give "
                                      f"the tensors it was computed from, or make it a leaf with t.detach()"
-                                     f".requires_grad_().{at_line(learner_line())}")
+                                     f".requires_grad_().")
             if id(p) in known:
-                raise OptimizerError(f"{describe(p)} was given twice: each parameter belongs to one group only."
-                                     f"{at_line(learner_line())}")
+                raise OptimizerError(f"{describe(p)} was given twice: each parameter belongs to one group only.")
             known.add(id(p))
         group["params"] = params
         self.check(group)
@@ -88,11 +87,11 @@ class Optimizer:
             value = group.get(name, low)
             if not low <= value <= high or value == math.inf:
                 raise OptimizerError(f"{type(self).__name__} got {name}={value!r}: it must be at least {low}"
-                                     f"{f' and at most {high}' if high < math.inf else ''}.{at_line(learner_line())}")
+                                     f"{f' and at most {high}' if high < math.inf else ''}.")
         for k, beta in enumerate(group.get("betas", ())):
             if not 0 <= beta < 1:
                 raise OptimizerError(f"{type(self).__name__} got betas[{k}]={beta!r}: it must be at least 0 and less "
-                                     f"than 1.{at_line(learner_line())}")
+                                     f"than 1.")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False`, give them zeros."""
@@ -125,13 +124,14 @@ class Optimizer:
             return loss
         line = learner_line()
         for group in self.param_groups:
+            names, decay = self.buffers(group), self.decay(group)
             for p in group["params"]:
                 leaf = p.node
                 if leaf is None or leaf.grad is None:
                     continue
                 before = p.array.copy() if mode.watched else None
                 wrote(p.array, line)
-                self.update(p, leaf.grad.array, group)
+                self._update(p, leaf.grad.array, group, names, decay)
                 if mode.watched:
                     mode.watch.updated(p, before, leaf.grad.array, type(self).__name__)
         return loss
@@ -188,8 +188,8 @@ class Optimizer:
                 g = g + p * decay
         self.rule(F, p, g, state, numbers)
 
-    def update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
-        """Change one parameter, in its own memory, given the array of its gradient.
+    def _update(self, p: Tensor, g: Any, group: dict[str, Any], names: tuple[str, ...], decay: float) -> None:
+        """Change one parameter, in its own memory, given the array of its gradient and what its group has in common.
 
         A rule is a dozen passes over a parameter, its gradient and its state. Run over the whole of a large
         parameter, each pass would fetch them from main memory; run block by block, only the first one does.
@@ -198,22 +198,28 @@ class Optimizer:
         if state is None:
             state = self.state[p] = self.begin(p, group)
         state["step"] += 1
-        array, decay, numbers = p.array, self.decay(group), self.numbers(group, state)
-        names = self.buffers(group)
-        if any([name not in state for name in names]):      # an option that needs one was switched on since
-            state.update({**self.begin(p, group), **state})
-        buffers = [state[name] for name in names]
+        array, numbers = p.array, self.numbers(group, state)
+        buffers = self._remembered(p, group, names) if names else []
         if isinstance(array, np.generic):       # a parameter without dims is a number, which nothing can change in place
             array = np.array(array)
             self.apply(_HERE, array, g, buffers, group, decay, numbers)
             store(p, array)
-        elif not self.elementwise or array.size <= BLOCK or type(array) is not ndarray or not array.flags.c_contiguous:
+        elif type(array) is not ndarray:
             self.apply(arrays(array_module(array)), array, g, buffers, group, decay, numbers)
+        elif array.size <= BLOCK or not self.elementwise or not array.flags.c_contiguous:
+            self.apply(_HERE, array, g, buffers, group, decay, numbers)
         else:
             flat, g, *buffers = [a.reshape(-1) for a in (array, g, *buffers)]
             for i in range(0, flat.size, BLOCK):
                 j = i + BLOCK
                 self.apply(_HERE, flat[i:j], g[i:j], [b[i:j] for b in buffers], group, decay, numbers)
+
+    def _remembered(self, p: Tensor, group: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+        """What the rule remembers of a parameter; an option that needs it may have been switched on since the start."""
+        state = self.state[p]
+        if not state.keys() >= set(names):
+            state.update({**self.begin(p, group), **state})
+        return [state[name] for name in names]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a run needs to go on from here: state and options, with parameters by number."""
@@ -230,7 +236,7 @@ class Optimizer:
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise OptimizerError(f"the saved optimiser has groups of {sizes} parameters, this one of {own}: make it "
-                                 f"with the same groups first.{at_line(learner_line())}")
+                                 f"with the same groups first.")
         numbered = {k: p for mine, theirs in zip(self.param_groups, groups, strict=True)
                     for p, k in zip(mine["params"], theirs["params"], strict=True)}
         self.param_groups = [{**mine, **theirs, "params": mine["params"]}

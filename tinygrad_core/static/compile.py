@@ -10,17 +10,18 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
 from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
 from ..tensor import Tensor, mode, wrap
+from .arguments import leaves_of, replaced
 from .backends import choose
-from .environment import PLAIN, Guard, all_hold
-from .pieces import BRANCHES, NewBranch, Piece, Pieces, ends, finish_first_call
+from .guards import Guard, predicate
+from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import ancestors, specialise
-from .session import Plan, watcher
+from .session import Plan, UnfitError, watcher
 from .trace import GraphBreakError, Traced, trace
 
 
@@ -28,65 +29,18 @@ class TraceWarning(UserWarning):
     """A traced function does something that later calls will not do again."""
 
 
-class _Same:
-    """An object that is told apart by what it is; held, so that no other one can take its place in memory."""
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is _Same and other.value is self.value
-
-
-# ---- arguments
-def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
-    """Collect the tensors of nested arguments, and what else a call is told apart by."""
-    if isinstance(value, Tensor):
-        key.append((value.array.dtype, value.array.ndim, value.node is not None))
-        tensors.append(value)
-    elif type(value) in PLAIN:
-        key.append((type(value), value))
-    elif isinstance(value, (tuple, list)):
-        key.append((type(value), len(value)))
-        for v in value:
-            leaves_of(v, tensors, key)
-    elif isinstance(value, dict):
-        key.append((dict, tuple(value)))
-        for v in value.values():
-            leaves_of(v, tensors, key)
-    elif isinstance(value, (np.ndarray, np.generic)):
-        raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
-                          f"become part of the trace. Write from_numpy(x).{at_line(learner_line())}")
-    else:
-        key.append(_Same(value))
-
-
-def replaced(value: Any, twins: dict[int, Any]) -> Any:
-    """The same nested structure with other things in the place of its tensors, by id."""
-    if isinstance(value, Tensor):
-        return twins.get(id(value), value)
-    if isinstance(value, (tuple, list)):
-        made = [replaced(v, twins) for v in value]
-        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
-    if isinstance(value, dict):
-        return {k: replaced(v, twins) for k, v in value.items()}
-    return value
-
-
 _MISS = object()
+TRACES = 16         # of one function for arguments alike: where so many do not serve, another will not either
 
 
 class Entry:
     """One trace of a function, ready to run for arguments of these shapes."""
 
-    def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str, argument_nodes: list[Any],
+    def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str, tensors: list[Tensor],
                  budget: float | None = None):
-        self.argument_nodes, self.budget = argument_nodes, budget
+        self.argument_nodes, self.budget = [tensors[k].node for k in traced.given], budget
         self.traced, self.shapes, self.backend = traced, shapes, backend
-        self.guards = traced.guards
+        self.guards, self.holds = traced.guards, predicate(traced.guards)
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
         self.plans: dict[Any, Any] = {}
@@ -94,7 +48,7 @@ class Entry:
         self.quick: tuple[Any, Plan] | None = None      # what the latest call's tensors were like, and its plan
         self.cleared = [leaf for leaf, g in traced.grads if g is None]
         self.simple = (len(self.outputs) == 1 and traced.result is self.result_tensors[0]
-                       and len(self.cleared) == len(traced.grads) and not traced.argument_writes)
+                       and len(self.cleared) == len(traced.grads) and not traced.argument_writes and not traced.fixed)
 
     def _needs_backward(self) -> bool:
         """Whether a caller can call backward on a result; not where the function did so itself and freed the graph."""
@@ -102,17 +56,20 @@ class Entry:
         return bool(roots) and all([node.saved is not FREED for node in history(roots)])
 
     # ---- whether it holds
-    def failing(self) -> Guard | None:
-        """The first guard that does not hold, or None."""
-        for guard in self.guards:
-            if not guard.holds():
-                return guard
-        return None
-
     def fits(self, shapes: tuple[Any, ...]) -> bool:
         """Whether arguments of these shapes can be run by this trace."""
         return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
             [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)]))
+
+    def serves(self, shapes: tuple[Any, ...], tensors: list[Tensor]) -> bool:
+        """Whether this trace can run these arguments now."""
+        return self.fits(shapes) and self.holds() and not self.strangers(tensors)
+
+    def strangers(self, tensors: list[Tensor]) -> list[str]:
+        """Which arguments had to be a certain tensor and are another."""
+        return [f"argument {k} was {t.name or 'a tensor'} that the function reads from outside or leaves a gradient with, "
+                "and is another" for k, t in self.traced.fixed
+                if tensors[k].array is not t.array or tensors[k].node is not t.node]
 
     # ---- running
     def run_quickly(self, args: tuple[Any, ...]) -> Any:
@@ -130,7 +87,7 @@ class Entry:
             if array.dtype is not dtype or array.shape != shape or (t.node is not None) is not learns:
                 return _MISS
             arrays.append(array)
-        if not all_hold(self.guards):
+        if not self.holds():
             return _MISS
         values = plan.run(arrays)
         for leaf in self.cleared:
@@ -141,6 +98,7 @@ class Entry:
 
     def run(self, tensors: list[Tensor]) -> Any:
         """The function's result for these arguments, and its effects on tensors outside."""
+        tensors = [tensors[k] for k in self.traced.given]
         if self.pieces is not None:
             traced, values = self.pieces.run(tensors)
             return finished(traced, values, tensors)
@@ -295,7 +253,10 @@ class Compiled:
             return self.function(*args, **kwargs)
         latest = self.latest
         if latest is not None and latest[1] is mode.grad and not kwargs and not mode.watched:
-            found = latest[0].run_quickly(args)
+            try:
+                found = latest[0].run_quickly(args)
+            except UnfitError:
+                found = _MISS
             if found is not _MISS:
                 return found
         tensors: list[Tensor] = []
@@ -303,32 +264,47 @@ class Compiled:
         leaves_of(args, tensors, key)
         if kwargs:
             leaves_of(kwargs, tensors, key)
+        number = {id(t): k for k, t in enumerate(tensors)}
+        if len(number) < len(tensors):              # which of the arguments are one tensor
+            key.append(tuple([number[id(t)] for t in tensors]))
         shapes = tuple([t.array.shape for t in tensors])
         entries = self.entries.setdefault(tuple(key), [])
+        unfit = ""
         for entry in entries:
-            if entry.fits(shapes) and all_hold(entry.guards):
+            if entry.serves(shapes, tensors):
                 try:
                     return self._run(entry, tensors, args)
+                except UnfitError as error:
+                    unfit = error.args[0].partition("\n")[0]
                 except NewBranch as new:
-                    if len(new.args[0].children) >= BRANCHES:
-                        return self._give_up(new.args[0], args, kwargs)
+                    piece = new.args[0]
+                    if len(piece.children) >= BRANCHES:
+                        return self._give_up(f"{piece.ask.symbol.name!r} was {piece.ask.what} at {piece.ask.line} and had "
+                                             f"more than {BRANCHES} different values: return the tensor, and take its "
+                                             "number outside", args, kwargs)
                     break
-        return self._trace(args, kwargs, tensors, shapes, entries, tuple(key))
+        reason = unfit or self._reason(shapes, tensors, entries, key)
+        if sum([e.fits(shapes) for e in entries]) >= TRACES:
+            return self._give_up(f"it was traced {TRACES} times for arguments alike, and would be again, because {reason}: "
+                                 "pass what changes as an argument that is a tensor", args, kwargs)
+        return self._trace(args, kwargs, tensors, shapes, entries, reason)
 
     def _trace(self, args: Any, kwargs: Any, tensors: list[Tensor], shapes: tuple[Any, ...], entries: list[Any],
-               key: Any) -> Any:
-        self._explain_why(shapes, entries, key)
+               reason: str) -> Any:
+        self.history.append(f"traced again: {reason}" if reason else "traced at the first call")
+        if reason and watcher() is not None:
+            watcher().graphs.guarded(self.__name__, reason)
         sizes = self._sizes(shapes, entries)
         before = when_size_is_asked(_ask_for_sizes)
         try:
-            traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
+            traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
         except (_SizeNeeded, EngineError) as needed:
             if self.dynamic or sizes == list(shapes):
                 raise
             why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
             self.history[-1] += f"; sizes cannot be left unknown: {why}"
             sizes, self.dynamic = list(shapes), False
-            traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
+            traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
         finally:
             when_size_is_asked(before)
         self._warn(traced.effects)
@@ -336,15 +312,13 @@ class Compiled:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
         if traced.graph.breaks:
             return self._in_pieces(traced, tensors, entries, sizes)
-        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend, [t.node for t in tensors], self.memory_budget)
+        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend, tensors, self.memory_budget)
         entries.append(entry)
         return self._run(entry, tensors, args)
 
-    def _give_up(self, piece: Piece, args: Any, kwargs: Any) -> Any:
-        """Run the function as it is, from now on: Python is given another number at every call."""
-        assert piece.ask is not None
-        self.eager = (f"runs uncompiled, because {piece.ask.symbol.name!r} was {piece.ask.what} at {piece.ask.line} and had "
-                      f"more than {BRANCHES} different values: return the tensor, and take its number outside")
+    def _give_up(self, why: str, args: Any, kwargs: Any) -> Any:
+        """Run the function as it is, from now on: every call is another one to a trace."""
+        self.eager = f"runs uncompiled, because {why}"
         self.history.append(self.eager)
         warnings.warn(f"{self.__name__} {self.eager}.", TraceWarning, stacklevel=4)
         return self.function(*args, **kwargs)
@@ -355,13 +329,13 @@ class Compiled:
             words = f"breaks into pieces at {found.line}: {found.symbol.name!r} was {found.what}"
             if words not in self.breaks:
                 self.breaks.append(words)
-        known = next((e for e in entries if e.pieces is not None and e.fits(tuple([t.array.shape for t in tensors]))
-                      and all_hold(e.guards)), None)
+        shapes = tuple([t.array.shape for t in tensors])
+        known = next((e for e in entries if e.pieces is not None and e.serves(shapes, tensors)), None)
         if known is None:
-            entries.append(Entry(traced, tuple(map(tuple, sizes)), self.backend, []))
+            entries.append(Entry(traced, tuple(map(tuple, sizes)), self.backend, tensors))
         else:
             known.pieces.add(traced)
-        return finished(traced, finish_first_call(traced), tensors)
+        return finished(traced, finish_first_call(traced), [tensors[k] for k in traced.given])
 
     def _run(self, entry: Entry, tensors: list[Tensor], args: tuple[Any, ...]) -> Any:
         """Run a trace, and remember it for calls alike where the arguments are tensors and nothing else."""
@@ -385,29 +359,17 @@ class Compiled:
                 self.effects.append(words)
                 warnings.warn(f"{self.__name__}: {words}.", TraceWarning, stacklevel=4)
 
-    def _explain_why(self, shapes: tuple[Any, ...], entries: list[Any], key: Any) -> None:
-        if not self.entries or not any(self.entries.values()):
-            self.history.append("traced at the first call")
-            return
-        reasons = []
-        for entry in entries[-1:]:
-            if not entry.fits(shapes):
-                reasons.append(_shape_difference(entry.shapes, shapes))
-                continue
-            guard = entry.failing()
-            if guard is not None:
-                try:
-                    now = repr(guard.read())
-                except Exception as error:      # told, not hidden: it is the reason
-                    now = f"unreadable ({error})"
-                reasons.append(f"{guard.what} was {guard.expected!r} and is {now}"
-                               + (f" (read at {guard.line})" if guard.line else ""))
+    def _reason(self, shapes: tuple[Any, ...], tensors: list[Tensor], entries: list[Any], key: Any) -> str:
+        """Why no trace serves; empty where there is none yet."""
         if not entries:
-            reasons.append(_key_difference(next(reversed([k for k in self.entries if self.entries[k]])), key))
-        reasons = reasons or ["Python was given a number that it had not been given before"]
-        self.history.append("traced again: " + "; ".join(reasons))
-        if watcher() is not None:
-            watcher().graphs.guarded(self.__name__, "; ".join(reasons))
+            others = [k for k, found in self.entries.items() if found]
+            return _key_difference(others[-1], tuple(key)) if others else ""
+        latest = entries[-1]
+        if not latest.fits(shapes):
+            return _shape_difference(latest.shapes, shapes)
+        changes = (change for change in map(Guard.change, latest.guards) if change)
+        return next(changes, "") or "; ".join(latest.strangers(tensors)) \
+            or "Python was given a number that it had not been given before"
 
     def explain(self) -> str:
         """Why this function was traced each time, where it breaks into pieces, what side effects it has, and for each plan
@@ -477,14 +439,15 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
             it needs otherwise. Values are then computed a second time rather than kept, those first that save the most bytes
             for their time, until that is enough or nothing helps any more. By default only what costs no time to speak of.
 
-    What the trace depends on is guarded: dtypes, shapes, Python numbers, modes of modules, globals and variables of
-    enclosing functions. `f.explain()` tells why it was traced each time. Python code does not run again at later calls:
-    printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser inside the
-    function has used is not kept: `.grad` is None after the call.
+    What the trace depends on is guarded: dtypes, shapes, Python numbers, globals, variables of enclosing functions, and
+    what is reached through them: attributes of objects, classes and Python modules, items of containers, the numbers in
+    NumPy arrays. `f.explain()` tells why it was traced each time, and a function that no trace serves for long runs
+    uncompiled. Python code does not run again at later calls: printing, appending and the like happen once, which a
+    `TraceWarning` says. A gradient that an optimiser inside the function has used is not kept: `.grad` is None after the
+    call.
 
-    Not guarded, and so not noticed when they change: attributes that are read through a Python module or a class, and the
-    numbers in NumPy arrays; and an argument must not share memory with a tensor that the function writes into. Pass such
-    things as arguments, as tensors of their own.
+    Not noticed: what installed packages keep to themselves, and what code reads by a name that it puts together at run
+    time from another object than those that it mentions.
     """
     if function is None:
         return lambda f: compile(f, backend=backend, dynamic=dynamic, fullgraph=fullgraph,

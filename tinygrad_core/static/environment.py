@@ -1,129 +1,130 @@
-"""What a traced function can see besides its arguments: found by walking from it, guarded, and watched for side effects."""
+"""What a traced function can see besides its arguments: found by walking from it, by the names that its code says."""
 from __future__ import annotations
 
-import builtins
 import dis
+import functools
 import random
 import sys
+import sysconfig
 import types
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import _PACKAGE, Line, learner_line
+from .. import dtypes
+from ..errors import _PACKAGE
 from ..nn.module import Module
 from ..node import Leaf
 from ..optim import Optimizer
+from ..symbol import StaticError
 from ..tensor import Tensor
+from .guards import PLAIN, Guard, codes
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
-_DEEPEST, _LONGEST = 6, 4096
-
-
-class Guard(NamedTuple):
-    """Something that was read while tracing and must be the same for the trace to hold."""
-
-    what: str                       # "global k", "net.drop.training"
-    owner: Any                      # what it is read from: a dictionary or list, or anything that can be subscripted
-    key: Any
-    expected: Any
-    line: Line | None = None
-
-    def read(self) -> Any:
-        """What it is now."""
-        return self.owner[self.key]
-
-    def holds(self) -> bool:
-        """Whether it is as it was."""
-        try:
-            return _equal(self.read(), self.expected)
-        except Exception:           # what cannot be read any more is not as it was
-            return False
+DEEPEST, LONGEST = 12, 4096
+LARGEST = 1 << 18               # bytes of a NumPy array whose numbers are compared at every call
+_INSTALLED = tuple({_PACKAGE, *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))})
+_LOOKS_AT_ALL = {"getattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
+_FUNCTIONS = (types.FunctionType, types.MethodType)
+_REGISTRIES = ("_parameters", "_buffers", "_modules")      # guarded as a whole
+_BEGINNING = {"__init__", "__new__", "__post_init__"}                # of objects that are not there yet
+_UNUSED = {"__repr__", "__str__", "__eq__", "__hash__", "__del__", "__reduce__", "__getstate__", "__setstate__"}
+_EMPTY = object()
 
 
-class Asked:
-    """Something that a guard reads by calling, as if it were an item."""
+class Said(NamedTuple):
+    """The names in a function's code: globals that it reads and writes, modules it imports, attributes."""
 
-    __slots__ = ("ask",)
-
-    def __init__(self, ask: Callable[[], Any]):
-        self.ask = ask
-
-    def __getitem__(self, _: Any) -> Any:
-        return self.ask()
+    read: list[str]
+    written: list[str]
+    imported: list[str]
+    attributes: list[str]
 
 
-def all_hold(guards: list[Guard]) -> bool:
-    """Whether everything is as it was; the quick way, because every call asks."""
-    try:
-        for _, owner, key, expected, _ in guards:
-            value = owner[key]
-            if value is not expected and (type(value) is not type(expected) or value != expected):
-                return False
-    except Exception:               # what cannot be read any more is not as it was
-        return False
-    return True
+@functools.lru_cache(1024)
+def said_by(code: types.CodeType) -> Said:
+    """The names in a function's code and that of the functions in it."""
+    found: dict[str, list[str]] = {}
+    for c in codes(code):
+        for i in dis.get_instructions(c):
+            found.setdefault(i.opname, []).append(i.argval)
 
-
-def _equal(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and isinstance(a, (*PLAIN, tuple)) and a == b)
+    def those(*opnames: str) -> list[str]:
+        return list(dict.fromkeys([name for opname in opnames for name in found.get(opname, ())]))
+    return Said(those("LOAD_GLOBAL", "LOAD_NAME"), those("STORE_GLOBAL"), those("IMPORT_NAME"),
+                those("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "IMPORT_FROM", "LOAD_SUPER_ATTR"))
 
 
 class Environment:
-    """Everything that can be reached from a function and its arguments.
+    """Everything that can be reached from a function and from what it is called with, tensors aside.
+
+    Modules, classes and objects are looked into by name: what counts is what some function that was reached says. What
+    is installed (this engine, Python's library, packages) is taken not to change, except for plain values.
 
     Attributes:
         tensors: the tensors, by id: what is not among them was made inside the function.
         guards: what the trace depends on.
+        containers: what a function could write into: what it is, a list, set, dictionary or object, where its contents
+            are, and what they are.
+        generators: sources of random numbers that are not the engine's.
     """
 
-    def __init__(self, function: Any, args: Any):
+    def __init__(self, function: Any, arguments: Any = ()):
+        self._guards: dict[Any, Guard] = {}
         self.tensors: dict[int, Tensor] = {}
+        self.names: dict[int, str] = {}             # what the function's code calls them
         self.leaves: dict[int, Leaf] = {}
-        self.guards: list[Guard] = []
         self.modules: dict[str, Module] = {}
-        self.containers: list[tuple[str, Any, Any]] = []
+        self.containers: list[tuple[str, Any, Any, Any]] = []
+        self.generators: dict[str, Any] = {}
         self.functions: list[types.FunctionType] = []
-        self._seen: dict[int, Any] = {}
+        self._guard("the default dtype", "item", vars(dtypes), "_default", dtypes.get_default_dtype())
+        self._seen: dict[int, Any] = {id(function): function}
+        self._names: dict[str, types.CodeType | None] = {"forward": None}     # and the code that says them first
+        self._rooms: list[tuple[str, Any, int]] = []                          # what is looked into by name
         self._walk_function(function, 0)
-        self._walk("argument", args, 0, None)
+        self._walk_arguments(arguments)
+        self._look_by_name()
+        self.guards = list(self._guards.values())
+
+    def _guard(self, what: str, read: str, owner: Any, key: Any, expected: Any, place: Any = None) -> None:
+        self._guards.setdefault((read, id(owner), key), Guard(what, read, owner, key, expected, place))
 
     # ---- walking
-    def _walk(self, what: str, value: Any, depth: int, place: tuple[Any, Any] | None) -> None:
-        """Look at one value; `place` is where it can be read again: what holds it, and the key."""
-        if isinstance(value, PLAIN):
-            if place is not None:
-                self.guards.append(Guard(what, *place, value, self._line))
-            return
-        if id(value) in self._seen or depth > _DEEPEST:
+    def _walk(self, what: str, value: Any, depth: int, where: tuple[str, Any, Any, Any] | None = None) -> None:
+        """Look at one value; `where` it was read: how, from what, by which key, and the code and name that say so."""
+        if where is not None and not isinstance(value, types.MethodType):       # a method is made whenever it is read
+            self._guard(what, *where[:3], value, where[3])
+        if isinstance(value, PLAIN) or id(value) in self._seen or depth > DEEPEST:
             return
         self._seen[id(value)] = value
         if isinstance(value, Tensor):
             self._tensor(value)
+            if where is not None and where[3] is not None:
+                self.names[id(value)] = where[3][1]
         elif isinstance(value, Module):
             self._module(what, value, depth)
         elif isinstance(value, Optimizer):
             self._optimizer(what, value, depth)
-        elif isinstance(value, (types.FunctionType, types.MethodType)):
-            self._identity(what, value, place)
+        elif isinstance(value, _FUNCTIONS):
             self._walk_function(value, depth)
-        elif hasattr(value, "__wrapped__"):     # what compile and other decorators make stands for its function
-            self._identity(what, value, place)
-            self._walk_function(value.__wrapped__, depth)
+        elif isinstance(value, (property, classmethod, staticmethod, functools.partial)) or hasattr(value, "__wrapped__"):
+            self._wrapped(what, value, depth)
         elif isinstance(value, (list, tuple, dict, set)):
             self._container(what, value, depth)
-        elif isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType)):
-            self._identity(what, value, place)
-        elif hasattr(value, "__dict__") and not isinstance(value, np.ndarray):
-            self._object(what, value, depth)
+        elif isinstance(value, np.ndarray):
+            self._array(what, value, where[3] if where is not None else None)
+        elif isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
+            self.generators[what] = value
+        elif not isinstance(value, types.BuiltinFunctionType):
+            self._rooms.append((what, value, depth))
 
-    _line: Line | None = None
-
-    def _identity(self, what: str, value: Any, place: tuple[Any, Any] | None) -> None:
-        if place is not None and not isinstance(value, types.MethodType):
-            self.guards.append(Guard(what, *place, value, self._line))
+    def _walk_arguments(self, value: Any) -> None:
+        if isinstance(value, (tuple, list, dict)):
+            for v in value.values() if isinstance(value, dict) else value:
+                self._walk_arguments(v)
+        elif not isinstance(value, Tensor):
+            self._walk(f"the {type(value).__name__} argument", value, 0)
 
     def _tensor(self, t: Tensor) -> None:
         self.tensors[id(t)] = t
@@ -135,68 +136,148 @@ class Environment:
             path = f"{what}.{name}" if name else what
             self._seen[id(part)] = part
             self.modules[path] = part
-            if part._modules:
-                parts = Asked(partial(len, part._modules))
-                self.guards.append(Guard(f"the number of modules in {path}", parts, None, len(part._modules), self._line))
-            for key, value in vars(part).items():
-                if key not in ("_parameters", "_buffers", "_modules", "_hooks"):
-                    self._walk(f"{path}.{key}", value, depth + 1, (vars(part), key))
+            self._rooms.append((path, part, depth))
+            for held in (part._parameters, part._buffers, part._modules):
+                if held:
+                    self._guard(path, "values", held, None, tuple(held.values()))
         for t in (*module.parameters(), *module.buffers()):
             self._seen[id(t)] = t
             self._tensor(t)
 
     def _optimizer(self, what: str, optimizer: Optimizer, depth: int) -> None:
         """An optimiser's options are guarded, except numbers, which a run reads anew; 0 may switch something off."""
+        self._guard(f"{what}.param_groups", "items", optimizer.param_groups, None, tuple(optimizer.param_groups))
         for k, options in enumerate(optimizer.param_groups):
-            for t in options["params"]:
-                self._walk(f"{what}.param_groups[{k}]", t, depth + 1, None)
             for key, value in options.items():
                 read_anew = isinstance(value, (float, np.floating)) and (key == "lr" or value)
-                if key != "params" and not read_anew:
-                    self._walk(f"{what}.param_groups[{k}][{key!r}]", value, depth + 1, (options, key))
+                if not read_anew:
+                    self._walk(f"{what}.param_groups[{k}][{key!r}]", value, depth + 1, ("item", options, key, None))
 
     def _container(self, what: str, value: Any, depth: int) -> None:
-        if len(value) > _LONGEST:
-            return
+        items = tuple(value.values() if isinstance(value, dict) else value)
         if not isinstance(value, tuple):
-            self.containers.append((what, value, _contents(value)))
-            self.guards.append(Guard(f"the length of {what}", Asked(partial(len, value)), None, len(value), self._line))
-        if isinstance(value, set):
-            return
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(key, PLAIN):
-                self._walk(f"{what}[{key!r}]", item, depth + 1, (value, key))
+            self.containers.append((what, value, value, contents(value)))
+            self._guard(what, "values" if isinstance(value, dict) else "items", value, None, items)
+        for key, item in zip(value if isinstance(value, dict) else range(len(items)), items[:LONGEST], strict=False):
+            if not isinstance(item, PLAIN):
+                self._walk(f"{what}[{key!r}]", item, depth + 1)
 
-    def _object(self, what: str, value: Any, depth: int) -> None:
-        for key, item in list(vars(value).items())[:_LONGEST]:
-            self._walk(f"{what}.{key}", item, depth + 1, (vars(value), key))
+    def _array(self, what: str, array: Any, place: Any) -> None:
+        """Numbers that a trace holds as they are: they are compared at every call."""
+        if array.nbytes > LARGEST:
+            raise StaticError(f"{what} is a NumPy array of {array.nbytes:,} bytes, and a compiled function that reads one "
+                              "holds its numbers as they are while tracing. Make it a tensor outside, from_numpy(x), which "
+                              "shares its memory and is read anew at every call, or pass that as an argument.")
+        self._guard(what, "numbers", array, None, array.tobytes(), place)
+
+    def _wrapped(self, what: str, value: Any, depth: int) -> None:
+        """What stands for a function: what `compile` and other decorators make, properties, partial calls."""
+        for name in ("__wrapped__", "func", "fget", "fset", "__func__"):
+            inner = getattr(value, name, None)
+            if inner is not None:
+                self._walk_function(inner, depth)
+        for held in (getattr(value, "args", ()), getattr(value, "keywords", {})):
+            self._walk(f"an argument of {what}", held, depth + 1)
 
     def _walk_function(self, function: Any, depth: int) -> None:
         if isinstance(function, types.MethodType):
-            self._walk("self", function.__self__, depth, None)
+            self._walk("self", function.__self__, depth)
             function = function.__func__
-        if isinstance(function, Module):
-            self._walk("module", function, depth, None)
-            return
         code = getattr(function, "__code__", None)
-        if code is None or code.co_filename.startswith(_PACKAGE):
+        if code is None:
+            self._walk("the function", function, depth)
+            return
+        if code.co_filename.startswith(_INSTALLED):
             return
         self.functions.append(function)
+        said = said_by(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (value := _cell(cell)) is not _EMPTY:
-                self._line = _first_use(code, name)
-                place = Asked(partial(getattr, cell, "cell_contents")), None
-                self._walk(f"{name} (of the enclosing function)", value, depth + 1, place)
-        for name in _globals_read(code):
+                self._walk(f"{name} (of the enclosing function)", value, depth + 1,
+                           ("attribute", cell, "cell_contents", (code, name)))
+        for name in said.read:
             if name in function.__globals__:
-                self._line = _first_use(code, name)
-                self._walk(f"global {name}", function.__globals__[name], depth + 1, (function.__globals__, name))
-        self._line = None
+                self._walk(f"global {name}", function.__globals__[name], depth + 1,
+                           ("item", function.__globals__, name, (code, name)))
+        for name in said.imported:
+            self._walk(f"module {name}", sys.modules.get(name), depth + 1)
+        for name in (*said.attributes, *_LOOKS_AT_ALL.intersection(said.read)):
+            self._names.setdefault(name, code)
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._walk("default argument", default, depth + 1, None)
+            self._walk("default argument", default, depth + 1)
+
+    # ---- what is looked into by name
+    def _look_by_name(self) -> None:
+        """Walk what the names mean in every module, class and object, until there is nothing new to find."""
+        known, done = (-1, -1), set()           # numbers of names and rooms; (id of a room, name)
+        while known != (len(self._names), len(self._rooms)):
+            known = len(self._names), len(self._rooms)
+            for what, room, depth in self._rooms[:]:
+                for name, value, read, owner in _attributes(room, self._names):
+                    if (id(room), name) not in done:
+                        done.add((id(room), name))
+                        self._attribute(f"{what}.{name}", value, depth + 1, read, owner, name)
+        for what, room, _ in self._rooms:
+            kind: Any = type(room)
+            if isinstance(getattr(room, "__dict__", None), dict) and not _installed(kind) and kind is not types.ModuleType:
+                self.containers.append((what, room, vars(room), contents(vars(room))))
+
+    def _attribute(self, what: str, value: Any, depth: int, read: str, owner: Any, name: str) -> None:
+        code = self._names.get(name)
+        if read:
+            self._walk(what, value, depth, (read, owner, name, (code, name) if code is not None else None))
+        else:                                           # a class's own: asked for through it, it would be another object
+            self._walk(what, value, depth)
 
 
-_EMPTY = object()
+def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, str, Any]]:
+    """(name, value, how it is read, from what) of the attributes of a module, class or object that functions name."""
+    if isinstance(room, types.ModuleType):
+        plain = _installed(room)
+        for name in names.keys() & vars(room).keys():
+            value = vars(room)[name]
+            if not plain or (isinstance(value, PLAIN) and not room.__name__.startswith(__package__.partition(".")[0])):
+                yield name, value, "item", vars(room)
+        return
+    kind = room if isinstance(room, type) else type(room)
+    own = {} if isinstance(room, type) else getattr(room, "__dict__", {})
+    everything = bool(names.keys() & _LOOKS_AT_ALL)
+    said = _said_in(kind)
+    for name in own:
+        if (everything or name in names or name in said) and name not in _REGISTRIES:
+            yield name, own[name], "item", own
+    for base in kind.__mro__:
+        if _installed(base):
+            continue
+        for name, value in [(n, v) for n, v in vars(base).items() if n not in own]:
+            if isinstance(value, types.MemberDescriptorType):       # a slot
+                if room is not kind and (everything or name in names) and hasattr(room, name):
+                    yield name, getattr(room, name), "attribute", room
+            elif isinstance(value, (*_FUNCTIONS, property, classmethod, staticmethod)):
+                if name in names or (name.startswith("__") and name.endswith("__") and name not in _UNUSED
+                                     and (room is kind or name not in _BEGINNING)):
+                    yield name, value, "", None
+            elif (everything or name in names) and not name.startswith("__"):
+                yield name, getattr(room, name), "attribute", room
+
+
+@functools.lru_cache(512)
+def _said_in(kind: type) -> frozenset[str]:
+    """The names that an installed class's methods say; those of a learner's are walked as they are named."""
+    skipped = ("__init__", "__repr__", "extra_repr", "reset_parameters")
+    return frozenset(name for base in kind.__mro__ if _installed(base) for key, method in vars(base).items()
+                     if isinstance(method, types.FunctionType) and key not in skipped
+                     for code in codes(method.__code__) for name in code.co_names)
+
+
+@functools.lru_cache(4096)
+def _installed(thing: Any) -> bool:
+    """Whether a module or class belongs to what does not change under a learner's hands."""
+    module = thing if isinstance(thing, types.ModuleType) else sys.modules.get(thing.__module__)
+    file = getattr(module, "__file__", None)
+    if file is not None:
+        return file.startswith(_INSTALLED)
+    return getattr(module, "__name__", "").partition(".")[0] in sys.stdlib_module_names
 
 
 def _cell(cell: Any) -> Any:
@@ -206,83 +287,6 @@ def _cell(cell: Any) -> Any:
         return _EMPTY
 
 
-def _contents(value: Any) -> tuple[int, ...]:
-    return tuple([id(v) for v in (value.values() if isinstance(value, dict) else value)])
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            yield from _codes(inner)
-
-
-def _globals_read(code: types.CodeType) -> list[str]:
-    return list({i.argval: None for c in _codes(code) for i in dis.get_instructions(c)
-                 if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")})
-
-
-def _globals_written(code: types.CodeType) -> list[tuple[str, Line | None]]:
-    return [(i.argval, _first_use(c, i.argval, "STORE_GLOBAL")) for c in _codes(code) for i in dis.get_instructions(c)
-            if i.opname == "STORE_GLOBAL"]
-
-
-def _first_use(code: types.CodeType, name: str, opname: str = "LOAD") -> Line | None:
-    """The first line of the function on which a name is used."""
-    for c in _codes(code):
-        line = c.co_firstlineno
-        for i in dis.get_instructions(c):
-            line = (i.positions.lineno if i.positions else None) or line
-            if i.argval == name and i.opname.startswith(opname):
-                return Line(c.co_filename, line, c.co_name)
-    return None
-
-
-class Effects:
-    """Notices what a function does besides computing, which a trace does not do again.
-
-    `with Effects(environment) as effects:` around the call; then `effects.found` tells what was noticed, in words.
-    """
-
-    def __init__(self, environment: Environment):
-        self.environment = environment
-        self.found: list[str] = []
-
-    def __enter__(self) -> Effects:
-        self._random, self._numpy = random.getstate(), np.random.get_state()
-        self._written = [(f, name, line, f.__globals__.get(name, _EMPTY)) for f in self.environment.functions
-                         for name, line in _globals_written(f.__code__)]
-        self._print = builtins.print
-        builtins.print = self._noticed_print
-        return self
-
-    def _noticed_print(self, *args: Any, **kwargs: Any) -> None:
-        self._note(f"print(...) at {learner_line(2)} runs while tracing only: later calls run no Python. To see values at "
-                   "every run, return them")
-        with_file = kwargs.get("file") or sys.stdout
-        self._print(*args, **{**kwargs, "file": with_file})
-
-    def _note(self, words: str) -> None:
-        if words not in self.found:
-            self.found.append(words)
-
-    def __exit__(self, *_: Any) -> None:
-        builtins.print = self._print
-        for what, value, before in self.environment.containers:
-            if _contents(value) != before:
-                self._note(f"{what}, a {type(value).__name__}, was changed: later calls change it no more. Return the value "
-                           "and change it outside")
-        if random.getstate() != self._random:
-            self._note("Python's `random` was used: the number that was drawn is part of the trace, and every later call "
-                       "uses it again. Draw with this engine's rand(), or pass the number as an argument")
-        if not _same_state(np.random.get_state(), self._numpy):
-            self._note("NumPy's global random numbers were used: they are part of the trace, and every later call uses them "
-                       "again. Draw with this engine's rand(), or pass the numbers as an argument")
-        for function, name, line, before in self._written:
-            if function.__globals__.get(name, _EMPTY) is not before:
-                self._note(f"the global {name!r} was written at {line}: later calls write it no more. Return the value "
-                           "instead")
-
-
-def _same_state(a: Any, b: Any) -> bool:
-    return a[2:] == b[2:] and np.array_equal(a[1], b[1])
+def contents(value: Any) -> Any:
+    """What a container holds, told apart by identity."""
+    return {k: id(v) for k, v in value.items()} if isinstance(value, dict) else tuple(map(id, value))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import compress
 from operator import is_
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from .. import versions
 from ..errors import Line
 from ..symbol import Dim, StaticError, Symbol, shape_text
-from ..tensor import Tensor, mode, ndarray, unboxed
+from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
 from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
@@ -23,6 +24,10 @@ from .program import Program, ancestors, specialise
 
 class FeedError(StaticError, ValueError):
     """A feed that is missing, or does not fit its placeholder."""
+
+
+class UnfitError(StaticError):
+    """Memory that a plan cannot run on: a variable of another kind than before, or a feed that looks into one."""
 
 
 class Session:
@@ -67,12 +72,10 @@ class Session:
         arrays = [_fitting(symbol, value) for symbol, value in feeds.items()]
         key = (tuple(flat), tuple(feeds), tuple([a.shape for a in arrays]))
         watch = watcher()
-        if watch is not None:
-            return rebuild(iter(self._plan(flat, feeds, arrays, watch).run(arrays)))
-        plan = self._plans.get(key)
+        plan = self._plans.get(key) if watch is None else self._plan(flat, feeds, arrays, watch)
         if plan is None:
             plan = self._plans[key] = self._plan(flat, feeds, arrays, None)
-        return rebuild(iter(plan.run(arrays)))
+        return rebuild(iter(plan.run(arrays, copy=True)))
 
     def plan(self, fetches: Any, feed_dict: dict[Any, Any] | None = None) -> Plan:
         """The plan by which `run` computes these, for reading: `print(plan.program)`, `plan.source()`."""
@@ -127,8 +130,12 @@ class Plan:
         self.program = program if watch is not None else optimised(program)
         self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
         self._changed = [v.operation.value for v, _ in self.program.updates]
-        self._noted: list[Any] = []             # the arrays that are written at every run, and their records
-        self._writes: list[Any] = []
+        self._symbols = [x for x in self.program.inputs[feeds:] if x.shape]
+        self._solid = [bool(x.shape) for x in self.program.inputs[feeds:]]      # the others are scalars: ever new objects
+        self._held: list[Any] = [None] * len(self._symbols)                     # the variables' arrays at the latest run,
+        self._memory: set[int] = set()                                          # who owns their memory,
+        self._written: set[int] = set()                                         # and the memory that a run writes into
+        self._writes: list[Any] | None = None
         self._lock = threading.Lock()
         self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
@@ -138,39 +145,52 @@ class Plan:
                 self._run = compiled(self.program, backend)
             self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
-    def run(self, arrays: list[Any]) -> list[Any]:
-        """One run: the values of the outputs, given those of the feeds; variables are read and changed."""
-        with self._lock:                        # a plan has one block of memory
-            return self._run_alone(arrays)
+    def run(self, arrays: list[Any], copy: bool = False) -> list[Any]:
+        """One run: the values of the outputs, given those of the feeds; variables are read and changed.
 
-    def _run_alone(self, arrays: list[Any]) -> list[Any]:
-        outputs, news = self._run([*arrays, *[t.array for t in self.variables]])
+        A feed that looks into memory which the run writes is copied, or else refused: what it stands for after that
+        depends on who feeds it.
+        """
+        with self._lock:                        # a plan has one block of memory
+            held = [t.array for t in self.variables]
+            solid = list(compress(held, self._solid))
+            if not all(map(is_, solid, self._held)):
+                self._hold(solid)
+            if self._written:
+                for k, a in enumerate(arrays):
+                    if id(a if a.base is None else versions.owner(a)) in self._written:
+                        if not copy:
+                            raise UnfitError("an argument looks into memory that the function writes")
+                        arrays[k] = a.copy()
+            return self._run_alone(arrays, held)
+
+    def _hold(self, arrays: list[Any]) -> None:
+        """Look at variables whose memory is not that of the latest run."""
+        for x, a in zip(self._symbols, arrays, strict=True):
+            if a.shape != x.shape or a.dtype != x.dtype:
+                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}")
+        self._held, self._writes = arrays, None
+        self._memory = {id(versions.owner(a)) for a in arrays}
+        self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
+
+    def _run_alone(self, arrays: list[Any], held: list[Any]) -> list[Any]:
+        outputs, news = self._run([*arrays, *held])
         if self.variables:                      # nothing that is handed out may lie in memory that a run writes into
-            outputs = [self._apart(v) if type(v) is ndarray else v for v in outputs]
+            outputs = [self.apart(v) for v in outputs]
         if news:                                # what the back end has not written into the variables' memory itself
-            for t, new in zip(self._changed, [self._apart(v) for v in news], strict=True):
+            for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
                     _store(t, new)
-        self._note_writes()
+        if self._changed:                       # backward passes must notice
+            if self._writes is None:
+                self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
+            else:
+                versions.wrote_again(self._writes)
         return outputs
 
-    def _apart(self, value: Any) -> Any:
+    def apart(self, value: Any) -> Any:
         """A value, copied where it is or looks into a variable."""
-        if not isinstance(value, ndarray):
-            return value
-        memory = versions.owner(value)
-        return value.copy() if any([versions.owner(t.array) is memory for t in self.variables]) else value
-
-    def _note_writes(self) -> None:
-        """Let backward passes notice that variables were changed in place."""
-        if not self._changed:
-            return
-        arrays = [t.array for t in self._changed]
-        if self._noted and all(map(is_, arrays, self._noted)):
-            versions.wrote_again(self._writes)
-        else:
-            self._noted = arrays
-            self._writes = [w for w in (versions.wrote(a) for a in arrays) if w is not None]
+        return value.copy() if value is not None and value.ndim and id(versions.owner(value)) in self._memory else value
 
     def memory(self) -> str:
         """How much memory a run needs, and what is computed again to need no more; empty where the back end does not plan."""
@@ -222,8 +242,11 @@ def _named(graph: Graph, name: str) -> Symbol:
     operation, _, index = name.partition(":")
     try:
         return graph[operation].results[int(index or 0)]
-    except (KeyError, IndexError, ValueError) as error:
-        raise StaticError(f"nothing is called {name!r} in graph {graph.name!r}: {error}") from None
+    except (KeyError, IndexError, ValueError):
+        names = ", ".join(o.name for o in graph.operations) or "nothing yet"
+        raise StaticError(f"nothing is called {name!r} in graph {graph.name!r}. A name is an operation's, as print(graph) "
+                          f"lists it, and not your variable's: there are {names}. Or fetch the tensor itself, without "
+                          "quotes.") from None
 
 
 def _fitting(symbol: Symbol, value: Any) -> Any:

@@ -2,17 +2,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import versions
 from ..device import array_module
 from ..errors import Line, learner_line
 from ..node import Leaf
-from ..symbol import StaticError, Symbol
+from ..symbol import StaticError, Symbol, size_of
 from ..tensor import Tensor, unboxed, wrap
-from .environment import Asked, Effects, Environment, Guard
+from .arguments import leaves_of, replaced
+from .effects import Effects
+from .environment import Environment
 from .graph import Graph, Operation
+from .guards import Guard
 
 
 class GraphBreakError(StaticError):
@@ -57,7 +62,7 @@ class TraceGraph(Graph):
         if known is None:
             return super().capture(array, None)
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
-                                   if p is known), "tensor")
+                                   if p is known), self.environment.names.get(id(known), "tensor"))
         return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
 
     def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
@@ -121,10 +126,7 @@ class TraceGraph(Graph):
                 self.values[symbol] = unboxed(out)
 
     def _size(self, n: Any) -> int:
-        first, *rest = n.of
-        if isinstance(first, Symbol):
-            return self.values[first].shape[rest[0]]
-        return first(*[self._size(x) if hasattr(x, "of") else x for x in rest])
+        return size_of(n, lambda x: self.values[x].shape)
 
 
 class Traced(NamedTuple):
@@ -135,6 +137,10 @@ class Traced(NamedTuple):
         result: what the function returned, with symbolic tensors in it.
         grads: for each leaf whose `.grad` the function changed, its symbol, or None where it is None afterwards.
         argument_writes: (number of the argument's tensor, symbol) for arguments written in place.
+        given: which of the arguments' tensors the placeholders are. One that the function also reads as something from
+            outside is no placeholder, but that.
+        fixed: (number of the argument's tensor, tensor) for arguments that must be this very tensor: those that are read
+            from outside, and those that a gradient is left with.
         effects: side effects, in words.
     """
 
@@ -143,6 +149,8 @@ class Traced(NamedTuple):
     result: Any
     grads: list[tuple[Leaf, Symbol | None]]
     argument_writes: list[tuple[int, Symbol]]
+    given: list[int]
+    fixed: list[tuple[int, Tensor]]
     guards: list[Guard]
     effects: list[str]
     result_tensors: list[Tensor]    # the tensors in the result, and their symbols
@@ -150,29 +158,29 @@ class Traced(NamedTuple):
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor],
-          replace: Callable[[Any, dict[int, Tensor]], Any], collect: Callable[[Any, list[Tensor], list[Any]], None],
           fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
     """Call the function with symbols in the place of its tensors, and return what it did.
 
     Args:
         tensors: the tensors among the arguments.
-        replace: builds the arguments anew with other tensors in the place of those, by id.
-        collect: collects the tensors of a nested structure.
         sizes: for each tensor its shape, with None for sizes that shall stay unknown.
     """
-    environment = Environment(function, ())
+    environment = Environment(function, (args, kwargs))
+    outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
     twins: dict[int, Tensor] = {}
-    placeholders = []
+    given, placeholders = [], []
     for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):
-        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
-        twin = wrap(symbol)
-        twin.node = t.node
-        twins[id(t)] = twin
-        placeholders.append(symbol)
-        graph.arguments[symbol] = t.array
         if isinstance(t.node, Leaf):
             environment.leaves[id(t.node)] = t.node
+        if id(t) in twins or id(t) in environment.tensors or id(t.array) in outside:    # one thing under two names
+            continue
+        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
+        twin = twins[id(t)] = wrap(symbol)
+        twin.node = t.node
+        given.append(k)
+        placeholders.append(symbol)
+        graph.arguments[symbol] = t.array
     before = {key: leaf.grad for key, leaf in environment.leaves.items()}
     for key, g in before.items():
         if g is not None:
@@ -180,20 +188,39 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             graph.slot(*_gradient_of(leaf), "grad")
     try:
         with graph, Effects(environment) as effects:
-            result = function(*replace(args, twins), **replace(kwargs, twins))
+            result = function(*replaced(args, twins), **replaced(kwargs, twins))
             found: list[Tensor] = []
-            collect(result, found, [])
+            leaves_of(result, found, [])
             outputs = [graph.tensor_of(t).array for t in found]
         grads = _changed_grads(graph, before)
     finally:
         for key, g in before.items():
             environment.leaves[key].grad = g
-    writes = [(k, twins[id(t)].array) for k, (t, s) in enumerate(zip(tensors, placeholders, strict=True))
-              if twins[id(t)].array is not s]
+    now = [twins[id(tensors[k])].array for k in given]
+    writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
     touched = [leaf for leaf, _ in grads]
+    fixed = [(k, t) for k, t in enumerate(tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
+    _refuse_shared_memory(graph, [(tensors[k], k in dict(writes)) for k in given])
     waits = tuple([before[id(leaf)] is None for leaf in touched])
-    kept = [Guard("whether .grad is None", Asked(_empty(touched)), None, waits)] if touched else []
-    return Traced(graph, placeholders, result, grads, writes, [*environment.guards, *kept], effects.found, found, outputs)
+    kept = [Guard("whether .grad is None", "result", _empty(touched), None, waits)] if touched else []
+    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *kept], effects.found,
+                  found, outputs)
+
+
+def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]]) -> None:
+    """Refuse a tensor that looks into memory which the function writes through another: it would not see what is written."""
+    variables = [x for o in graph.operations if o.kind == "variable" for x in o.results]
+    places = [(x.name, x.operation.value.array, x in graph.updates) for x in variables]
+    places += [(f"argument {t.name or k}", t.array, written) for k, (t, written) in enumerate(arguments)]
+    by_memory: dict[int, list[Any]] = {}
+    for place in places:
+        if isinstance(place[1], np.ndarray):
+            by_memory.setdefault(id(versions.owner(place[1])), []).append(place)
+    for group in by_memory.values():
+        for one, other in combinations(group if any([written for *_, written in group]) else [], 2):
+            if (one[2] or other[2]) and np.may_share_memory(one[1], other[1]):
+                raise StaticError(f"{one[0]!r} and {other[0]!r} share memory, and this function writes into one of them: in "
+                                  "a graph each stands for itself. Use one tensor in both places, or pass a clone().")
 
 
 def _gradient_of(leaf: Leaf) -> tuple[Callable[[], Any], Callable[[Any], None]]:

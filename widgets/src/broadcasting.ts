@@ -3,7 +3,7 @@ import css from "./broadcasting.css";
 import type { Band } from "./controls";
 import { check, isShape, readData, Unreadable } from "./data";
 import { h, s, setAttr, setText } from "./dom";
-import { num, shapeTuple } from "./format";
+import { num, shapeTuple, toNumber } from "./format";
 import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
 import { icon } from "./icons";
 import { answerForm, readNumber, readShape } from "./predict";
@@ -167,6 +167,28 @@ function flat(index: readonly number[], shape: Shape): number {
   return shape.reduce((at, n, i) => at * n + (n === 1 ? 0 : mine[i]!), 0);
 }
 
+/** What one entry of the result sends to each side where 1 arrives at it: the local slopes of the operation. */
+const SENDS: Readonly<Record<string, { readonly a: (a: number, b: number) => number; readonly b: (a: number, b: number) => number; readonly words: (a: string, b: string) => string }>> = {
+  "+": { a: () => 1, b: () => 1, words: (a, b) => `${a} and ${b} get 1 each` },
+  "−": { a: () => 1, b: () => -1, words: (a, b) => `${a} gets 1, and ${b} gets −1, since the result falls where ${b} rises` },
+  "×": { a: (_, b) => b, b: (a) => a, words: (a, b) => `${a} gets the ${b} beside it, and ${b} the ${a}` },
+  "÷": { a: (_, b) => 1 / b, b: (a, b) => -a / (b * b), words: (a, b) => `${a} gets 1/${b}, and ${b} gets −${a}/${b}²` },
+};
+
+/** The gradients, one for each copy along the axes in `over`, that meet in the entry of `side` at `index` of the result. */
+export function arriving(data: Data, plan: Plan, side: Side, index: readonly number[], over: ReadonlySet<number>): number[] {
+  const send = SENDS[data.sign]![side];
+  const entry = (o: Operand, at: readonly number[]): number => toNumber(o.values[flat(at, o.shape)] ?? NaN);
+  const ways = indices(plan.shape!.map((n, axis) => (over.has(axis) ? n : 1)));
+  return ways.map((way) => {
+    const at = index.map((i, axis) => (over.has(axis) ? way[axis]! : i));
+    return send(entry(data.a, at), entry(data.b, at));
+  });
+}
+
+const without = (all: ReadonlySet<number>, one: number): ReadonlySet<number> => new Set([...all].filter((x) => x !== one));
+const add = (terms: readonly number[]): number => terms.reduce((x, y) => x + y, 0);
+
 function mount(frame: Frame, data: Data): Show {
   const { a, b } = data;
   const plan = planOf(a.shape, b.shape);
@@ -267,7 +289,7 @@ function mount(frame: Frame, data: Data): Show {
       const title = s("text", { class: "tgs-gridname", x: x0 + w / 2, y: y0 - 16 }, name);
       parts.push(
         title,
-        s("g", { transform: `translate(${x0} ${y0})` }, ...[...cells].reverse().map((c) => c.g), arrows),
+        s("g", { "data-side": side, transform: `translate(${x0} ${y0})` }, ...[...cells].reverse().map((c) => c.g), arrows),
       );
       if (k) parts.push(s("text", { class: "tgs-sign", x: x0 - gap / 2, y: y0 + hgt / 2 }, k === 1 ? data.sign : "="));
       return { cells, arrows, title, name };
@@ -342,14 +364,13 @@ function mount(frame: Frame, data: Data): Show {
       const { cells, arrows } = panels[side];
       const graded = state.backward;
       const now = step?.kind === "sum" && step.of === side ? step.axis : null;
-      const count = axes.reduce((n, x, i) => (state.summed[side].has(i) ? n * (x.out ?? 1) : n), 1);
       for (const { g, text, index } of cells) {
         const copy = index.some((i, axis) => i > 0 && axes[axis]!.stretch === side);
         const hidden = index.some((i, axis) => i > 0 && stateful(side, axis) && axis !== now);
         const fading = !hidden && now !== null && index[now]! > 0;
         const cls = hidden ? "is-hidden" : fading ? "is-fading" : copy ? "is-ghost" : "is-own";
         g.setAttribute("class", `tgs-cell ${cls}${graded ? " is-grad" : ""}${state.done.has(side) ? " is-done" : ""}`);
-        setText(text, graded ? num(count) : num(data[side].values[flat(index, data[side].shape)] ?? 0));
+        setText(text, graded ? num(add(arriving(data, plan, side, index, fading ? without(state.summed[side], now!) : state.summed[side])), 3) : num(data[side].values[flat(index, data[side].shape)] ?? 0));
       }
       const stretching = step?.kind === "axis" && axes[step.axis]!.stretch === side && axes[step.axis]!.out !== 1 ? step.axis : null;
       arrows.replaceChildren(...(now !== null && sizes[now]! > 1 ? draft(side, now, true) : stretching !== null ? draft(side, stretching, false) : []));
@@ -391,17 +412,28 @@ function mount(frame: Frame, data: Data): Show {
       case "result":
         return `${result} has shape ${shapeTuple(shape!)}: each entry is one of ${a.name} and the one of ${b.name} that stands in the same place.`;
       case "seed":
-        return `Backward: a gradient of the result's shape, ${shapeTuple(shape!)}, arrives at both sides. Here each entry sends 1.`;
+        return `Backward: 1 arrives at each entry of the result, as from a sum. For every entry, ${SENDS[data.sign]!.words(a.name, b.name)}: a gradient of the result's shape, ${shapeTuple(shape!)}, reaches both sides.`;
       case "keep":
-        return `${data[step.of].name} was not stretched: its gradient is the one that arrived, of shape ${tuple(step.of)}.`;
+        return `${data[step.of].name} was not stretched: nothing is summed, and its gradient has shape ${tuple(step.of)} already.`;
       case "sum": {
         const x = axes[step.axis]!;
         const who = data[step.of].name;
         const gone = x[step.of] === null ? ` ${who} has no such dim, so it goes.` : "";
         const end = step.last ? ` ${who}.grad has ${who}'s own shape again: ${tuple(step.of)}.` : "";
-        return `${who} was used ${x.out} times along dim ${step.axis}: the gradients of the ${x.out} are summed.${gone}${end}`;
+        return `${who} was used ${x.out} times along dim ${step.axis}: the gradients of the ${x.out} are summed${example(step)}.${gone}${end}`;
       }
     }
+  }
+
+  /** The first entry's sum, where it is short and no mere count. */
+  function example(step: Extract<Step, { kind: "sum" }>): string {
+    if (!drawable) return "";
+    const before = steps.slice(0, steps.indexOf(step)).flatMap((x) => (x.kind === "sum" && x.of === step.of ? [x.axis] : []));
+    const start = axes.map(() => 0);
+    const terms = Array.from({ length: shape![step.axis]! }, (_, k) => add(arriving(data, plan, step.of, start.map((v, i) => (i === step.axis ? k : v)), new Set(before))));
+    if (terms.length < 2 || terms.length > 4 || terms.every((t) => t === 1)) return "";
+    const [first, ...rest] = terms.map((t) => num(t, 3));
+    return `, in the first entry ${[first, ...rest.map((t) => (t.startsWith("−") ? `(${t})` : t))].join(" + ")} = ${num(add(terms), 3)}`;
   }
 
   const QUESTIONS = {
@@ -500,7 +532,8 @@ function mount(frame: Frame, data: Data): Show {
 function read(text: string): Data {
   const data = readData(text, "broadcasting", 1, { a: "object", b: "object", sign: "text", values: "list" });
   for (const side of ["a", "b"]) check(data[side] as Record<string, unknown>, { name: "text", shape: "shape", values: "list" }, `${side}.`);
-  const { a, b } = data as unknown as Data;
+  const { a, b, sign } = data as unknown as Data;
+  if (!Object.hasOwn(SENDS, sign)) throw new Unreadable(`This picture joins by +, −, × or ÷, not by “${sign.slice(0, 20)}”.`);
   if (![a, b].every((x) => isShape(x.shape) && x.shape.length <= 8)) throw new Unreadable("This picture shows shapes of at most 8 dims.");
   return data as unknown as Data;
 }

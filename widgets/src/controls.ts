@@ -37,7 +37,7 @@ export interface Controls {
 }
 
 /** What each phase is called. */
-export const PHASES: Readonly<Record<string, string>> = { start: "Start", forward: "Forward", backward: "Backward", update: "Update", write: "In place" };
+export const PHASES: Readonly<Record<string, string>> = { start: "Start", forward: "Forward", backward: "Backward", update: "Update", write: "In place", refused: "Error" };
 
 /** Runs of one phase, for the band above the slider. */
 export function bands(steps: readonly { readonly phase: string }[]): Band[] {

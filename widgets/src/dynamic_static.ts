@@ -7,7 +7,7 @@ import type { Drawing } from "./export";
 import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
 import graphCss from "./graph.css";
 import { icon } from "./icons";
-import { parse } from "./load";
+import { recordingOf } from "./load";
 import mathCss from "./math.css";
 import { nameAll, type Name } from "./names";
 import { answerForm } from "./predict";
@@ -19,9 +19,9 @@ import css from "./dynamic_static.css";
 import { lanes as makeLanes, LANES_HEIGHT, mark, type Lanes } from "./dynamic_static_lanes";
 import { NAMES, pane, type Lit, type Pane } from "./dynamic_static_pane";
 import { stateAt, type Side } from "./dynamic_static_state";
-import { axis, keyOf, lineText, moments, paired, type Moment, type Tick, type Told } from "./dynamic_static_steps";
+import { axis, keyOf, lineText, moments, paired, type Moment, type Tick } from "./dynamic_static_steps";
 import { asStep, describe, judge, question, readNumbers, type Prediction, type Question, type Verdict } from "./dynamic_static_words";
-import type { Define, Place, Recording } from "./types";
+import type { Define, Event, Place, Recording, SentLayout } from "./types";
 
 type Which = 0 | 1;
 type Two<T> = readonly [T, T];
@@ -30,26 +30,6 @@ const two = <T>(make: (k: Which) => T): Two<T> => [make(0), make(1)];
 
 const OPENING: Two<string> = ["Nothing has run yet.", "Nothing has been written down yet."];
 
-const told = (r: Recording): readonly Told[] => r.events as readonly Told[];
-
-/** What this widget relies on beyond what every reader of recordings does. */
-function checked(recording: Recording): Recording {
-  const known = new Set<number>();
-  const fail = (seq: number, why: string): never => {
-    throw new Unreadable(`This recording is damaged: event ${seq} ${why}. Record the cell again.`);
-  };
-  told(recording).forEach((e, i) => {
-    if (e.type === "define") known.add(e.node);
-    else if (e.type === "print" && typeof e.text !== "string") fail(i, "(print) has no “text”");
-    else if (e.type === "fetch" && (typeof e.value !== "object" || !known.has(e.node))) fail(i, "(fetch) has no node or no “value”");
-    else if (e.type === "feed" && typeof e.value !== "object") fail(i, "(feed) has no “value”");
-    else if (e.type === "run")
-      for (const ids of [e.feeds, e.fetches])
-        if (!Array.isArray(ids) || ids.some((n) => !known.has(n))) fail(i, "(run) names nodes that are not defined");
-  });
-  return recording;
-}
-
 /** Both recordings from the widget's data. */
 function read(text: string): Two<Recording> {
   const data = readData(text, "dynamic-static", 1, { sides: "list" });
@@ -57,22 +37,16 @@ function read(text: string): Two<Recording> {
     const side: unknown = (data["sides"] as unknown[])[k];
     check({ side }, { side: "object" });
     try {
-      return checked(parse(JSON.stringify(side)));
+      return recordingOf(side);
     } catch (problem) {
       throw problem instanceof Unreadable ? new Unreadable(`${NAMES[k]} side: ${problem.message}`) : problem;
     }
   });
 }
 
-/** The same names on both sides: what the program calls a value, not what a graph's listing does. */
-function namesOf(recording: Recording): Map<number, Name> {
-  const bare = recording.events.map((e) => (e.type === "define" && e.kind === "operation" && "listing" in e ? { ...e, name: null } : e));
-  return nameAll(plan(bare), recording.sources);
-}
-
 /** Both programs in moments, on one axis, with what is the same on both sides. */
 interface Pair {
-  readonly events: Two<readonly Told[]>;
+  readonly events: Two<readonly Event[]>;
   readonly moments: Two<readonly Moment[]>;
   readonly ticks: readonly Tick[];
   readonly names: Two<Map<number, Name>>;
@@ -83,11 +57,11 @@ interface Pair {
 }
 
 function pairUp(recordings: Two<Recording>): Pair {
-  const events = two((k) => told(recordings[k]));
+  const events = two((k) => recordings[k].events);
   const all = two((k) => moments(events[k]));
   const keyed = two((k) => all[k].map((m) => keyOf(m, recordings[k])));
   const pairs = paired(keyed[0], keyed[1]);
-  const names = two((k) => namesOf(recordings[k]));
+  const names = two((k) => nameAll(plan(recordings[k].events), recordings[k].sources));
   const twins: Two<Map<number, number>> = [new Map(), new Map()];
   const twin = (a: number, b: number): void => {
     if (twins[0].has(a) || twins[1].has(b)) return;
@@ -141,6 +115,17 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
         selected = node === null || (selected?.side === k && selected.node === node) ? null : { side: k, node };
         frame.draw();
         if (node === null) root.focus({ preventScroll: true });
+      },
+      moments: (node) => {
+        const at = (type: Event["type"]): number[] =>
+          ticks.flatMap((_, i) => (momentAt(i + 1, k)?.events.some((e) => e.type === type && e.node === node) ? [i + 1] : []));
+        const go = (step: number): void => frame.go(step);
+        return [
+          { what: "comes into being", steps: at("define"), go },
+          { what: "has a value at", steps: [...at("feed"), ...at("execute")].sort((a, b) => a - b), go },
+          { what: "handed out at", steps: at("fetch"), go },
+          { what: "printed at", steps: at("print"), go },
+        ];
       },
       fold: (path, fold) => {
         const set = folded();
@@ -296,8 +281,14 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
     };
   }
 
+  /** Positions from Python are for graphs that stand open. */
+  function placePanes(): void {
+    const fold = folded();
+    const sent = (model.get("layouts") as Record<string, SentLayout> | undefined) ?? {};
+    panes.forEach((p, k) => p.place(fold, fold.size ? undefined : sent[k]));
+  }
   function refold(): void {
-    for (const p of panes) p.place(folded());
+    placePanes();
     frame.draw();
   }
 
@@ -356,7 +347,7 @@ function mount(frame: Frame, recordings: Two<Recording>): Show {
     resized() {
       drawLanes();
       const again = panes.map((p) => p.resized());
-      if (!placed) for (const p of panes) p.place(folded());
+      if (!placed) placePanes();
       else if (again.some(Boolean)) refold();
       else for (const p of panes) p.graph.frame();
       placed = true;
@@ -375,6 +366,7 @@ function legend(kinds: ReadonlySet<Moment["kind"]>): HTMLElement {
     ["print", "print"],
     ["backward", "backward"],
     ["update", "update"],
+    ["error", "error"],
   ];
   return h(
     "div",
@@ -402,7 +394,7 @@ export default widgetOf<Two<Recording>>({
   picture: graphCss + ownGraphCss,
   style: stageCss + codeCss + mathCss + stepperCss + css,
   data: "data",
-  saved: ["folded", "predict", "predictions"],
+  saved: ["folded", "layouts", "predict", "predictions"],
   read,
   mount,
 });

@@ -1,18 +1,18 @@
 // One pane: the program line by line, its operations as text and as a graph, and what was printed.
 import { commonIndent, paint } from "./code";
-import { asStep, shapeOf } from "./dynamic_static_words";
-import { type Moment, type Told, type Written } from "./dynamic_static_steps";
-import { type Life, type Side } from "./dynamic_static_state";
-import { h, s, setAttr, setText } from "./dom";
+import { asStep } from "./dynamic_static_words";
+import { type Moment } from "./dynamic_static_steps";
+import type { Side } from "./dynamic_static_state";
+import { h, setAttr, setText } from "./dom";
 import { openModules, visible } from "./fold";
 import { brief } from "./format";
 import { extents, picture, sizesOf, type Picture } from "./graph";
-import { inspect } from "./inspector";
+import { inspect, type When } from "./inspector";
+import { marksOf, shapeOf } from "./later";
 import { arrange } from "./layout";
-import { markAt } from "./marks";
 import { nameOf, type Names } from "./notation";
 import { definitions } from "./steps";
-import type { Define, Event, Place, Recording, Value } from "./types";
+import type { Define, Event, Place, Recording, SentLayout, Value } from "./types";
 
 /** What the reader points at: nodes of this pane, and lines of its program. */
 export interface Lit {
@@ -31,7 +31,7 @@ const FAR = 3;
 const LONGEST_CHUNK = 400;
 
 /** The parts of the sources that the recording ran through, each from the head of its block on. */
-export function excerpts(recording: Recording, events: readonly Told[]): Chunk[] {
+export function excerpts(recording: Recording, events: readonly Event[]): Chunk[] {
   const used = new Map<string, Set<number>>();
   for (const e of events) if (e.source) used.set(e.source.file, (used.get(e.source.file) ?? new Set()).add(e.source.line));
   const files = [...used.keys()].filter((f) => recording.sources[f]);
@@ -76,15 +76,9 @@ export function excerpts(recording: Recording, events: readonly Told[]): Chunk[]
 interface Row {
   readonly el: HTMLElement;
   readonly value: HTMLElement;
-  /** The value it shows; "none" where a node has none, null before there is a node. */
-  shown: Value | "none" | null | undefined;
+  /** The value it shows; "none" where the node has none, null before it is first drawn. */
+  shown: Value | "none" | null;
 }
-interface Card {
-  readonly g: SVGGElement;
-  readonly value: Element;
-  readonly pin: SVGGElement;
-}
-
 export interface View {
   readonly side: Side;
   readonly before: Side;
@@ -101,13 +95,15 @@ export interface PaneHands {
   /** The pointer or the focus is on something, or on nothing any more. */
   point(what: Lit | null): void;
   pick(node: number | null): void;
+  /** When things happen to a node, by the common axis. */
+  moments(node: number): readonly When[];
   fold(path: string, fold: boolean): void;
 }
 
 export interface Pane {
   readonly el: HTMLElement;
   readonly graph: Picture;
-  place(folded: ReadonlySet<string>): void;
+  place(folded: ReadonlySet<string>, sent?: SentLayout): void;
   update(view: View): void;
   light(lit: Lit): void;
   resized(): boolean;
@@ -120,8 +116,8 @@ const DIRECTION_CHANGES = 60;
 /** Both graphs are to be seen whole, as long as they can be read at all. */
 const READABLE = 0.45;
 
-export function pane(which: 0 | 1, recording: Recording, events: readonly Told[], names: Names, hands: PaneHands): Pane {
-  const defines = definitions(events as readonly Event[]) as Map<number, Written>;
+export function pane(which: 0 | 1, recording: Recording, events: readonly Event[], names: Names, hands: PaneHands): Pane {
+  const defines = definitions(events) as Map<number, Define>;
   const linesOf = new Map<number, Set<string>>();
   const nodesAt = new Map<string, Set<number>>();
   for (const e of events)
@@ -169,13 +165,17 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
   // --- the operations as text ---
   const list = h("ol", { class: "dsv-rows", "aria-label": `${NAMES[which]}: ${TEXTS[which].toLowerCase()}` });
   const rows = new Map<number, Row>();
-  for (const [node, d] of defines) {
+  /** Made when the node first exists; nodes come in one order, so every row comes after those before it. */
+  function rowOf(d: Define): Row {
+    let row = rows.get(d.node);
+    if (row) return row;
     const value = h("span", { class: "dsv-value" });
-    const el = h("li", { tabindex: -1, hidden: true, "data-row": node }, h("code", {}, d.listing ?? rowText(d, names)), value);
-    rows.set(node, { el, value, shown: null });
+    const el = h("li", { tabindex: -1, "data-row": d.node }, h("code", {}, d.listing ?? rowText(d, names)), value);
+    rows.set(d.node, (row = { el, value, shown: null }));
     list.append(el);
+    return row;
   }
-  roving(list, "li:not([hidden])");
+  roving(list, "li");
   pointing(list, "li", (li) => litBy([Number(li.dataset["row"])]));
   const pickRow = (e: { readonly target: EventTarget | null }): void => {
     const li = (e.target as Element).closest<HTMLElement>("li");
@@ -187,7 +187,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
   const texts = h("figure", { class: "dsv-texts" }, h("figcaption", { class: "tgs-file" }, TEXTS[which]), list, detail);
 
   // --- the graph ---
-  const longest = new Map(extents(events as readonly Event[]));
+  const longest = new Map(extents(events));
   for (const d of defines.values()) longest.set(d.node, Math.max(longest.get(d.node) ?? 0, shapeOf(d).length));
   const graph = picture({
     pick: (node) => hands.pick(node),
@@ -220,51 +220,22 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
     for (const type of ["pointerleave", "focusout"]) host.addEventListener(type, () => hands.point(null));
   }
 
-  const consumers = new Map<number, number>();
-  for (const d of defines.values()) for (const i of d.inputs) consumers.set(i.edge, d.node);
   const backward = events.some((e) => e.type === "backward");
 
   let width: number | null = null;
-  let cards = new Map<number, Card>();
-  let wires: { g: Element; to: number }[] = [];
 
-  function place(folded: ReadonlySet<string>): void {
+  function place(folded: ReadonlySet<string>, sent?: SentLayout): void {
     const all = [...defines.values()];
     const v = visible(all, folded);
     // Room for gradients on the lines only where some will come.
     if (!backward) for (const link of v.links) link.graded = false;
     const [w, tall] = graph.stage();
     const open = openModules(all, folded);
-    const layout = arrange(v, sizesOf(v, defines, names, longest), [w - 60, tall - 60], undefined, open);
+    const layout = arrange(v, sizesOf(v, defines, names, longest), [w - 60, tall - 60], sent, open);
     graph.show(v, layout, defines, names, open);
     width = w;
-    // Kept here: of a large graph only what lies in view stays in the page.
-    cards = new Map();
-    for (const g of graph.svg.querySelectorAll<SVGGElement>(".tgs-cards > [data-node]")) {
-      const box = layout.boxes.get(g.getAttribute("data-key")!)!;
-      const pin = s("g", { class: "dsv-pin", transform: `translate(0 ${-box.h / 2 - 9})` });
-      g.querySelector(".tgs-body")!.append(pin);
-      cards.set(Number(g.getAttribute("data-node")), { g, value: g.querySelector(".tgs-v")!, pin });
-    }
-    wires = [...graph.svg.querySelectorAll(".tgs-wires > [data-edge]")].flatMap((g) => {
-      const to = consumers.get(Number(g.getAttribute("data-edge")!.split(" ")[0]));
-      return to === undefined ? [] : [{ g, to }];
-    });
   }
 
-  function dress({ side }: View): void {
-    for (const [node, { g, value, pin }] of cards) {
-      const state = side.values.nodes.get(node);
-      const life = side.life.get(node);
-      setAttr(g, "data-life", life ?? null);
-      // Before it has a value, its shape is known.
-      if (!state?.value) setText(value, state ? shapeOf(state.define as Written) : "");
-      if (life && !state!.value) g.setAttribute("aria-label", `${g.getAttribute("aria-label")}, ${LIVES[life]}`);
-      const { run } = side;
-      pinned(pin, !run ? "" : run.feeds.has(node) ? "fed" : run.fetches.has(node) ? (run.over ? "handed out" : "asked for") : "");
-    }
-    for (const { g, to } of wires) setAttr(g, "data-life", side.life.get(to) ?? null);
-  }
   return {
     el,
     graph,
@@ -275,10 +246,9 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       return width !== null && Math.abs(w - width) > DIRECTION_CHANGES;
     },
     update(view) {
-          const { side, moment, asked, selected } = view;
+      const { side, moment, asked, selected } = view;
       const now = asked ?? moment;
-      graph.update({ state: side.values, step: moment ? asStep(moment) : null, selected, hole: null, before: view.before.values });
-      dress(view);
+      graph.update({ state: side.values, step: moment ? asStep(moment) : null, selected, hole: null, before: view.before.values, marks: marksOf(side) });
 
       setAttr(code, "data-phase", now ? asStep(now).phase : "forward");
       const key = lineKey(now?.place ?? null);
@@ -289,14 +259,19 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       reveal(code, lineEls.get(key));
 
       const touched = new Set(now && !asked ? now.events.map((e) => e.node) : []);
+      for (const { define } of side.values.nodes.values()) rowOf(define);
       for (const [node, row] of rows) {
         const state = side.values.nodes.get(node);
-        const value = state && (state.value ?? "none");
+        if (!state) {
+          row.el.remove();
+          rows.delete(node);
+          continue;
+        }
+        const value = state.value ?? "none";
         if (row.shown !== value) {
           row.shown = value;
-          row.el.hidden = !value;
           if (value === "none") row.value.replaceChildren(h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "tgs-sr" }, "no value"));
-          else setText(row.value, value ? brief(value) : "");
+          else setText(row.value, brief(value));
         }
         setAttr(row.el, "data-life", side.life.get(node) ?? null);
         const isNow = touched.has(node) && node === now?.node;
@@ -315,25 +290,15 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Told[]
       const node = selected === null ? undefined : side.values.nodes.get(selected);
       detail.hidden = !node;
       list.hidden = !!node;
-      if (node) detail.replaceChildren(inspect(node, names, (f) => recording.sources[f]?.name ?? f, () => hands.pick(null)));
+      if (node) detail.replaceChildren(inspect(node, names, (f) => recording.sources[f]?.name ?? f, () => hands.pick(null), { moments: hands.moments(node.define.node) }));
     },
     light(lit) {
       for (const [k, li] of lineEls) toggle(li, "is-lit", lit.lines.has(k));
       for (const [node, row] of rows) toggle(row.el, "is-lit", lit.nodes.has(node));
-      for (const [node, { g }] of cards) setAttr(g, "data-lit", lit.nodes.has(node) ? "true" : null);
+      graph.light(lit.nodes);
     },
   };
 }
-
-const LIVES: Record<Life, string> = {
-  defined: "no value yet",
-  needed: "needed by this run, no value yet",
-  idle: "not needed by this run",
-  fed: "fed",
-  read: "read",
-  computed: "computed",
-  freed: "its value was let go",
-};
 
 /** Without the class, and without an empty attribute that would say nothing. */
 function toggle(el: HTMLElement, cls: string, on: boolean): void {
@@ -373,18 +338,4 @@ function reveal(host: HTMLElement, target: HTMLElement | undefined): void {
   if (!target) return;
   const top = target.offsetTop;
   if (top < host.scrollTop + 4 || top + target.offsetHeight > host.scrollTop + host.clientHeight - 4) centre(host, target);
-}
-
-/** What happens to a node from outside: a mark and a word above it. */
-function pinned(g: SVGGElement, words: string): void {
-  if ((g.getAttribute("data-words") ?? "") === words) return;
-  setAttr(g, "data-words", words || null);
-  if (!words) return g.replaceChildren();
-  const width = words.length * 6.4 + 32;
-  const mark = words === "fed" ? markAt("fed", "is-fed", -width / 2 + 7, -6) : markAt("fetched", "is-fetched", -width / 2 + 7, -6);
-  g.replaceChildren(
-    s("rect", { class: "dsv-tag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
-    mark,
-    s("text", { class: "dsv-tagtext", x: 10 }, words),
-  );
 }

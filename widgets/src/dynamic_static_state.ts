@@ -1,7 +1,6 @@
 // What is true on one side after the first `count` events: which nodes exist, which have a value, what runs, what was printed.
 import { stateAt as valuesAt, type State } from "./state";
-import type { FetchEvent, RunEvent, Told } from "./dynamic_static_steps";
-import type { Event, Value } from "./types";
+import type { Event, RunEvent, Value } from "./types";
 
 export type Life =
   | "defined" // it has a shape, and no value
@@ -34,7 +33,7 @@ export interface Side {
 }
 
 /** The events of the run that begins at `at`: what it touches, up to its last fetch. */
-function runAt(events: readonly Told[], at: number, number: number): { run: Omit<Run, "over">; end: number } {
+function runAt(events: readonly Event[], at: number, number: number): { run: Omit<Run, "over">; end: number } {
   const event = events[at] as RunEvent;
   const needed = new Set<number>();
   const operations = new Set(events.flatMap((e) => (e.type === "define" && e.kind === "operation" ? [e.node] : [])));
@@ -54,8 +53,8 @@ function runAt(events: readonly Told[], at: number, number: number): { run: Omit
 }
 
 /** One side after `count` events. A pure function: no value outlives a run, and none is there before one. */
-export function stateAt(events: readonly Told[], count: number): Side {
-  const values = valuesAt(events as readonly Event[], count);
+export function stateAt(events: readonly Event[], count: number): Side {
+  const values = valuesAt(events, count);
   const life = new Map<number, Life>();
   const printed: { text: string; at: number }[] = [];
   /** What ran at once, outside of any run: its values stay. */
@@ -86,7 +85,7 @@ export function stateAt(events: readonly Told[], count: number): Side {
       kept.set(e.node, e.value);
     } else if (e.type === "free" && e.node !== null && run) life.set(e.node, "freed");
     else if (e.type === "fetch") {
-      kept.set((e as FetchEvent).node, e.value);
+      kept.set(e.node, e.value);
       const now = life.get(e.node);
       if (now === "freed" || now === "needed") life.set(e.node, "computed");
     } else if (e.type === "print") printed.push({ text: e.text, at: i });

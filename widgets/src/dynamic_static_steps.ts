@@ -1,37 +1,5 @@
 // Cuts two recordings into moments, and sets both on one time axis: what both programs share happens at the same tick.
-import type { Define, Event, Place, Recording, Value } from "./types";
-
-/** A graph begins to run: what is fed, and what is asked for. */
-export interface RunEvent {
-  readonly type: "run";
-  readonly seq: number;
-  readonly node: null;
-  readonly source: Place | null;
-  readonly module: string;
-  readonly feeds: readonly number[];
-  readonly fetches: readonly number[];
-}
-/** A run ends: this value is handed to Python. */
-export interface FetchEvent {
-  readonly type: "fetch";
-  readonly seq: number;
-  readonly node: number;
-  readonly source: Place | null;
-  readonly module: string;
-  readonly value: Value;
-}
-/** Python printed something. */
-export interface PrintEvent {
-  readonly type: "print";
-  readonly seq: number;
-  readonly node: number | null;
-  readonly source: Place | null;
-  readonly module: string;
-  readonly text: string;
-}
-export type Told = Event | RunEvent | FetchEvent | PrintEvent;
-/** What graphs that run later add to a definition. */
-export type Written = Define & { readonly listing?: string; readonly unknown?: readonly number[] };
+import type { Define, Event, Place, Recording } from "./types";
 
 export type MomentKind =
   | "define" // a node is written down, without a value
@@ -42,13 +10,14 @@ export type MomentKind =
   | "print"
   | "backward"
   | "grad" // a leaf's .grad is written
-  | "update";
+  | "update"
+  | "error"; // something was refused or broke
 
 export interface Moment {
   kind: MomentKind;
   /** How many of the recording's events have happened after it. */
   end: number;
-  readonly events: Told[];
+  readonly events: Event[];
   node: number | null;
   readonly place: Place | null;
 }
@@ -59,7 +28,7 @@ const onlySources = (m: Moment): boolean =>
   m.kind !== "run" && m.events.every((e) => (e.type === "define" ? e.kind !== "operation" : e.type === "execute")) && m.events[0]!.type === "define";
 
 /** The kind of the moment that an event opens; null for what only rides along. */
-function opens(event: Told): MomentKind | null {
+function opens(event: Event): MomentKind | null {
   switch (event.type) {
     case "define":
     case "run":
@@ -68,6 +37,7 @@ function opens(event: Told): MomentKind | null {
     case "print":
     case "backward":
     case "update":
+    case "error":
       return event.type;
     case "feed":
       return "execute";
@@ -79,7 +49,7 @@ function opens(event: Told): MomentKind | null {
 }
 
 /** Does the event belong to what is happening already? */
-function belongs(m: Moment, event: Told): boolean {
+function belongs(m: Moment, event: Event): boolean {
   switch (event.type) {
     case "define": // what an operation reads comes with it
       return onlySources(m) && samePlace(m.place, event.source);
@@ -100,7 +70,7 @@ function belongs(m: Moment, event: Told): boolean {
 }
 
 /** A recording's moments, one thought each, in order. */
-export function moments(events: readonly Told[]): Moment[] {
+export function moments(events: readonly Event[]): Moment[] {
   const out: Moment[] = [];
   const sources = new Set<number>();
   events.forEach((event, i) => {

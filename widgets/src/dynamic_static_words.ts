@@ -1,12 +1,13 @@
 // What a moment is in one plain sentence, and what may be asked before it is shown.
 import { describe as step_words } from "./describe";
-import { isScalar, num, shapeTuple, toNumber } from "./format";
+import { num, toNumber } from "./format";
 import { nameOf, type Names } from "./notation";
 import { readNumber } from "./predict";
 import type { Side } from "./dynamic_static_state";
-import { lineText, type FetchEvent, type Moment, type PrintEvent, type RunEvent, type Written } from "./dynamic_static_steps";
+import { began, flat, handed, hasValue, written } from "./later";
+import { lineText, type Moment } from "./dynamic_static_steps";
 import type { Step, StepKind } from "./steps";
-import type { Event, Nested, Num, Recording, Value } from "./types";
+import type { PrintEvent, Recording, RunEvent } from "./types";
 
 const KINDS: Record<Moment["kind"], StepKind> = {
   define: "operation",
@@ -18,75 +19,18 @@ const KINDS: Record<Moment["kind"], StepKind> = {
   backward: "visit",
   grad: "store",
   update: "update",
+  error: "error",
 };
 
 /** The moment in the stepper's terms, for the picture and the words that both share. */
 export function asStep(m: Moment): Step {
   const backward = m.kind === "backward" || m.kind === "grad";
-  const phase = backward ? "backward" : m.kind === "update" ? "update" : "forward";
+  const phase = backward ? "backward" : m.kind === "update" ? "update" : m.kind === "error" ? "refused" : "forward";
   let kind = KINDS[m.kind];
   const main = m.events.find((e) => e.type === "define" && e.node === m.node);
   if (main?.type === "define" && main.kind !== "operation") kind = "enter";
   if (m.kind === "backward" && !m.events.some((e) => e.type === "backward")) kind = "seed";
-  return { kind, phase, end: m.end, events: m.events as unknown as Event[], node: m.node, round: 0 };
-}
-
-const list = (words: readonly string[]): string =>
-  words.length < 2 ? (words[0] ?? "nothing") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
-const some = (words: readonly string[]): string =>
-  words.length <= 4 ? list(words) : list([...words.slice(0, 3), `${words.length - 3} more`]);
-
-const flat = (data: Nested | undefined): Num[] =>
-  Array.isArray(data) ? data.flatMap(flat) : data === undefined || typeof data === "boolean" ? [] : [data as Num];
-
-/** 0.76, or [2, 1], or an array of shape (8, 8). */
-export function told(v: Value): string {
-  if (isScalar(v)) return num(v.data);
-  const all = v.shape.length === 1 ? flat(v.data) : [];
-  if (v.data !== undefined && all.length && all.length <= 4) return `[${all.map((x) => num(x, 3)).join(", ")}]`;
-  return `an array of shape ${shapeTuple(v.shape)}`;
-}
-
-/** (?, 3): a size that only a run will know is a question mark. */
-export function shapeOf(d: Written): string {
-  const sizes = d.shape.map((n, k) => (d.unknown?.includes(k) ? "?" : String(n)));
-  return sizes.length === 1 ? `(${sizes[0]},)` : `(${sizes.join(", ")})`;
-}
-
-function written(m: Moment, names: Names): string {
-  const all = m.events.filter((e): e is Written => e.type === "define");
-  const made = all.find((d) => d.node === m.node) ?? all[0]!;
-  const name = nameOf(names, made.node);
-  const type = made.shape.length ? `${made.dtype} of shape ${shapeOf(made)}` : `a ${made.dtype} number`;
-  if (made.kind !== "operation") {
-    const words = all.map((d) => nameOf(names, d.node).text);
-    const kind = made.kind === "placeholder" ? "placeholder" : made.kind === "parameter" ? "variable" : made.kind;
-    if (all.length > 1) return `${some(words)} enter the graph. No number moves.`;
-    return made.kind === "placeholder"
-      ? `A placeholder ${name.text} is written down: ${type}. Its value will come with a run.`
-      : `The ${kind} ${name.text} enters the graph: ${type}.`;
-  }
-  const inputs = made.inputs.map((i) => nameOf(names, i.node).text);
-  const what = inputs.length ? `${made.op} of ${list(inputs)}` : made.op;
-  const who = name.drawn && !name.invented ? `${name.text}, the ${what},` : `The ${what}`;
-  return `${who} is written down: ${type}, without a value. Nothing is computed.`;
-}
-
-function began(m: Moment, names: Names, after: Side): string {
-  const event = m.events[0] as RunEvent;
-  const run = after.run!;
-  const asked = some(event.fetches.map((n) => nameOf(names, n).text));
-  const fed = m.events.flatMap((e) => (e.type === "feed" ? [`${nameOf(names, e.node).text} = ${told(e.value)}`] : []));
-  const all = [...after.life.keys()].filter((n) => after.values.nodes.get(n)!.define.kind === "operation").length;
-  const idle = all - run.operations;
-  const feeds = fed.length ? ` Fed: ${some(fed)}.` : " Nothing is fed.";
-  const rest = idle > 0 ? `${run.operations} of ${all} operations are needed; the others do nothing.` : `All ${all} operations are needed.`;
-  return `Run ${run.number} begins: it is asked for ${asked}.${feeds} ${rest}`;
-}
-
-function handed(m: Moment, names: Names): string {
-  const got = m.events.filter((e): e is FetchEvent => e.type === "fetch").map((e) => `${nameOf(names, e.node).text} = ${told(e.value)}`);
-  return `The run is over. Python gets ${some(got)}; every other value is gone.`;
+  return { kind, phase, end: m.end, events: m.events, node: m.node, round: 0 };
 }
 
 function printed(m: Moment, names: Names, after: Side): string {
@@ -97,8 +41,6 @@ function printed(m: Moment, names: Names, after: Side): string {
     ? `print runs: ${name} has its value, and print shows it.`
     : `print runs now, and ${name} has no value yet: it shows what is known, a name and a shape.`;
 }
-
-const hasValue = (side: Side, node: number): boolean => side.values.nodes.get(node)?.value !== undefined;
 
 /** What the moment did. `before` and `after` are the states around it. */
 export function describe(m: Moment, names: Names, before: Side, after: Side): string {

@@ -5,8 +5,9 @@ import type { Item, Link, Visible } from "./fold";
 import { brief, isScalar, num } from "./format";
 import { icon } from "./icons";
 import { nodeLabel } from "./inspector";
+import type { Life } from "./dynamic_static_state";
 import { curve, fit, type Layout, type Size } from "./layout";
-import { MARK, outlineOf, type Mark } from "./marks";
+import { MARK, markAt, outlineOf, type Mark } from "./marks";
 import { nameOf, type Names } from "./notation";
 import type { State } from "./state";
 import { touched, type Step } from "./steps";
@@ -14,6 +15,8 @@ import type { Accumulate, Define, Event, Value } from "./types";
 
 const HEIGHT = 46;
 const PAD = 30;
+/** Between two texts of a card: not drawn, but words run together without it where only text is read. */
+const GAP = " ";
 const READABLE = 0.72;
 const COMFORTABLE = 0.9;
 const MANY = 60;
@@ -80,10 +83,18 @@ export interface View {
   readonly before: State;
   /** What a widget adds to a node: a class, other words on its tag, and in what it is called. */
   readonly marks?: ReadonlyMap<number, NodeMark>;
+  /** What a widget writes on a line, in place of the gradient that goes back along it: a local slope. */
+  readonly labels?: ReadonlyMap<number, string>;
 }
 
 export interface NodeMark {
   readonly cls?: string;
+  /** What the node is to a graph that runs later: see `Life`. */
+  readonly life?: Life;
+  /** A word above it, in a frame, for what comes from outside or goes there. */
+  readonly pin?: Pin | undefined;
+  /** What stands in place of a value that is not there yet. */
+  readonly instead?: string;
   /** A short text at the upper left: a version. */
   readonly corner?: string;
   /** The bookmark of what it saved, where it is not simply kept. */
@@ -92,30 +103,48 @@ export interface NodeMark {
   readonly said?: string;
 }
 
+export type Pin = "fed" | "asked for" | "handed out";
+
 /** Left, top, right, bottom in the picture's own units. */
 type Extent = readonly [number, number, number, number];
 
-interface Parts {
-  readonly item: Item;
+/** A card or a line has its place from the beginning, and is made when it first comes into view. */
+interface Slot<T> {
+  readonly of: T;
   readonly extent: Extent;
   /** Out of view, and so out of the page. */
   off: boolean;
+}
+
+interface Parts {
+  readonly item: Item;
   readonly g: SVGGElement;
   readonly body: SVGGElement;
   readonly value: SVGTextElement;
   tag?: { g: SVGGElement; rect: SVGRectElement; text: SVGTextElement };
   badge?: SVGGElement;
   corner?: { rect: SVGRectElement; text: SVGTextElement };
+  pin?: SVGGElement;
   cls: string;
 }
 
 interface Wiring {
   readonly link: Link;
-  readonly extent: Extent;
-  off: boolean;
   readonly g: SVGGElement;
   sent?: { rect: SVGRectElement; text: SVGTextElement };
   cls: string;
+}
+
+/** What every card and line is drawn by. */
+interface Scene {
+  readonly v: View;
+  /** Nodes that the step is about. */
+  readonly now: ReadonlySet<number>;
+  /** Edges that a gradient goes along now. */
+  readonly sending: ReadonlySet<number>;
+  /** Of a large graph, what the keyboard reaches. */
+  readonly near: ReadonlySet<string> | null;
+  readonly pointed: ReadonlySet<number>;
 }
 
 export interface Picture {
@@ -123,6 +152,10 @@ export interface Picture {
   readonly svg: SVGSVGElement;
   show(v: Visible, layout: Layout, defines: ReadonlyMap<number, Define>, names: Names, open: readonly string[]): void;
   update(view: View): void;
+  /** Brings a node, or the module that holds it, into view. */
+  reveal(node: number): void;
+  /** Points these nodes out. */
+  light(nodes: ReadonlySet<number>): void;
   stage(): Size;
   frame(): void;
   /** The stage has another size now. */
@@ -166,8 +199,10 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     ),
   );
 
-  let parts = new Map<string, Parts>();
-  let wiring: Wiring[] = [];
+  let cardSlots: Slot<Item>[] = [];
+  let wireSlots: Slot<Link>[] = [];
+  const parts = new Map<string, Parts>();
+  const wiring = new Map<string, Wiring>();
   let shownFrames: { g: SVGGElement; path: string; members: number[] }[] = [];
   let visible: Visible = { items: [], links: [], itemOf: new Map() };
   let layout: Layout | null = null;
@@ -175,6 +210,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
   let names: Names = new Map();
   let consumer = new Map<number, number>();
   let view: View | null = null;
+  let scene: Scene | null = null;
   /** Where the reader moved the picture to; null while it looks after itself. */
   let manual: { x: number; y: number; k: number } | null = null;
 
@@ -192,20 +228,38 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const { x, y, k } = current;
     const margin = 60;
     const [l, t, r, b] = [-x / k - margin, -y / k - margin, (w - x) / k + margin, (tall - y) / k + margin];
-    const sift = (parent: SVGGElement, all: readonly (Parts | Wiring)[]): void => {
+    const sift = <T>(parent: SVGGElement, all: readonly Slot<T>[], made: (of: T) => SVGGElement): void => {
       let after: SVGGElement | null = null;
       for (let i = all.length - 1; i >= 0; i--) {
-        const p = all[i]!;
-        const [x0, y0, x1, y1] = p.extent;
+        const slot = all[i]!;
+        const [x0, y0, x1, y1] = slot.extent;
         const inView = x1 >= l && x0 <= r && y1 >= t && y0 <= b;
-        if (inView && p.off) parent.insertBefore(p.g, after);
-        else if (!inView && !p.off) p.g.remove();
-        p.off = !inView;
-        if (inView) after = p.g;
+        if (inView && slot.off) parent.insertBefore(made(slot.of), after);
+        else if (!inView && !slot.off) made(slot.of).remove();
+        slot.off = !inView;
+        if (inView) after = made(slot.of);
       }
     };
-    sift(cards, [...parts.values()]);
-    sift(wires, wiring);
+    const come = <T>(all: readonly Slot<T>[]): Slot<T>[] => all.filter((slot) => slot.off);
+    const [newCards, newWires] = [come(cardSlots), come(wireSlots)];
+    sift(cards, cardSlots, (item) => partOf(item).g);
+    sift(wires, wireSlots, (link) => wiringOf(link).g);
+    // What was out of view has missed what happened since.
+    if (scene) {
+      for (const slot of newCards) if (!slot.off) updateCard(partOf(slot.of), scene);
+      for (const slot of newWires) if (!slot.off) updateWire(wiringOf(slot.of), scene);
+    }
+  }
+
+  function partOf(item: Item): Parts {
+    let part = parts.get(item.key);
+    if (!part) parts.set(item.key, (part = card(item)));
+    return part;
+  }
+  function wiringOf(link: Link): Wiring {
+    let one = wiring.get(link.key);
+    if (!one) wiring.set(link.key, (one = wire(link)));
+    return one;
   }
 
   function wholeView(): { x: number; y: number; k: number } {
@@ -321,14 +375,15 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         s("path", { class: "tgs-shape", d: outline }),
         s("path", { class: "tgs-rule", d: `M${left + zone} ${-box.h / 2 + 7}v${box.h - 14}` }),
         s("text", { class: `tgs-symbol${symbol.length > 2 ? " is-word" : ""}`, x: left + zone / 2 + 1, y: 0 }, symbol),
+        GAP,
       );
-      if (name) body.append(s("text", { class: "tgs-name", x: mid, y: -9 }, name));
+      if (name) body.append(s("text", { class: "tgs-name", x: mid, y: -9 }, name), GAP);
       value.setAttribute("x", String(mid));
       value.setAttribute("y", name ? "11" : "0");
     } else if (define) {
       const name = caption(define, names);
       body.append(s("path", { class: "tgs-halo", d: outline }), s("path", { class: "tgs-shape", d: outline }));
-      if (name) body.append(s("text", { class: "tgs-name", y: -9 }, name));
+      if (name) body.append(s("text", { class: "tgs-name", y: -9 }, name), GAP);
       value.setAttribute("y", name ? "11" : "0");
     } else {
       const left = -box.w / 2;
@@ -339,6 +394,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         s("path", { class: "tgs-shape", d: outline }),
         s("path", { class: "tgs-plus", d: `M${left + 14} -6.5h13v13h-13zM${left + 17} 0h7M${left + 20.5} -3.5v7` }),
         s("text", { class: "tgs-name", x: mid, y: -9 }, lastPart(item.module)),
+        GAP,
       );
       value.setAttribute("x", String(mid));
       value.setAttribute("y", "11");
@@ -355,8 +411,17 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       },
       body,
     );
-    const extent = [box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2 + 20] as const;
-    return { item, extent, off: false, g, body, value, cls: "" };
+    return { item, g, body, value, cls: "" };
+  }
+
+  function cardExtent(item: Item): Extent {
+    const box = layout!.boxes.get(item.key)!;
+    return [box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2 + 20];
+  }
+  function wireExtent(link: Link): Extent {
+    const { points } = layout!.wires.get(link.key)!;
+    const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
+    return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
   }
 
   function wire(link: Link): Wiring {
@@ -366,9 +431,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const d = curve(points, layout!.direction);
     const head = lr ? `M${x} ${y}l-7 -3.6v7.2z` : `M${x} ${y}l-3.6 -7h7.2z`;
     const g = s("g", { "data-edge": link.edges.join(" ") }, s("path", { class: "tgs-wire", d }), s("path", { class: "tgs-tip", d: head }));
-    const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
-    const extent = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] as const;
-    return { link, extent, off: false, g, cls: "" };
+    return { link, g, cls: "" };
   }
 
   /** The gradient's own line, made the first time it is needed. */
@@ -397,7 +460,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const rect = s("rect", { class: "tgs-pill", height: 18, rx: 9, y: -9 });
     const text = s("text", { class: "tgs-g" });
     const g = s("g", { class: "tgs-tag", transform: `translate(0 ${box.h / 2 + 8})` }, rect, text);
-    p.body.append(g);
+    p.body.append(GAP, g);
     p.tag = { g, rect, text };
     return p.tag;
   }
@@ -418,10 +481,33 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const box = layout!.boxes.get(p.item.key)!;
     const rect = s("rect", { class: "tgs-counter", height: 15, rx: 4, y: -7.5 });
     const text = s("text", { class: "tgs-count-text" });
-    p.body.append(s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, rect, text));
+    p.body.append(GAP, s("g", { transform: `translate(${-box.w / 2 + 12} ${-box.h / 2 - 3})` }, rect, text));
     p.corner = { rect, text };
     return p.corner;
   }
+
+  function pin(p: Parts, words: Pin | undefined): void {
+    if ((p.pin?.getAttribute("data-words") ?? undefined) === words) return;
+    p.pin?.remove();
+    delete p.pin;
+    if (!words) return;
+    const box = layout!.boxes.get(p.item.key)!;
+    const width = words.length * 6.4 + 32;
+    const mark = words === "fed" ? "fed" : "fetched";
+    p.pin = s(
+      "g",
+      { class: "tgs-pin", transform: `translate(0 ${-box.h / 2 - 9})`, "data-words": words },
+      GAP,
+      s("rect", { class: "tgs-pintag", x: -width / 2, y: -9, width, height: 18, rx: 9 }),
+      markAt(mark, `is-${mark}`, -width / 2 + 7, -6),
+      s("text", { class: "tgs-pintext", x: 10 }, words),
+    );
+    p.body.append(p.pin);
+  }
+
+  /** What stands on a card, from the first word to the last: what a person who speaks to the page will say. */
+  const written = (p: Parts): string =>
+    [...p.body.getElementsByTagName("text")].map((t) => t.textContent).filter(Boolean).join(" ");
 
   function pill(rect: SVGRectElement, text: SVGTextElement, words: string): void {
     if (text.textContent === words) return;
@@ -440,8 +526,9 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     return `${num(was.data, 3)} + ${b.startsWith("−") ? `(${b})` : b} = ${num(e.value.data, 3)}`;
   }
 
-  function updateCard(p: Parts, v: View, now: ReadonlySet<number>, near: ReadonlySet<string> | null): void {
+  function updateCard(p: Parts, { v, now, near, pointed }: Scene): void {
     const { item } = p;
+    setAttr(p.g, "data-lit", item.node !== null && pointed.has(item.node) ? "true" : null);
     const known = item.members.filter((n) => v.state.nodes.has(n));
     const last = known.at(-1);
     const node = last === undefined ? undefined : v.state.nodes.get(last)!;
@@ -461,9 +548,11 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     const holdGrad = hidden && v.step?.phase === "backward";
     if (hideValue || holdGrad) cls += " is-asked";
     if (node) {
-      setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : "");
       const mark = item.node === null ? undefined : v.marks?.get(item.node);
       if (mark?.cls) cls += ` ${mark.cls}`;
+      setText(p.value, hideValue ? "?" : node.value ? brief(node.value) : (mark?.instead ?? ""));
+      setAttr(p.g, "data-life", mark?.life ?? null);
+      pin(p, mark?.pin);
       if (p.badge && v.marks) setAttr(p.badge.firstElementChild!, "d", MARK[mark?.badge ?? "saved"]);
       if (mark?.corner) {
         const corner = cornerOf(p);
@@ -480,11 +569,15 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       }
       const tab = near && !near.has(item.key) ? "-1" : "0";
       setAttr(p.g, "tabindex", tab);
-      const label =
+      const more =
         item.node === null
-          ? `Module ${item.module}, folded, ${item.members.length} nodes. Open it.`
-          : [nodeLabel(node, names, v.state), mark?.said].filter(Boolean).join(", ");
-      setAttr(p.g, "aria-label", hideValue ? `${nameOf(names, item.node!).text}, value to be predicted` : label);
+          ? `module ${item.module}, folded, ${item.members.length} nodes. Open it.`
+          : hideValue
+            ? "value to be predicted"
+            : [nodeLabel(node, v.state), mark?.said, mark?.pin].filter(Boolean).join(", ");
+      const seen = written(p);
+      const name = item.node === null || caption(defines.get(item.node)!, names) ? "" : nameOf(names, item.node).text;
+      setAttr(p.g, "aria-label", [seen, name === seen ? "" : name, more].filter(Boolean).join(", "));
       setAttr(p.g, "aria-hidden", null);
     } else {
       setAttr(p.g, "tabindex", null);
@@ -496,7 +589,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     }
   }
 
-  function updateWire(w: Wiring, v: View, sending: ReadonlySet<number>): void {
+  function updateWire(w: Wiring, { v, sending }: Scene): void {
     let cls = "tgs-edge";
     let grad: Value | undefined;
     let shown = false;
@@ -511,15 +604,24 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     if (shown) cls += " is-shown";
     const asked = v.hole?.edge != null && w.link.edges.includes(v.hole.edge);
     if (asked) cls += " is-asked";
-    if (grad || asked) {
+    const label = shown ? w.link.edges.map((edge) => v.labels?.get(edge)).find((text) => text !== undefined) : undefined;
+    if (grad || asked || label !== undefined) {
       const sent = sentOf(w);
-      pill(sent.rect, sent.text, asked ? "?" : brief(grad!));
-      cls += " is-sent";
+      pill(sent.rect, sent.text, asked ? "?" : (label ?? brief(grad!)));
+      cls += grad || asked ? " is-sent" : " is-labelled";
     }
+    const to = consumer.get(w.link.edges[0]!);
+    setAttr(w.g, "data-life", (to === undefined ? undefined : v.marks?.get(to)?.life) ?? null);
     if (cls !== w.cls) {
       w.g.setAttribute("class", cls);
       w.cls = cls;
     }
+  }
+
+  /** Everything that is in view. */
+  function refresh(now: Scene): void {
+    for (const slot of cardSlots) if (!slot.off) updateCard(partOf(slot.of), now);
+    for (const slot of wireSlots) if (!slot.off) updateWire(wiringOf(slot.of), now);
   }
 
   return {
@@ -527,12 +629,31 @@ export function picture(hands: Hands, readable = READABLE): Picture {
     svg,
     stage,
     frame,
+    reveal(node) {
+      const box = layout?.boxes.get(visible.itemOf.get(node)?.key ?? "");
+      if (!box) return;
+      const [w, tall] = stage();
+      const [x, y] = [box.x * current.k + current.x, box.y * current.k + current.y];
+      if (x > PAD && y > PAD && x < w - PAD && y < tall - PAD && current.k > 0.38) return;
+      const k = Math.max(current.k, READABLE);
+      manual = { k, x: w / 2 - box.x * k, y: tall / 2 - box.y * k };
+      frame();
+    },
+    light(nodes) {
+      if (!scene) return;
+      const before = scene.pointed;
+      scene = { ...scene, pointed: nodes };
+      for (const node of new Set([...before, ...nodes])) {
+        const p = parts.get(`n${node}`);
+        if (p) setAttr(p.g, "data-lit", nodes.has(node) ? "true" : null);
+      }
+    },
     resized: () => (room = null),
     drawing() {
-      for (const p of parts.values()) p.off = false;
-      for (const w of wiring) w.off = false;
-      cards.replaceChildren(...[...parts.values()].map((p) => p.g));
-      wires.replaceChildren(...wiring.map((w) => w.g));
+      for (const slot of [...cardSlots, ...wireSlots]) slot.off = false;
+      cards.replaceChildren(...cardSlots.map((slot) => partOf(slot.of).g));
+      wires.replaceChildren(...wireSlots.map((slot) => wiringOf(slot.of).g));
+      if (scene) refresh(scene);
       const copy = svg.cloneNode(true) as SVGSVGElement;
       frame();
       const view = copy.querySelector(".tgs-camera")!;
@@ -551,8 +672,12 @@ export function picture(hands: Hands, readable = READABLE): Picture {
       manual = null;
       consumer = new Map();
       for (const define of d.values()) for (const input of define.inputs) consumer.set(input.edge, define.node);
-      parts = new Map(v.items.map((item) => [item.key, card(item)]));
-      wiring = v.links.map(wire);
+      const far = v.items.length > MANY * 2;
+      parts.clear();
+      wiring.clear();
+      scene = null;
+      cardSlots = v.items.map((item) => ({ of: item, extent: cardExtent(item), off: far }));
+      wireSlots = v.links.map((link) => ({ of: link, extent: wireExtent(link), off: far }));
       shownFrames = open.map((path) => {
         const inside = v.items.filter((i) => i.module === path || i.module.startsWith(`${path}.`));
         const depth = open.filter((o) => path.startsWith(`${o}.`)).length;
@@ -564,7 +689,7 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         const y1 = Math.max(...boxes.map((b) => b.y + b.h / 2)) + grow;
         const g = s(
           "g",
-          { class: "tgs-frame", "data-key": `f:${path}`, role: "button", "aria-label": `Module ${path}, open. Fold it.` },
+          { class: "tgs-frame", "data-key": `f:${path}`, role: "button", "aria-label": `${path}, module, open. Fold it.` },
           s("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 14 }),
           s("path", { class: "tgs-plus", d: `M${x0 + 9} ${y0 - 6}h11v11h-11zM${x0 + 11.5} ${y0 - 0.5}h6` }),
           s("text", { x: x0 + 25, y: y0 }, path),
@@ -572,8 +697,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         return { g, path, members: inside.flatMap((i) => i.members) };
       });
       frames.replaceChildren(...shownFrames.map((f) => f.g));
-      wires.replaceChildren(...wiring.map((w) => w.g));
-      cards.replaceChildren(...[...parts.values()].map((p) => p.g));
+      wires.replaceChildren(...(far ? [] : v.links.map((link) => wiringOf(link).g)));
+      cards.replaceChildren(...(far ? [] : v.items.map((item) => partOf(item).g)));
       svg.classList.toggle("is-large", v.items.length > 150);
     },
 
@@ -591,8 +716,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
         const at = visible.itemOf.get(v.step?.node ?? -1)?.key;
         for (const l of visible.links) if (l.to === at) near.add(l.from);
       }
-      for (const p of parts.values()) updateCard(p, v, now, near);
-      for (const w of wiring) updateWire(w, v, sending);
+      scene = { v, now, near, sending, pointed: scene?.pointed ?? new Set() };
+      refresh(scene);
       for (const f of shownFrames) {
         const on = f.members.some((n) => v.state.nodes.has(n));
         setAttr(f.g, "class", on ? "tgs-frame is-shown" : "tgs-frame");

@@ -1,11 +1,13 @@
 // What is known about one node, and, while none is chosen, how to read the picture.
+import { keptAs } from "./describe";
 import { h, s } from "./dom";
 import { isScalar, num, rows, shapeTuple, spoken } from "./format";
 import { icon } from "./icons";
-import { outlineOf } from "./marks";
+import { markAt, outlineOf } from "./marks";
 import { nameOf, type Names } from "./notation";
 import type { NodeState, State } from "./state";
 import type { Nested, Num, Value } from "./types";
+import { size, type Why } from "./why";
 
 const MOST_CELLS = 8;
 
@@ -75,32 +77,106 @@ function fact(term: string, detail: Node | string | null): Node[] {
   return detail === null ? [] : [h("dt", {}, term), h("dd", {}, detail)];
 }
 
+/** What a reader may do with an answer. */
+export interface Asking {
+  readonly why: Why;
+  readonly open: boolean;
+  toggle(): void;
+  /** Shows where a node's rule ran on the way back. */
+  visit(node: number): void;
+  /** Goes on until so many events have happened. */
+  until(count: number): void;
+  pick(node: number): void;
+}
+
+/** The question about a gradient, and below it the answer: in words, then rule by rule along the way. */
+function question({ why, open, toggle, visit, until, pick }: Asking, names: Names, node: number): HTMLElement {
+  const button = (words: string, act: () => void, cls = "tgs-quiet has-text"): HTMLElement => {
+    const b = h("button", { type: "button", class: cls }, words);
+    b.addEventListener("click", act);
+    return b;
+  };
+  const ask = button(why.question, toggle, "tgs-ask");
+  ask.prepend(icon("think"));
+  ask.setAttribute("aria-expanded", String(open));
+  const el = h("section", { class: "tgs-why", "aria-label": "Why" }, ask);
+  if (!open) return el;
+  el.append(...why.says.map((words) => h("p", {}, words)));
+  if (why.way.length)
+    el.append(
+      h(
+        "ol",
+        { class: "tgs-way", "aria-label": "The way of this gradient, from where backward began" },
+        ...why.way.map((hop) => {
+          const [by, to] = [nameOf(names, hop.by).text, nameOf(names, hop.to).text];
+          const go = button(`${by} → ${to}`, () => visit(hop.by));
+          go.title = "Show this step";
+          return h(
+            "li",
+            { class: hop === why.culprit ? "is-culprit" : null },
+            go,
+            h("span", {}, `× ${num(hop.factor, 3)}`),
+            h("span", { class: "tgs-num is-grad" }, isScalar(hop.sent) ? num(hop.sent.data, 3) : `to ${num(size(hop.sent), 3)}`),
+            hop === why.culprit ? h("span", { class: "tgs-sr" }, "this step did most") : null,
+          );
+        }),
+      ),
+    );
+  const more = h("div", { class: "tgs-then" });
+  if (why.until !== null) more.append(button("Go to that step", () => until(why.until!)));
+  if (why.node !== null && why.node !== node) more.append(button(`Show ${nameOf(names, why.node).text}`, () => pick(why.node!)));
+  if (more.childElementCount) el.append(more);
+  return el;
+}
+
+/** Something that happens to a node, and how to go there. */
+export interface When {
+  readonly what: string;
+  readonly steps: readonly number[];
+  go(step: number): void;
+}
+
+const MOST_MOMENTS = 6;
+function moments({ what, steps, go }: When): Node[] {
+  if (!steps.length) return [];
+  const jumps = steps.slice(0, MOST_MOMENTS).map((step) => {
+    const b = h("button", { type: "button", class: "tgs-jump", "aria-label": `${what}: go to step ${step}` }, String(step));
+    b.addEventListener("click", () => go(step));
+    return b;
+  });
+  return fact(what, h("span", {}, steps.length > 1 ? "steps " : "step ", ...jumps, steps.length > MOST_MOMENTS ? "…" : null));
+}
+
 export function inspect(
   node: NodeState,
   names: Names,
   sourceName: (file: string) => string,
   close: () => void,
+  more: { readonly asking?: Asking; readonly memory?: string | null; readonly moments?: readonly When[] } = {},
 ): HTMLElement {
   const d = node.define;
   const name = nameOf(names, d.node);
   const button = h("button", { type: "button", class: "tgs-quiet", "aria-label": "Close details", title: "Close (Esc)" }, icon("close"));
   button.addEventListener("click", close);
   const what = d.kind === "operation" ? `operation ${d.op}` : d.kind;
-  const saved = node.saved.map((x) => (x.what === "out" ? "its own result" : nameOf(names, x.node).text));
+  const saved = node.saved.map((x) => keptAs(d, x, names));
   const from = d.inputs.map((i) => nameOf(names, i.node).text);
   const stored = node.grad;
   const pending = node.arriving;
   return h(
     "div",
     { class: "tgs-inspector", role: "region", "aria-label": `Details of ${name.text}` },
-    h("header", {}, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    h("div", { class: "tgs-inspector-head" }, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    more.asking ? question(more.asking, names, d.node) : null,
     h(
       "dl",
       {},
       ...fact("value", node.value ? valueView(node.value, "value") : "not computed yet"),
+      ...(more.moments ?? []).flatMap(moments),
       ...fact("shape", `${shapeTuple(d.shape)}  ${d.dtype}`),
       ...fact("gradient", pending ? valueView(pending, "grad") : d.requires_grad ? "none yet" : "not wanted"),
       ...fact(".grad", stored ? valueView(stored, "grad") : null),
+      ...fact("memory", more.memory ?? null),
       ...fact("made from", from.length ? from.join(", ") : null),
       ...fact(d.kind === "operation" ? "made in" : "first used", d.source ? `${sourceName(d.source.file)}, line ${d.source.line}` : null),
       ...fact("module", d.module || null),
@@ -113,15 +189,22 @@ const SHAPES: [string, string, string][] = [
   ["leaf", "Leaf", "you made it"],
   ["parameter", "Parameter", "learned"],
   ["constant", "Constant", "no gradient"],
+  ["placeholder", "Placeholder", "fed by a run"],
   ["operation", "Operation", "made by running"],
 ];
 
+const mark = (which: "fed" | "fetched"): SVGElement =>
+  s("svg", { viewBox: "-12 -2 34 18", width: 34, height: 18, "aria-hidden": "true" }, markAt(which, `is-${which}`, 0, 0));
+
 /** How to read the picture: shapes first, colours second. Only the kinds that occur. */
-export function legend(kinds: ReadonlySet<string>): HTMLElement {
+export function legend(
+  kinds: ReadonlySet<string>,
+  has: { readonly gradients: boolean; readonly saves: boolean; readonly writes?: boolean; readonly runs?: boolean } = { gradients: true, saves: true },
+): HTMLElement {
   return h(
     "div",
     { class: "tgs-legend", role: "note", "aria-label": "How to read the picture" },
-    ...SHAPES.filter(([kind]) => kinds.has(kind)).map(([kind, name, more]) =>
+    ...SHAPES.filter(([kind]) => kinds.has(kind)).map(([kind, name, said]) => [kind, name, has.runs && kind === "operation" ? "runs when needed" : said] as const).map(([kind, name, more]) =>
       h(
         "div",
         {},
@@ -130,15 +213,18 @@ export function legend(kinds: ReadonlySet<string>): HTMLElement {
       ),
     ),
     h("div", {}, h("span", { class: "tgs-swatch is-value" }, "1.5"), h("span", {}, "Value", h("span", { class: "tgs-faint" }, " flows forward"))),
-    h("div", {}, h("span", { class: "tgs-swatch is-grad" }, "0.2"), h("span", {}, "Gradient", h("span", { class: "tgs-faint" }, " flows back"))),
-    h("div", {}, h("span", { class: "tgs-swatch is-saved" }, icon("saved")), h("span", {}, "Saved", h("span", { class: "tgs-faint" }, " for the way back"))),
+    has.gradients ? h("div", {}, h("span", { class: "tgs-swatch is-grad" }, "0.2"), h("span", {}, "Gradient", h("span", { class: "tgs-faint" }, " flows back"))) : null,
+    has.saves ? h("div", {}, h("span", { class: "tgs-swatch is-saved" }, icon("saved")), h("span", {}, "Saved", h("span", { class: "tgs-faint" }, " for the way back"))) : null,
+    has.writes ? h("div", {}, h("span", { class: "tgs-swatch is-version" }, "v1"), h("span", {}, "Version", h("span", { class: "tgs-faint" }, " written in place"))) : null,
+    has.runs ? h("div", {}, mark("fed"), h("span", {}, "Fed", h("span", { class: "tgs-faint" }, " from outside"))) : null,
+    has.runs ? h("div", {}, mark("fetched"), h("span", {}, "Fetched", h("span", { class: "tgs-faint" }, " asked for"))) : null,
   );
 }
 
-/** What a screen reader says for a node. */
-export function nodeLabel(node: NodeState, names: Names, state: State): string {
+/** What a screen reader says for a node after what is written on it. */
+export function nodeLabel(node: NodeState, state: State): string {
   const d = node.define;
-  const parts = [nameOf(names, d.node).text, d.kind === "operation" ? `operation ${d.op}` : d.kind];
+  const parts = [d.kind === "operation" ? `operation ${d.op}` : d.kind];
   if (node.value) parts.push(`value ${spoken(node.value)}`);
   if (node.arriving) parts.push(`gradient ${spoken(node.arriving)}`);
   else if (node.grad) parts.push(`stored gradient ${spoken(node.grad)}`);

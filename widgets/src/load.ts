@@ -2,13 +2,16 @@
 import { isObject, Unreadable } from "./data";
 import type { Event, Recording } from "./types";
 
-const VERSION = 1;
+/** Readers accept what older versions wrote. */
+const VERSION = 2;
 
 /** Types whose events must name a node that was defined before them. */
-const ABOUT_A_NODE = ["execute", "feed", "save", "backward", "accumulate", "free", "update"];
+const ABOUT_A_NODE = ["execute", "feed", "save", "backward", "accumulate", "free", "update", "fetch"];
 const NEEDS: Record<string, string[]> = {
   define: ["inputs", "rules", "shape"],
   execute: ["value"],
+  feed: ["value"],
+  fetch: ["value"],
   save: ["saved"],
   backward: ["grad", "sends"],
   accumulate: ["added", "value"],
@@ -31,10 +34,13 @@ function checkEvent(event: unknown, at: number, known: Set<number>): void {
     // `free` may speak of the whole graph: no node then.
     if (event["node"] != null) fail(`(${type}) is about node ${event["node"]}, which is not defined`);
     else if (type !== "free") fail(`(${type}) names no node`);
-  }
+  } else if (type === "run") {
+    for (const ids of [event["feeds"], event["fetches"]])
+      if (!Array.isArray(ids) || ids.some((n) => !known.has(n))) fail("(run) names nodes that are not defined");
+  } else if ((type === "print" || type === "error") && typeof event["text"] !== "string") fail(`(${type}) has no “text”`);
 }
 
-/** Checks what the picture relies on; the engine's own schema checks everything else. */
+/** A recording from its JSON text. */
 export function parse(text: string): Recording {
   let data: unknown;
   try {
@@ -42,6 +48,11 @@ export function parse(text: string): Recording {
   } catch {
     throw new Unreadable("This recording is not readable: it is not JSON. Record the cell again.");
   }
+  return recordingOf(data);
+}
+
+/** Checks what the picture relies on; the engine's own schema checks everything else. */
+export function recordingOf(data: unknown): Recording {
   if (!isObject(data) || data["format"] !== "tinygrad-recording")
     throw new Unreadable("This is not a recording: its format is not “tinygrad-recording”.");
   const version = data["version"];
@@ -54,12 +65,15 @@ export function parse(text: string): Recording {
     );
   const events = data["events"];
   if (!Array.isArray(events)) throw new Unreadable("This recording is damaged: it has no events.");
-  if (!events.length)
-    throw new Unreadable(
-      "Nothing was recorded. Run operations inside “with record() as rec:”, then show rec again.",
-    );
   const known = new Set<number>();
   events.forEach((event, i) => checkEvent(event, i, known));
+  if (!known.size) {
+    const failure = (events as Event[]).find((e) => e.type === "error");
+    throw new Unreadable(
+      (failure ? `Nothing was recorded before an error ended it (${failure.error}: ${failure.text}). ` : "Nothing was recorded. ") +
+        "Run operations inside “with record() as rec:”, then show rec again.",
+    );
+  }
   return {
     format: "tinygrad-recording",
     version,

@@ -1,174 +1,129 @@
-// TrainingMonitor: the curves of running and past trainings, and what every layer did at any step of them.
-import { check, isObject, readData, unpack, Unreadable } from "./data";
+// TrainingMonitor: the curves of running and past trainings, and what was measured at any step of them.
+import { unpack } from "./data";
 import { h, s, setAttr, setText } from "./dom";
 import { num, toNumber } from "./format";
 import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
 import css from "./monitor.css";
-import { axes, draggable, line, linearScale, logScale, marker, series, type Scale } from "./plot";
+import { chart, rowAt, type Chart } from "./monitor_chart";
+import { add, lastAt, longest, read, rowOf, rowsOf, valueAt, type Clock, type Data, type Hint, type Message, type Run } from "./monitor_data";
+import { examples, mostMistaken } from "./monitor_examples";
+import { outputs, spokenName, weights, type Pane } from "./monitor_panes";
+import { draggable, linearScale, markOf, placeOf, series, type Scale } from "./plot";
 import plotCss from "./plot.css";
-import type { Num } from "./types";
 
-/** What was measured of the layers at one row. */
-export interface Sample {
-  readonly row: number;
-  readonly grad: readonly Num[];
-  /** Size of the update over size of the weights; null before two steps were seen. */
-  readonly ratio: readonly (Num | null)[];
-  /** For each layer: lowest, highest, and counts in equal bins between. */
-  readonly hist: readonly (readonly Num[])[];
+const CHART = [150, 270] as const; // lowest and highest
+const LEFT = 66;
+const ZOOM = 3;
+const NARROWEST = 10; // steps
+const PANES = { weights: "Weights", outputs: "Outputs", examples: "Examples" } as const;
+type PaneName = keyof typeof PANES;
+
+/** What can be shown beside the curves of a run. */
+export function panesOf(run: Run | undefined): PaneName[] {
+  if (!run) return [];
+  const names: PaneName[] = [];
+  if (run.layers.length) names.push("weights");
+  if (run.modules.length && run.samples.some((x) => x.out?.some((bars) => bars.length))) names.push("outputs");
+  if (run.examples && run.looks.length) names.push("examples");
+  return names;
 }
 
-export interface Run {
-  readonly name: string;
-  readonly steps: number[];
-  readonly metrics: Record<string, number[]>;
-  layers: readonly string[];
-  readonly samples: Sample[];
+/** How long it has taken, and how long it will. */
+export function clockWords(run: Run | undefined, clock: Clock | null | undefined): string {
+  if (!run || !clock || !run.steps.length) return "";
+  const rows = run.steps.length;
+  const { seconds, total, left } = clock;
+  const done = total === null ? `${rows} steps` : rows < total ? `${rows} of ${total} steps` : `${total} steps`;
+  return left !== null && total !== null && rows < total ? `${done}, about ${time(left)} left` : `${done} in ${time(seconds)}`;
 }
 
-export interface Data {
-  readonly title: string;
-  readonly runs: Run[];
+function time(seconds: number): string {
+  if (seconds < 60) return `${num(seconds, seconds < 10 ? 2 : 3)} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** What Python sends while a training runs. */
-interface Message {
-  readonly run: number;
-  readonly name: string;
-  /** The first row and the first sample in it; what is known from there on is sent again. */
-  readonly from: readonly [number, number];
-  readonly steps: readonly number[];
-  readonly metrics: Readonly<Record<string, readonly Num[]>>;
-  readonly layers: readonly string[];
-  readonly samples: readonly Sample[];
-}
-
-interface Smoothed {
-  readonly weight: number;
-  readonly values: number[];
-  sum: number;
-  mass: number;
-}
-const smoothed = new WeakMap<readonly number[], Smoothed>();
-
-/**
- * Exponential smoothing, corrected for its start; what is no number is left out of the average.
- * Of an array that has grown only the new end is computed.
- */
-export function smooth(values: readonly number[], weight: number): readonly number[] {
-  let known = smoothed.get(values);
-  if (known?.weight !== weight || known.values.length > values.length) known = { weight, values: [], sum: 0, mass: 0 };
-  smoothed.set(values, known);
-  for (let i = known.values.length; i < values.length; i++) {
-    const v = values[i]!;
-    if (Number.isFinite(v)) {
-      known.sum = weight * known.sum + (1 - weight) * v;
-      known.mass = weight * known.mass + (1 - weight);
-    }
-    known.values.push(Number.isFinite(v) ? known.sum / known.mass : v);
-  }
-  return known.values;
-}
-
-/** At most four points for each column of the page: first, lowest, highest, last. No peak is lost. */
-export function thin(xs: readonly number[], ys: readonly number[], columns: number): number[] {
-  const n = xs.length;
-  if (n <= 4 * columns) return xs.map((_, i) => i);
-  const keep: number[] = [];
-  for (let c = 0; c < columns; c++) {
-    const [from, to] = [Math.floor((c * n) / columns), Math.floor(((c + 1) * n) / columns)];
-    let [low, high] = [from, from];
-    for (let i = from; i < to; i++) {
-      if (ys[i]! < ys[low]! || Number.isNaN(ys[low]!)) low = i;
-      if (ys[i]! > ys[high]! || Number.isNaN(ys[high]!)) high = i;
-    }
-    keep.push(...new Set([from, Math.min(low, high), Math.max(low, high), to - 1]));
-  }
-  return keep;
-}
-
-/** The last sample taken at or before a row. */
-export const sampleAt = (run: Run, row: number): Sample | null => {
-  let [low, high] = [0, run.samples.length];
-  while (low < high) {
-    const mid = (low + high) >> 1;
-    if (run.samples[mid]!.row <= row) low = mid + 1;
-    else high = mid;
-  }
-  return run.samples[low - 1] ?? null;
-};
-
-/** Adds what Python sent to what is known; a message that came too early is left out, all of it comes again at the end. */
-export function add(data: Data, m: Message): void {
-  const run = data.runs[m.run] ?? { name: m.name, steps: [], metrics: {}, layers: [], samples: [] };
-  const [row, sample] = m.from;
-  if (m.run > data.runs.length || run.steps.length < row || run.samples.length < sample) return;
-  data.runs[m.run] = run;
-  run.steps.length = row;
-  run.samples.length = sample;
-  for (const v of m.steps) run.steps.push(v);
-  for (const v of m.samples) run.samples.push(v);
-  for (const [name, values] of Object.entries(m.metrics)) {
-    const all = (run.metrics[name] ??= []);
-    // What was smoothed of rows that are written again no longer holds.
-    if (row < all.length) smoothed.delete(all);
-    all.length = Math.min(all.length, row);
-    while (all.length < row) all.push(NaN);
-    for (const v of values) all.push(toNumber(v));
-  }
-  run.layers = m.layers;
-}
-
-export const rowsOf = (data: Data): number => Math.max(0, ...data.runs.map((r) => r.steps.length));
-
-const CHART = 150;
-const ROW = 34;
+const clip = (name: string, most = 24): string => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
 
 function mount(frame: Frame, data: Data): Show {
   let width = 720;
-  let height = 400;
   let pending = 0;
+  let window: [number, number] | null = null; // the steps that are looked at, if not all
+  let charts: Chart[] = [];
+  let pane: Pane | null = null;
+  let paneMade: readonly unknown[] = []; // what it was made from
+  let paneWidth = 0;
+  let size = { width: 0, height: 0, beside: 0, below: 0, pane: 0 };
+  let toX: Scale | null = null;
+
   const smoothing = (): number => Number(frame.model.get("smoothing") ?? 0);
   const logarithmic = (): boolean => frame.model.get("logarithmic") === true;
+  const hinting = (): boolean => frame.model.get("hints") !== false;
+  const hidden = (): Set<number> => new Set((frame.model.get("hidden") as number[] | undefined) ?? []);
+  const shown = (): number[] => data.runs.map((_, k) => k).filter((k) => !hidden().has(k));
+  /** The place of the run whose layers are shown. */
+  function watched(): number {
+    const chosen = Number(frame.model.get("watched") ?? -1);
+    if (chosen >= 0 && chosen < data.runs.length) return chosen;
+    const seen = shown();
+    return [...seen].reverse().find((k) => panesOf(data.runs[k]).length) ?? seen.at(-1) ?? data.runs.length - 1;
+  }
+  function paneName(): PaneName | null {
+    const there = panesOf(data.runs[watched()]);
+    const chosen = frame.model.get("pane") as PaneName;
+    return there.includes(chosen) ? chosen : (there[0] ?? null);
+  }
+  const stepAt = (at: number): number => {
+    const steps = longest(data)?.steps ?? [];
+    return steps[Math.min(at, steps.length - 1)] ?? 0;
+  };
 
-  const svg = s("svg", { class: "tgs-plot tgs-monitor", role: "img", "aria-label": "Metrics by step, and the layers at the step chosen" });
-  const stage = h("div", { class: "tgs-paperwork" }, svg);
-  let toX: Scale | null = null;
-  let drawAt: (at: number) => void = () => {};
-  draggable(svg, (px, py) => {
-    const first = data.runs[0];
-    if (!toX || !first || py > height || px > chartRight + 20) return;
-    frame.pause();
-    const longest = data.runs.reduce((a, b) => (b.steps.length > a.steps.length ? b : a), first);
-    const wish = toX.invert(px);
-    // Steps come in order: halve until the nearest is found.
-    let [low, high] = [0, longest.steps.length - 1];
-    while (low < high) {
-      const mid = (low + high) >> 1;
-      if (longest.steps[mid]! < wish) low = mid + 1;
-      else high = mid;
-    }
-    frame.go(low);
-  });
-  let chartRight = 0;
+  // --- parts of the page ------------------------------------------------------------------------
+
+  const curves = s("svg", { class: "tgs-plot tgs-monitor", role: "img", "aria-label": "Metrics by step" });
+  const marks = s("svg", { class: "tgs-plot tgs-monitor-marks", "aria-hidden": "true" });
+  const beside = s("svg", { class: "tgs-plot tgs-monitor-pane", role: "img", "aria-label": "What was measured at the step chosen" });
+  const chips = h("div", { class: "tgs-runs", role: "group", "aria-label": "Runs that are drawn" });
+  const clock = h("span", { class: "tgs-clock" });
+  const tabs = h("div", { class: "tgs-tabs", role: "group", "aria-label": "Beside the curves" });
+  const side = h("div", { class: "tgs-beside" }, tabs, beside);
+  const button = (words: string, label: string, act: () => void, cls = "tgs-quiet has-text"): HTMLButtonElement => {
+    const b = h("button", { type: "button", class: cls, title: label, "aria-label": label }, words);
+    b.addEventListener("click", act);
+    return b;
+  };
+  const zoomIn = button("+", "Zoom in on the steps around this one", () => zoom(1 / ZOOM));
+  const zoomOut = button("−", "Zoom out", () => zoom(ZOOM));
+  const line = h("div", { class: "tgs-runline" }, chips, h("div", { class: "tgs-runtools" }, clock, h("span", { role: "group", "aria-label": "Zoom" }, zoomOut, zoomIn)));
+  const parts = h("div", { class: "tgs-parts" }, h("div", { class: "tgs-paperwork tgs-curves" }, curves, marks), side);
+  const body = h("div", { class: "tgs-training" }, line, parts);
 
   const slider = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, class: "tgs-smooth", "aria-label": "Smoothing" });
   slider.addEventListener("input", () => {
     frame.put("smoothing", Number(slider.value));
     rebuild();
   });
-  const log = h("button", { type: "button", class: "tgs-toggle", title: "Powers of ten on the upright axes" }, h("span", {}, "Log"));
-  log.addEventListener("click", () => {
-    frame.put("logarithmic", !logarithmic());
-    rebuild();
-  });
-  for (const trait of ["smoothing", "logarithmic"]) frame.listen(trait, rebuild);
+  const toggle = (words: string, label: string, trait: string, is: () => boolean): HTMLButtonElement => {
+    const b = h("button", { type: "button", class: "tgs-toggle", title: label }, h("span", {}, words));
+    b.addEventListener("click", () => {
+      frame.put(trait, !is());
+      rebuild();
+    });
+    return b;
+  };
+  const log = toggle("Log", "Powers of ten on the upright axes", "logarithmic", logarithmic);
+  const hint = toggle("Hints", "Say what could be wrong", "hints", hinting);
+
+  // --- what comes from outside ------------------------------------------------------------------
+
+  for (const trait of ["smoothing", "logarithmic", "hints", "hidden", "watched", "pane"]) frame.listen(trait, rebuild);
   frame.listen("data", () => {
     void unpack(String(frame.model.get("data"))).then((text) => {
       const { runs } = read(text);
       // What was sent while it ran is all there already, and perhaps more of it.
-      if (rowsOf({ ...data, runs }) < rowsOf(data)) return;
-      data.runs.splice(0, data.runs.length, ...runs);
+      const less = rowsOf({ ...data, runs }) < rowsOf(data);
+      if (less) runs.forEach((r, k) => data.runs[k] && Object.assign(data.runs[k]!, { hints: r.hints, clock: r.clock }));
+      else data.runs.splice(0, data.runs.length, ...runs);
       changed();
     });
   });
@@ -177,7 +132,6 @@ function mount(frame: Frame, data: Data): Show {
     // Many messages, one picture.
     pending ||= requestAnimationFrame(changed);
   });
-
   function changed(): void {
     pending = 0;
     build();
@@ -188,186 +142,266 @@ function mount(frame: Frame, data: Data): Show {
     frame.draw();
   }
 
+  // --- the pointer ------------------------------------------------------------------------------
+
+  const hover = s("path", { class: "tgs-hover" });
+  const hoverStep = s("text", { class: "tgs-small" });
+  const stepUnder = (px: number): number | null => {
+    const steps = longest(data)?.steps;
+    if (!toX || !steps?.length || px < LEFT - 12 || px > size.width - 4) return null;
+    const wish = toX.invert(px);
+    const row = Math.min(rowOf(steps, wish), steps.length - 1);
+    // The nearest of the two around.
+    return row > 0 && wish - steps[row - 1]! < steps[row]! - wish ? row - 1 : row;
+  };
+  draggable(curves, (px) => {
+    const row = stepUnder(px);
+    if (row === null) return;
+    frame.pause();
+    frame.go(row);
+  });
+  const leave = (): void => {
+    hover.setAttribute("d", "");
+    setText(hoverStep, "");
+  };
+  curves.addEventListener("pointermove", (event) => {
+    const row = stepUnder(placeOf(curves, event)[0]);
+    if (row === null || !toX) return leave();
+    const step = longest(data)!.steps[row]!;
+    const x = toX(step).toFixed(1);
+    hover.setAttribute("d", `M${x} 34V${size.height - 44}`);
+    hoverStep.setAttribute("x", x);
+    setText(hoverStep, num(step, 7));
+  });
+  curves.addEventListener("pointerleave", leave);
+
+  function zoom(factor: number): void {
+    const steps = longest(data)?.steps ?? [];
+    const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 1];
+    const [from, to] = window ?? [first, last];
+    const wide = Math.max(NARROWEST, (to - from) * factor);
+    window = wide >= last - first ? null : around(stepAt(frame.at), wide);
+    rebuild();
+  }
+  /** So many steps, this one in the middle if there are enough on both sides. */
+  function around(step: number, wide: number): [number, number] {
+    const steps = longest(data)?.steps ?? [];
+    const start = Math.max(steps[0] ?? 0, Math.min(step - wide / 2, (steps.at(-1) ?? 1) - wide));
+    return [start, start + wide];
+  }
+
   // --- the picture ------------------------------------------------------------------------------
 
-  function metricNames(): string[] {
-    return [...new Set(data.runs.flatMap((r) => Object.keys(r.metrics)))];
-  }
-
   function build(): void {
-    const names = metricNames();
-    const wide = width > 860 && data.runs.some((r) => r.layers.length);
-    const left = 66;
-    chartRight = wide ? Math.round(width * 0.54) : width - 24;
+    buildChips();
+    buildTabs();
+    const name = paneName();
+    const wide = width > 860 && name !== null;
+    parts.classList.toggle("is-wide", wide);
+    const across = wide ? Math.round(width * 0.54) : width;
+    paneWidth = (wide ? width - across : width) - 38;
+    const run = data.runs[watched()];
+    buildPane(run, name);
+    buildCurves(across);
+    const at = wide ? { beside: across + 12, below: 34 } : { beside: 20, below: size.height + 18 };
+    size = { ...size, ...at, pane: pane?.height ?? 0 };
+  }
+
+  function buildPane(run: Run | undefined, name: PaneName | null): void {
+    const made = [run, name, paneWidth, run?.samples.at(-1), run?.looks.at(-1)];
+    // While a training runs, most messages bring nothing that belongs here.
+    if (pane && made.every((x, i) => x === paneMade[i])) return;
+    paneMade = made;
+    pane = name && run ? { weights, outputs, examples }[name](run, paneWidth) : null;
+    side.hidden = pane === null;
+    beside.replaceChildren(...(pane?.nodes ?? []));
+    sized(beside, paneWidth, pane?.height ?? 0);
+  }
+
+  function sized(svg: SVGSVGElement, w: number, tall: number): void {
+    svg.setAttribute("viewBox", `0 0 ${w} ${Math.ceil(tall)}`);
+    svg.style.height = `${Math.ceil(tall)}px`;
+  }
+
+  function buildCurves(across: number): void {
+    const first = Math.min(...data.runs.map((r) => r.steps[0] ?? Infinity));
     const last = Math.max(1, ...data.runs.map((r) => r.steps.at(-1) ?? 0));
-    const first = Math.min(...data.runs.map((r) => r.steps[0] ?? 0), last - 1);
-    const x = (toX = linearScale(first, last, left, chartRight, 7));
-    const parts: Element[] = [];
-    const moving: ((at: number) => void)[] = [];
+    const whole: [number, number] = [Math.min(Number.isFinite(first) ? first : 0, last - 1), last];
+    const span = window ?? whole;
+    const seen = shown();
+    const names = [...new Set(data.runs.flatMap((r) => Object.keys(r.metrics)))].filter((n) => !seen.length || seen.some((k) => data.runs[k]!.metrics[n]));
+    const right = across - 24;
+    const x = (toX = linearScale(...span, LEFT, right, 7));
+    // As high as what stands beside them, if that is reasonable.
+    const room = parts.classList.contains("is-wide") ? (pane?.height ?? 0) / Math.max(1, names.length) - 40 : 0;
+    const tall = Math.round(Math.min(CHART[1], Math.max(CHART[0], room)));
     let top = 34;
-    for (const name of names) {
-      const box = { left, top, right: chartRight, bottom: top + CHART };
-      parts.push(...chart(name, box, x, moving, name === names.at(-1)));
+    charts = names.map((name, k) => {
+      const box = { left: LEFT, top, right, bottom: top + tall };
       top = box.bottom + 56;
-    }
-    if (!names.length) parts.push(s("text", { class: "tgs-small", x: (left + chartRight) / 2, y: 90 }, "Curves appear here with the first step."));
-    const layersTop = wide ? 34 : top + 12;
-    const side = wide ? { left: chartRight + 60, right: width - 20 } : { left: 20, right: width - 20 };
-    const bottom = layers(side, layersTop, parts, moving);
-    height = Math.max(top - 6, bottom, 160);
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.style.height = `${height}px`;
-    svg.replaceChildren(...parts);
-    drawAt = (at) => moving.forEach((f) => f(at));
+      return chart(data.runs, name, box, x, span, { smoothing: smoothing(), logarithmic: logarithmic(), shown: seen, watched: watched(), across: k === names.length - 1 ? "step" : "" });
+    });
+    const nothing = names.length ? [] : [s("text", { class: "tgs-small", x: (LEFT + right) / 2, y: 90 }, "Curves appear here with the first step.")];
+    size = { ...size, width: across, height: Math.max(top - 6, 160) };
+    hoverStep.setAttribute("y", String(size.height - 12));
+    curves.replaceChildren(...nothing, ...charts.flatMap((c) => c.nodes));
+    marks.replaceChildren(...charts.flatMap((c) => c.marks), hover, hoverStep);
+    for (const svg of [curves, marks]) sized(svg, across, size.height);
+    setAttr(zoomOut, "aria-disabled", window ? null : "true");
+    setAttr(zoomIn, "aria-disabled", rowsOf(data) > NARROWEST ? null : "true");
   }
 
-  function chart(name: string, box: { left: number; top: number; right: number; bottom: number }, x: Scale, moving: ((at: number) => void)[], lowest: boolean): Element[] {
-    const curves = data.runs.map((r) => r.metrics[name] ?? []);
-    let [low, high] = [Infinity, -Infinity];
-    const positive = logarithmic();
-    for (const c of curves)
-      for (const v of c)
-        if (Number.isFinite(v) && (!positive || v > 0)) {
-          if (v < low) low = v;
-          if (v > high) high = v;
-        }
-    if (low > high) [low, high] = positive ? [0.1, 1] : [0, 1];
-    if (low === high) [low, high] = positive ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
-    const y = positive ? logScale(low, high, box.bottom - 4, box.top + 4, 4) : linearScale(low, high, box.bottom - 4, box.top + 4, 4);
-    const parts: Element[] = [axes(x, y, box, lowest ? "step" : "", name)];
-    const columns = Math.max(50, Math.round(box.right - box.left));
-    const point = (r: Run, c: readonly number[], i: number): [number, number] | null =>
-      Number.isFinite(c[i]!) && (!positive || c[i]! > 0) ? [x(r.steps[i]!), y(c[i]!)] : null;
-    const rule = s("path", { class: "tgs-now" });
-    const marks: Element[] = [];
-    data.runs.forEach((r, k) => {
-      const raw = curves[k]!;
-      const even = smoothing() > 0 ? smooth(raw, smoothing()) : raw;
-      if (even !== raw) parts.push(s("path", { class: `tgs-curve is-raw ${series(k)}`, d: line(thin(r.steps, raw, columns).map((i) => point(r, raw, i))) }));
-      parts.push(s("path", { class: `tgs-curve ${series(k)}`, d: line(thin(r.steps, even, columns).map((i) => point(r, even, i))) }));
-      const dot = marker(k);
-      const figure = s("text", { class: `is-right tgs-figure ${series(k)}`, x: box.right - 118 * (data.runs.length - 1 - k), y: box.top - 14 });
-      marks.push(dot, figure);
-      moving.push((at) => {
-        const i = Math.min(at, r.steps.length - 1);
-        const p = i >= 0 ? point(r, even, i) : null;
-        dot.setAttribute("transform", p ? `translate(${p[0].toFixed(1)} ${p[1].toFixed(1)})` : "translate(-99 -99)");
-        setText(figure, i < 0 ? "" : `${data.runs.length > 1 ? `${clip(r.name)} ` : ""}${num(even[i] ?? NaN, 3)}`);
-      });
-    });
-    moving.push((at) => {
-      const longest = data.runs.reduce((a, b) => (b.steps.length > a.steps.length ? b : a), data.runs[0]!);
-      const step = longest.steps[Math.min(at, longest.steps.length - 1)];
-      if (step !== undefined) rule.setAttribute("d", `M${x(step).toFixed(1)} ${box.top}V${box.bottom}`);
-    });
-    return [...parts, rule, ...marks];
-  }
-
-  const clip = (name: string): string => (name.length > 12 ? `${name.slice(0, 11)}…` : name);
-
-  /** For each layer of the last run: how large its gradient is, how large its update, and how its gradient is spread. */
-  function layers(side: { left: number; right: number }, top: number, parts: Element[], moving: ((at: number) => void)[]): number {
-    const run = data.runs.filter((r) => r.layers.length).at(-1);
-    if (!run) return top;
-    const room = side.right - side.left;
-    const label = Math.min(118, room * 0.24);
-    const part = (room - label) / 3;
-    const [a, b, c] = [side.left + label, side.left + label + part, side.left + label + 2 * part];
-    const finite = (v: readonly (Num | null)[]): number[] => v.map((n) => (n === null ? NaN : toNumber(n))).filter((n) => n > 0 && Number.isFinite(n));
-    const span = (values: number[], low: number, high: number): [number, number] =>
-      values.reduce(([p, q], v) => [Math.min(p, 10 ** Math.floor(Math.log10(v))), Math.max(q, 10 ** Math.ceil(Math.log10(v)))] as [number, number], [low, high]);
-    const grads = span(run.samples.flatMap((x) => finite(x.grad)), 1e-3, 1);
-    const ratios = span(run.samples.flatMap((x) => finite(x.ratio)), 1e-4, 1e-2);
-    const gx = logScale(...grads, a + 8, b - 16, 3);
-    const rx = logScale(...ratios, b + 8, c - 16, 3);
-    const bottom = top + 30 + run.layers.length * ROW;
-    const title = s("text", { class: "tgs-small is-start", x: side.left, y: top - 14 });
-    parts.push(title);
-    const head = (x: number, words: string): Element => s("text", { class: "tgs-small is-start", x: x + 8, y: top + 8 }, words);
-    parts.push(head(a, "gradient norm"), head(b, "update / weight"), head(c, "gradient, spread"));
-    // About a thousandth of its size at a step is what a weight usually bears; both spans hold it.
-    const usual = rx(1e-3);
-    for (const scale of [gx, rx])
-      for (const t of scale.ticks) {
-        const at = scale(t);
-        parts.push(s("path", { class: "tgs-grid", d: `M${at.toFixed(1)} ${top + 20}V${bottom}` }));
-        if (scale === gx || Math.abs(at - usual) > 48) parts.push(s("text", { class: "tgs-small", x: at.toFixed(1), y: bottom + 12 }, num(t)));
+  /** A button for each run: drawn or not. */
+  function buildChips(): void {
+    const away = hidden();
+    const wanted = data.runs.length > 1 ? data.runs : [];
+    // Made once: a chip that is replaced while it has the focus would lose it.
+    while (chips.childElementCount > wanted.length) chips.lastElementChild!.remove();
+    wanted.forEach((r, k) => {
+      let chip = chips.children[k] as HTMLButtonElement | undefined;
+      if (!chip) {
+        chip = h("button", { type: "button", class: `tgs-chip ${series(k)}` }, s("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true" }, s("path", { d: markOf(k) })), h("span"));
+        chip.addEventListener("click", () => {
+          const now = hidden();
+          if (!now.delete(k)) now.add(k);
+          frame.put("hidden", [...now].sort((a, b) => a - b));
+          rebuild();
+        });
+        for (const [event, faded] of [["pointerenter", true], ["focus", true], ["pointerleave", false], ["blur", false]] as const)
+          chip.addEventListener(event, () => fade(faded && !hidden().has(k) ? k : null));
+        chips.append(chip);
       }
-    parts.push(
-      s("path", { class: "tgs-usual", d: `M${usual.toFixed(1)} ${top + 20}V${bottom}` }),
-      s("text", { class: "tgs-small tgs-usual-name", x: usual.toFixed(1), y: bottom + 12 }, "10⁻³, usual"),
-    );
-    run.layers.forEach((name, i) => {
-      const y = top + 20 + i * ROW + ROW / 2;
-      const g = s("path", { class: "tgs-layer-grad", d: "M-4.6 -4.6h9.2v9.2h-9.2z" });
-      const u = s("path", { class: "tgs-layer-ratio", d: "M0 -6.2l6.2 6.2l-6.2 6.2l-6.2 -6.2z" });
-      const histogram = s("path", { class: "tgs-histogram-fill" });
-      const zero = s("path", { class: "tgs-now" });
-      const text = s("text", { class: "is-start tgs-layer-name", x: side.left, y }, name.length > 17 ? `…${name.slice(-16)}` : name);
-      text.append(s("title", {}, name));
-      parts.push(s("path", { class: "tgs-grid", d: `M${side.left} ${y + ROW / 2}H${side.right}` }), text, histogram, zero, g, u);
-      moving.push((at) => {
-        const sample = sampleAt(run, Math.min(at, run.steps.length - 1));
-        const put = (el: Element, scale: Scale, v: Num | null | undefined): void => {
-          const n = v === null || v === undefined ? NaN : toNumber(v);
-          el.setAttribute("transform", n > 0 && Number.isFinite(n) ? `translate(${scale(n).toFixed(1)} ${y})` : "translate(-99 -99)");
-        };
-        put(g, gx, sample?.grad[i]);
-        put(u, rx, sample?.ratio[i]);
-        const bins = sample?.hist[i]?.map(toNumber) ?? [];
-        const [low = 0, high = 0, ...counts] = bins;
-        const most = Math.max(1, ...counts);
-        const [x0, w] = [c + 8, side.right - c - 12];
-        const bar = w / Math.max(1, counts.length);
-        histogram.setAttribute("d", counts.map((n, k) => (n ? `M${(x0 + k * bar).toFixed(1)} ${y + 13}v${((-26 * n) / most).toFixed(1)}h${(bar * 0.9).toFixed(1)}V${y + 13}z` : "")).join(""));
-        const at0 = x0 + (w * (0 - low)) / (high - low || 1);
-        zero.setAttribute("d", counts.length && low <= 0 && high >= 0 ? `M${at0.toFixed(1)} ${y - 14}v28` : "");
-      });
+      setText(chip.lastElementChild!, clip(r.name));
+      chip.title = `${r.name}: ${away.has(k) ? "not drawn" : "drawn"}`;
+      chip.setAttribute("aria-pressed", String(!away.has(k)));
     });
-    moving.push((at) => {
-      const sample = sampleAt(run, Math.min(at, run.steps.length - 1));
-      setText(title, sample ? `${data.runs.length > 1 ? `${clip(run.name)}, ` : ""}layers as measured at step ${run.steps[sample.row] ?? sample.row}` : "layers: not measured yet");
+  }
+  /** All curves but one step back. */
+  function fade(but: number | null): void {
+    for (const g of curves.querySelectorAll<SVGElement>(".tgs-run-curve")) g.classList.toggle("is-back", but !== null && g.dataset["run"] !== String(but));
+  }
+
+  function buildTabs(): void {
+    const there = panesOf(data.runs[watched()]);
+    const now = paneName();
+    const focused = tabs.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset["tab"] : undefined;
+    const buttons = there.map((name) => {
+      const b = button(PANES[name], `Show ${PANES[name].toLowerCase()}`, () => {
+        frame.put("pane", name);
+        rebuild();
+      }, "tgs-tab");
+      b.dataset["tab"] = name;
+      setAttr(b, "aria-pressed", String(name === now));
+      b.removeAttribute("aria-label");
+      return b;
     });
-    return bottom + 26;
+    const able = data.runs.map((r, k) => [r, k] as const).filter(([r]) => panesOf(r).length);
+    const choose = h("select", { class: "tgs-speed tgs-watched", "aria-label": "Run whose layers are shown", "data-tab": "run" }, ...able.map(([r, k]) => h("option", { value: k, selected: k === watched() }, clip(r.name, 18))));
+    choose.addEventListener("change", () => {
+      frame.put("watched", Number(choose.value));
+      rebuild();
+    });
+    tabs.replaceChildren(...buttons, ...(able.length > 1 ? [h("label", { class: "tgs-of" }, "of ", choose)] : []));
+    if (focused) tabs.querySelector<HTMLElement>(`[data-tab="${focused}"]`)?.focus({ preventScroll: true });
   }
 
   // --- words ------------------------------------------------------------------------------------
 
-  function facts(at: number): string {
-    const of = (r: Run): string => {
-      const i = Math.min(at, r.steps.length - 1);
-      const values = Object.entries(r.metrics).map(([name, v]) => `${name} ${num(v[i] ?? NaN, 4)}`);
-      const over = at > r.steps.length - 1 ? " (ended)" : "";
-      return `${data.runs.length > 1 ? `${r.name}${over}: ` : ""}${values.join(", ")}`;
+  function facts(step: number): string {
+    const seen = shown();
+    const of = (k: number): string => {
+      const r = data.runs[k]!;
+      const row = rowAt(r, step);
+      const values = Object.entries(r.metrics).map(([name, v]) => [name, valueAt(v, row)] as const).filter(([, v]) => v !== null).map(([name, v]) => `${name} ${num(v!, 4)}`);
+      const over = step > (r.steps.at(-1) ?? step) ? " (ended)" : "";
+      return `${data.runs.length > 1 ? `${r.name}${over}: ` : ""}${values.join(", ") || "nothing yet"}`;
     };
-    const run = data.runs.filter((r) => r.layers.length).at(-1);
-    const sample = run ? sampleAt(run, Math.min(at, run.steps.length - 1)) : null;
-    if (!run || !sample) return `${data.runs.map(of).join("; ")}.`;
-    const ranked = sample.grad.map((g, i) => [toNumber(g), run.layers[i]!] as const).filter(([g]) => Number.isFinite(g)).sort((p, q) => q[0] - p[0]);
-    const broken = sample.grad.length - ranked.length;
-    const [most, least] = [ranked[0], ranked.at(-1)];
-    const spread = most && least && most !== least ? ` Largest gradient: ${most[1]} with ${num(most[0], 2)}; smallest: ${least[1]} with ${num(least[0], 2)}.` : "";
-    return `${data.runs.map(of).join("; ")}.${spread}${broken ? ` ${broken} of the gradients ${broken > 1 ? "are" : "is"} not finite.` : ""}`;
+    const told = seen.slice(0, 6).map(of).join("; ");
+    const more = seen.length > 6 ? `; and ${seen.length - 6} more` : "";
+    const run = data.runs[watched()];
+    return `${told}${more}.${run ? inside(run, rowAt(run, step)) : ""}`;
+  }
+
+  /** What the layers and the examples of a run say at a row. */
+  function inside(run: Run, row: number): string {
+    const sample = lastAt(run.samples, row);
+    const look = lastAt(run.looks, row);
+    const words: string[] = [];
+    if (sample) {
+      const ranked = sample.grad.map((g, i) => [g === null ? NaN : toNumber(g), run.layers[i] ?? "", g === null] as const);
+      const known = ranked.filter(([g]) => Number.isFinite(g)).sort((p, q) => q[0] - p[0]);
+      const broken = ranked.filter(([g, , none]) => !none && !Number.isFinite(g)).length;
+      const [most, least] = [known[0], known.at(-1)];
+      if (most && least && most !== least) words.push(`Largest gradient: ${most[1]} with ${num(most[0], 2)}; smallest: ${least[1]} with ${num(least[0], 2)}.`);
+      if (broken) words.push(`${broken} of the gradients ${broken > 1 ? "are" : "is"} not finite.`);
+      const dead = sample.dead?.findIndex((d) => (d ?? 0) >= 0.5) ?? -1;
+      if (dead >= 0) words.push(`Of ${spokenName(run.modules[dead]!)}, ${num(100 * sample.dead![dead]!, 2)} % of the units gave 0 for every example.`);
+    }
+    if (look && run.examples) {
+      const mistaken = mostMistaken(look);
+      const [is, said, count] = mistaken ?? [0, 0, 0];
+      words.push(`Of ${run.examples.count} examples ${look.right} right${mistaken ? `; most often ${run.examples.classes[is]} was taken for ${run.examples.classes[said]} (${count})` : ""}.`);
+    }
+    return words.length ? ` ${words.join(" ")}` : "";
+  }
+
+  /** The suspicions that can be had at a step, each with its run. */
+  function suspicions(step: number): { run: Run; k: number; hint: Hint }[] {
+    if (!hinting()) return [];
+    return shown().flatMap((k) => {
+      const run = data.runs[k]!;
+      return run.hints.filter((x) => x.row <= rowAt(run, step)).map((hint) => ({ run, k, hint }));
+    });
+  }
+
+  function list(found: readonly { run: Run; k: number; hint: Hint }[]): HTMLElement {
+    return h("ul", { class: "tgs-hints" }, ...found.map(({ run, k, hint: x }) =>
+      h("li", {},
+        h("p", { class: "tgs-could" }, ...(data.runs.length > 1 ? [h("span", { class: `tgs-chip is-still ${series(k)}` }, s("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true" }, s("path", { d: markOf(k) })), clip(run.name))] : []), "Could be: ", h("b", {}, x.could_be)),
+        h("p", {}, x.saw), h("p", { class: "tgs-next" }, x.look)),
+    ));
   }
 
   function draw(at: number): Said {
-    drawAt(at);
+    const step = stepAt(at);
+    if (window && (step < window[0] || step > window[1])) {
+      window = around(step, window[1] - window[0]);
+      buildCurves(size.width);
+    }
+    charts.forEach((c) => c.at(step));
+    const run = data.runs[watched()];
+    if (run) pane?.at(rowAt(run, step));
     slider.value = String(smoothing());
     setAttr(slider, "aria-valuetext", smoothing() ? `${num(smoothing(), 2)}` : "none");
     setAttr(log, "aria-pressed", String(logarithmic()));
-    const longest = data.runs.reduce((a, b) => (b.steps.length > a.steps.length ? b : a), data.runs[0]!);
-    if (!longest?.steps.length) return { phase: "start", title: "Waiting", words: "Nothing has been trained yet: call log(loss=…) after each step of the optimiser.", more: [keys()] };
-    return { phase: "update", title: `Step ${longest.steps[Math.min(at, longest.steps.length - 1)]}`, words: facts(at) };
+    setAttr(hint, "aria-pressed", String(hinting()));
+    const newest = data.runs.at(-1);
+    setText(clock, clockWords(newest, newest?.clock));
+    if (!rowsOf(data)) return { phase: "start", title: "Waiting", words: "Nothing has been trained yet: call log(loss=…) after each step of the optimiser.", more: [keys()] };
+    const found = suspicions(step);
+    const spoken = found.map(({ run: r, hint: x }) => `${data.runs.length > 1 ? `${r.name}: could` : "Could"} be: ${x.could_be}. ${x.saw}`).join(" ");
+    return { phase: "update", title: `Step ${step}`, words: facts(step), spoken, more: found.length ? [list(found)] : [] };
+  }
+
+  /** Both pictures in one, as they stand on the page. */
+  function drawing(): { svg: SVGSVGElement; width: number; height: number } {
+    const group = (from: SVGSVGElement, x: number, y: number): SVGGElement => {
+      const g = s("g", { class: "tgs-plot", transform: `translate(${x} ${y})` });
+      g.append(...[...from.childNodes].map((n) => n.cloneNode(true)));
+      return g;
+    };
+    const svg = s("svg", { class: "tgs-plot" }, group(curves, 0, 0), group(marks, 0, 0), ...(pane ? [group(beside, size.beside, size.below)] : []));
+    return { svg, width, height: Math.max(size.height, pane ? size.below + size.pane : 0) };
   }
 
   return {
     title: data.title,
     bands: [{ phase: "update", label: "Training", count: Math.max(1, rowsOf(data) - 1) }],
     pace: 40,
-    body: [stage],
-    actions: [h("label", { class: "tgs-smoothing" }, h("span", {}, "Smooth"), slider), log],
+    body: [body],
+    actions: [h("label", { class: "tgs-smoothing" }, h("span", {}, "Smooth"), slider), log, hint],
     draw,
-    drawing: () => ({ svg: svg.cloneNode(true) as SVGSVGElement, width, height }),
+    drawing,
     resized(w) {
       width = Math.max(480, w || 720);
       rebuild();
@@ -376,27 +410,12 @@ function mount(frame: Frame, data: Data): Show {
   };
 }
 
-function read(text: string): Data {
-  const data = readData(text, "training", 1, { title: "text", runs: "list" });
-  for (const run of data["runs"] as unknown[]) {
-    if (!isObject(run)) throw new Unreadable("This picture's data is damaged: a run is no object. Run the cell again.");
-    check(run, { name: "text", steps: "numbers", metrics: "object", layers: "list", samples: "list" }, "run.");
-    const metrics = run["metrics"] as Record<string, unknown>;
-    for (const [name, values] of Object.entries(metrics)) {
-      if (!Array.isArray(values) || values.length !== (run["steps"] as unknown[]).length)
-        throw new Unreadable(`This picture's data is damaged: “${name}” and its steps differ in length. Run the cell again.`);
-      metrics[name] = values.map(toNumber);
-    }
-  }
-  return data as unknown as Data;
-}
-
 export default widgetOf<Data>({
   label: "Training monitor",
   picture: plotCss + css,
   data: "data",
   live: true,
-  saved: ["smoothing", "logarithmic"],
+  saved: ["smoothing", "logarithmic", "hints", "hidden", "watched", "pane"],
   read,
   mount,
 });

@@ -18,6 +18,9 @@ const LONGEST_EXPRESSION = 9;
 const sub = (n: number): string => String(n).replace(/\d/g, (d) => SUBSCRIPT[+d]!);
 const prime = (n: number): string => (n < 4 ? "′".repeat(n) : `⁽${n + 1}⁾`);
 
+/** The name a node was given; in a graph that runs later every operation has one, which is not the program's. */
+const given = (d: Define): string | null => (d.kind === "operation" && d.listing !== undefined ? null : d.name);
+
 /** a · b for an unnamed product of a and b, when that stays short. */
 function expression(define: Define, names: ReadonlyMap<number, Name>): string | null {
   if (!define.forward) return null;
@@ -69,7 +72,7 @@ export function nameAll(plan: Plan, sources: Recording["sources"] = {}): Map<num
   const inner = (d: Define): string => `${d.module.split(".").at(-1)}.${d.name}`;
   const owned = (d: Define): boolean => d.kind === "parameter" && !!d.module && !d.name!.includes(".");
   for (const event of plan.events)
-    if (event.type === "define" && event.name && owned(event))
+    if (event.type === "define" && given(event) && owned(event))
       homes.set(inner(event), (homes.get(inner(event)) ?? new Set()).add(event.module));
   const fullName = (d: Define): string =>
     !owned(d) ? d.name! : homes.get(inner(d))!.size > 1 ? `${d.module}.${d.name}` : inner(d);
@@ -84,12 +87,12 @@ export function nameAll(plan: Plan, sources: Recording["sources"] = {}): Map<num
       for (const event of step.events as Event[]) {
         if (event.type !== "define") continue;
         let name: Name;
-        const given = event.name ? fullName(event) : fromSource.get(event.node);
-        if (given) {
-          const before = used.get(given) ?? 0;
-          used.set(given, before + 1);
-          if (event.kind === "parameter") lasting.set(given, before + 1);
-          name = { text: given + prime(before), compound: false, invented: false, drawn: true };
+        const own = given(event) ? fullName(event) : fromSource.get(event.node);
+        if (own) {
+          const before = used.get(own) ?? 0;
+          used.set(own, before + 1);
+          if (event.kind === "parameter") lasting.set(own, before + 1);
+          name = { text: own + prime(before), compound: false, invented: false, drawn: true };
         } else {
           const value = event.kind === "constant" ? constants.get(event.node) : undefined;
           const short = value ?? expression(event, names);

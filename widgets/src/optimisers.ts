@@ -47,6 +47,21 @@ export function ranking(racers: readonly Racer[], at: number): string[] {
 }
 
 const LEVELS = 11;
+/** The table below the curves: so high a row, so wide a letter of a name, a figure, a block. */
+const ROW = 27;
+const LETTER = 8.2;
+const FIGURE = 92;
+const BLOCK = 19;
+
+/** Where the table's columns begin, from its left edge; a name longer than its column is cut. */
+export function columns(racers: readonly Racer[], width: number): { readonly letters: number; readonly figure: number; readonly blocks: number } {
+  const blocks = BLOCK * Math.max(7, 2 + Math.max(...racers.map((r) => r.memory)));
+  const room = width - 16 - FIGURE - 24 - blocks;
+  const letters = Math.max(6, Math.min(Math.max(...racers.map((r) => r.name.length)), Math.floor(room / LETTER)));
+  const figure = Math.max(176, 16 + letters * LETTER + FIGURE);
+  return { letters, figure, blocks: figure + 24 };
+}
+const cut = (name: string, letters: number): string => (name.length > letters ? `${name.slice(0, letters - 1)}…` : name);
 
 function mount(frame: Frame, data: Data): Show {
   const { racers, steps } = data;
@@ -85,7 +100,8 @@ function mount(frame: Frame, data: Data): Show {
     const chart = wide
       ? { left: box.right + 78, top: 40, right: width - 26, bottom: 250 }
       : { left, top: box.bottom + 66, right: width - 20, bottom: box.bottom + 206 };
-    height = wide ? 482 : chart.bottom + 76 + racers.length * 26;
+    const rowsTop = chart.bottom + (wide ? 86 : 78);
+    height = Math.max(wide ? 482 : 0, rowsTop + racers.length * ROW);
     x = linearScale(x0, x1, box.left, box.right, 7);
     y = linearScale(y0, y1, box.bottom, box.top, 6);
     across = linearScale(0, steps, chart.left, chart.right, 5);
@@ -98,17 +114,17 @@ function mount(frame: Frame, data: Data): Show {
       place: (i: number, j: number): [number, number] => [x(x0 + ((x1 - x0) * i) / (data.across - 1)), y(y0 + ((y1 - y0) * j) / (rows - 1))],
     };
     const bands = levelsOf(grid.values, LEVELS).map((level) => contour(grid, level));
-    const rowsTop = wide ? chart.bottom + 86 : chart.bottom + 78;
+    const place = columns(racers, chart.right - chart.left);
     const table = racers.flatMap((r, k) => {
-      const ty = rowsTop + k * 27;
+      const ty = rowsTop + k * ROW;
       const mark = marker(k);
       mark.setAttribute("transform", `translate(${chart.left + 2} ${ty})`);
-      setAttr(figures[k]!, "x", String(chart.left + 176));
+      setAttr(figures[k]!, "x", String(chart.left + place.figure));
       setAttr(figures[k]!, "y", String(ty));
       const blocks = Array.from({ length: 2 + r.memory }, (_, i) =>
-        s("rect", { class: i < 2 ? "tgs-block" : `tgs-block is-extra ${series(k)}`, x: chart.left + 200 + i * 19, y: ty - 8, width: 16, height: 16, rx: 3 }),
+        s("rect", { class: i < 2 ? "tgs-block" : `tgs-block is-extra ${series(k)}`, x: chart.left + place.blocks + i * BLOCK, y: ty - 8, width: 16, height: 16, rx: 3 }),
       );
-      return [mark, s("text", { class: `is-start tgs-racer ${series(k)}`, x: chart.left + 16, y: ty }, r.name), figures[k]!, ...blocks];
+      return [mark, s("text", { class: `is-start tgs-racer ${series(k)}`, x: chart.left + 16, y: ty }, cut(r.name, place.letters), s("title", {}, r.name)), figures[k]!, ...blocks];
     });
     const head = (words: string, px: number, cls: string): SVGTextElement => s("text", { class: `tgs-small ${cls}`, x: px, y: rowsTop - 25 }, words);
     const floor = axes(x, y, box, "p[0]", "p[1]");
@@ -126,8 +142,8 @@ function mount(frame: Frame, data: Data): Show {
       ...curves,
       now,
       ...dots,
-      head("loss", chart.left + 176, "is-right"),
-      head("value, gradient, kept", chart.left + 200, "is-start"),
+      head("loss", chart.left + place.figure, "is-right"),
+      head("value, gradient, kept", chart.left + place.blocks, "is-start"),
       ...table,
     );
   }

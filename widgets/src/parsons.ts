@@ -120,7 +120,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
         list.append(...placed.map(([id, level]) => card(blocks.get(id)!, level)));
         if (!placed.length) {
           const words = regionCount(puzzle) > 1 ? `the lines of ${landmark(puzzle, part.region)}` : "your lines go here";
-          list.append(h("li", { class: "tgp-empty", tabindex: 0, role: "button", "aria-label": `Fill ${words}` }, words));
+          const fill = { class: "tgp-empty", tabindex: 0, role: "button", "aria-label": `Fill ${words}` };
+          list.append(h("li", {}, h("div", fill, words)));
         }
         list.classList.toggle("is-current", regionCount(puzzle) > 1 && part.region === current);
         return list;
@@ -172,7 +173,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     target instanceof Element ? blocks.get(target.closest<HTMLElement>(".tgp-block")?.dataset["id"] ?? "") : undefined;
 
   function chooseRegion(target: EventTarget | null): boolean {
-    const place = target instanceof Element ? target.closest<HTMLElement>(".tgp-empty")?.parentElement : null;
+    const place = target instanceof Element ? target.closest<HTMLElement>(".tgp-empty")?.closest<HTMLElement>(".tgp-region") : null;
     if (!place) return false;
     current = Number(place.dataset["region"]);
     draw();

@@ -26,6 +26,9 @@ export function logScale(from: number, to: number, start: number, end: number, m
   const every = Math.max(1, Math.ceil((hi - lo) / most));
   const ticks: number[] = [];
   for (let e = lo; e <= hi; e++) if (e % every === 0) ticks.push(10 ** e);
+  // Less than two powers of ten say little: 2 and 5 times as much are marked too.
+  if (ticks.length < 2)
+    for (let e = lo - 1; e <= hi; e++) for (const m of [2, 5]) if (m * 10 ** e >= Math.min(from, to) && m * 10 ** e <= Math.max(from, to)) ticks.push(m * 10 ** e);
   return Object.assign(scale, { ticks, invert: (place: number) => 10 ** (a + ((place - start) / (end - start)) * (b - a)) });
 }
 
@@ -81,8 +84,12 @@ export function line(points: readonly (readonly [number, number] | null)[]): str
 /** The marks of several series: told apart by shape as well as by colour and by the pattern of their lines. */
 const MARKS = ["M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", "M-4.6 -4.6h9.2v9.2h-9.2z", "M0 -6l6 10.4h-12z", "M0 -6.2l6.2 6.2l-6.2 6.2l-6.2 -6.2z", "M-6 -2h4v-4h4v4h4v4h-4v4h-4v-4h-4z"] as const;
 
-export const series = (k: number): string => `is-series${(k % MARKS.length) + 1}`;
-export const marker = (k: number): SVGGElement => s("g", { class: `tgs-marker ${series(k)}` }, s("path", { d: MARKS[k % MARKS.length]! }));
+/** After five series the colours begin again, with other marks and patterns: 25 differ. */
+const pattern = (k: number): number => (k + Math.floor(k / MARKS.length)) % MARKS.length;
+
+export const series = (k: number): string => `is-series${(k % MARKS.length) + 1} is-pattern${pattern(k) + 1}`;
+export const markOf = (k: number): string => MARKS[pattern(k)]!;
+export const marker = (k: number): SVGGElement => s("g", { class: `tgs-marker ${series(k)}` }, s("path", { d: markOf(k) }));
 
 /** The place of the pointer in the picture's own units. */
 export function placeOf(svg: SVGSVGElement, event: PointerEvent): [number, number] {

@@ -8,6 +8,8 @@ export interface NodeState {
   arriving?: Value;
   arrivals: number;
   visited: boolean;
+  /** What a backward pass began with here. */
+  seed?: Value;
   /** What PyTorch calls `.grad`. */
   grad?: Value;
   /** Whether the current pass has written it. */
@@ -73,6 +75,7 @@ export function stateAt(events: readonly Event[], count: number): State {
           // A new pass: what the last one sent along the edges is history.
           passes += 1;
           root = event.node;
+          if (node) node.seed = event.value;
           edges.clear();
           for (const other of nodes.values()) {
             other.visited = false;

@@ -1,27 +1,35 @@
 // GraphStepper: joins recording, picture, code, words and controls into the widget that Jupyter shows.
 import { codePane } from "./code";
 import codeCss from "./code.css";
-import { bands } from "./controls";
+import { bands, PHASES } from "./controls";
 import { describe, OPENING } from "./describe";
+import { stateAt as sideAt, type Side } from "./dynamic_static_state";
 import { h, setAttr, setText } from "./dom";
 import { nodesOf, openModules, visible } from "./fold";
 import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
-import { extents, picture, sizesOf } from "./graph";
+import { extents, picture, sizesOf, type NodeMark } from "./graph";
 import graphCss from "./graph.css";
 import { icon } from "./icons";
-import { inspect, legend } from "./inspector";
+import { inspect, legend, type Asking } from "./inspector";
+import { began, handed, marksOf, shapeOf, written } from "./later";
 import { arrange, DAGRE_LIMIT, type Layout } from "./layout";
 import { parse } from "./load";
 import { formula } from "./math";
 import mathCss from "./math.css";
 import { nameAll } from "./names";
 import { equations, nameOf, plain } from "./notation";
+import { find, searchField } from "./search";
 import { answerForm, judge, question, score, type Prediction, type Question, type Verdict } from "./predict";
 import stageCss from "./stage.css";
 import { stateAt, type State } from "./state";
-import { definitions, plan } from "./steps";
+import { definitions, plan, type Step } from "./steps";
 import css from "./stepper.css";
-import type { Recording, SentLayout } from "./types";
+import type { Define, Place, Recording, SentLayout } from "./types";
+import { memoryOf, tapeAt, torn, writes } from "./versions";
+import { why } from "./why";
+
+/** So many nodes are found without a search. */
+const FEW = 12;
 
 function mount(frame: Frame, recording: Recording): Show {
   const { model, root, put } = frame;
@@ -30,6 +38,10 @@ function mount(frame: Frame, recording: Recording): Show {
   const names = nameAll(schedule, recording.sources);
   const defines = definitions(events);
   const longest = extents(events);
+  /** A graph that runs later: its nodes are there before their values, which do not outlive a run. */
+  const later = events.some((e) => e.type === "run" || (e.type === "define" && e.listing !== undefined));
+  if (later) for (const d of defines.values()) longest.set(d.node, Math.max(longest.get(d.node) ?? 0, shapeOf(d).length));
+  const inPlace = writes(events);
 
   let selected: number | null = null;
   let asking: Question | null = null;
@@ -37,8 +49,12 @@ function mount(frame: Frame, recording: Recording): Show {
   let shownRound = -1;
   let shownFold = "";
   let placeAgain = false;
+  let asksWhy = false;
 
-  const stateAfter = (n: number): State => stateAt(events, n > 0 ? steps[n - 1]!.end : 0);
+  const endOf = (n: number): number => (n > 0 ? steps[n - 1]!.end : 0);
+  const sideAfter = (n: number): Side => sideAt(events, endOf(n));
+  const stateAfter = (n: number): State => (later ? sideAfter(n).values : stateAt(events, endOf(n)));
+  const lineOf = (place: Place | null): string => (place ? `${recording.sources[place.file]?.name ?? place.file}, line ${place.line}` : "");
   const predictions = (): Prediction[] => (model.get("predictions") as Prediction[] | undefined) ?? [];
   const predicting = (): boolean => model.get("predict") === true;
   const folded = (): Set<string> => new Set((model.get("folded") as string[] | undefined) ?? []);
@@ -55,7 +71,7 @@ function mount(frame: Frame, recording: Recording): Show {
     fold: (path) => refold(path, true),
   });
   const kinds = new Set([...defines.values()].map((d) => d.kind));
-  const key = legend(kinds);
+  const key = legend(kinds, { gradients: events.some((e) => e.type === "backward"), saves: events.some((e) => e.type === "save"), writes: inPlace, runs: later });
   const detail = h("div", { class: "tgs-detail" }, key);
   const note = h("p", { class: "tgs-note" });
   graph.el.append(note);
@@ -75,7 +91,80 @@ function mount(frame: Frame, recording: Recording): Show {
     frame.draw();
   });
 
+  const search = searchField(
+    (text) => find(text, defines.values(), names, recording.sources),
+    (node) => {
+      selected = node;
+      const made = steps.findIndex((step) => step.events.some((e) => e.type === "define" && e.node === node)) + 1;
+      if (made > frame.at) frame.go(made);
+      else frame.draw();
+      graph.reveal(node);
+    },
+    () => frame.draw(),
+  );
+  if (defines.size > FEW) graph.el.prepend(search.el);
+
   // --- what the reader does ----------------------------------------------------------------
+
+  /** The question about the chosen node, and what can be done with its answer. */
+  function asker(node: number, state: State, at: number): Asking {
+    const told = why(node, { events, count: endOf(at), state, names, at: lineOf });
+    const stepAt = (count: number): number => steps.findIndex((step) => step.end >= count) + 1;
+    return {
+      why: told,
+      open: asksWhy,
+      toggle: () => {
+        asksWhy = !asksWhy;
+        frame.draw();
+        root.querySelector<HTMLElement>(".tgs-ask")?.focus({ preventScroll: true });
+      },
+      visit: (by) => {
+        const seeded = steps.slice(0, at).map((step) => step.kind).lastIndexOf("seed");
+        const there = steps.findIndex((step, i) => i >= seeded && step.kind === "visit" && step.node === by);
+        if (there >= 0) frame.go(there + 1);
+      },
+      until: (count) => frame.go(stepAt(count)),
+      pick: (other) => {
+        selected = other;
+        frame.draw();
+        graph.reveal(other);
+      },
+    };
+  }
+
+  /** Versions of what is written in place, what the run makes of each node, what was found, and the way of a gradient. */
+  function marksAt(at: number, asking: Asking | null): Map<number, NodeMark> | undefined {
+    const marks = new Map<number, NodeMark>(later ? marksOf(sideAfter(at)) : []);
+    const add = (node: number, more: NodeMark): void => {
+      const before = marks.get(node) ?? {};
+      marks.set(node, { ...before, ...more, cls: [before.cls, more.cls].filter(Boolean).join(" "), said: [before.said, more.said].filter(Boolean).join(", ") });
+    };
+    if (inPlace) {
+      const tape = tapeAt(events, endOf(at));
+      const bad = new Set(tape.kept.filter((k) => torn(tape, k)).map((k) => k.by));
+      for (const d of defines.values()) {
+        const version = tape.versions.get(memoryOf(d)) ?? 0;
+        if (version)
+          add(d.node, {
+            cls: `is-written${tape.over.has(d.node) ? " is-over" : ""}`,
+            corner: `v${version}`,
+            said: `memory at version ${version}${tape.over.has(d.node) ? ", its value was written over" : ""}`,
+          });
+        if (bad.has(d.node)) add(d.node, { cls: "is-torn", badge: "stale", said: "what it saved was written over" });
+      }
+    }
+    for (const node of search.hits()) add(node, { cls: "is-hit", said: "found" });
+    if (asking?.open) {
+      for (const hop of asking.why.way) add(hop.by, { cls: "is-onway" });
+      if (asking.why.node !== null) add(asking.why.node, { cls: "is-culprit", said: "explains the gradient" });
+    }
+    return marks.size ? marks : undefined;
+  }
+
+  const memoryWords = (d: Define, at: number): string | null => {
+    const version = inPlace ? (tapeAt(events, endOf(at)).versions.get(memoryOf(d)) ?? 0) : 0;
+    return version ? `version ${version}: written in place ${version === 1 ? "once" : `${version} times`}` : null;
+  };
 
   function answer(text: string): string | null {
     const q = asking!;
@@ -141,7 +230,12 @@ function mount(frame: Frame, recording: Recording): Show {
     const shown = coming ?? step;
     // While a question is open, the node it is about is there, its number is not.
     const state = coming ? stateAt([...events.slice(0, step?.end ?? 0), ...coming.events.filter((e) => e.type === "define")], Infinity) : after;
+    const chosenNode = selected === null ? undefined : state.nodes.get(selected);
+    const hiddenByQuestion = asking?.node === selected;
+    const asked = chosenNode && !hiddenByQuestion ? asker(chosenNode.define.node, state, at) : null;
+    const marks = marksAt(at, asked);
     graph.update({
+      ...(marks ? { marks } : {}),
       state,
       step: shown,
       selected,
@@ -162,22 +256,26 @@ function mount(frame: Frame, recording: Recording): Show {
     const all = predictions();
     setText(tally, all.length ? score(all) : "");
 
-    const chosenNode = selected === null ? undefined : state.nodes.get(selected);
-    const hiddenByQuestion = asking?.node === selected;
-    if (chosenNode && !hiddenByQuestion)
+    if (chosenNode && asked)
       detail.replaceChildren(
-        inspect(chosenNode, names, (file) => recording.sources[file]?.name ?? file, () => {
-          selected = null;
-          frame.draw();
-          root.focus({ preventScroll: true });
-        }),
+        inspect(
+          chosenNode,
+          names,
+          (file) => recording.sources[file]?.name ?? file,
+          () => {
+            selected = null;
+            frame.draw();
+            root.focus({ preventScroll: true });
+          },
+          { asking: asked, memory: memoryWords(chosenNode.define, at) },
+        ),
       );
     else detail.replaceChildren(key);
     return { ...words(at, before, after), phase: shown?.phase ?? "start", ...(shown ? title(shown) : {}), verdict };
   }
 
-  const title = (step: { phase: keyof typeof PHASES; round: number }): { title: string } => ({
-    title: PHASES[step.phase] + (schedule.rounds > 1 ? ` · iteration ${step.round + 1}` : ""),
+  const title = (step: Step): { title: string } => ({
+    title: PHASES[step.phase]! + (schedule.rounds > 1 ? ` · iteration ${step.round + 1}` : ""),
   });
 
   function words(at: number, before: State, after: State): Pick<Said, "words" | "spoken" | "more"> {
@@ -194,7 +292,17 @@ function mount(frame: Frame, recording: Recording): Show {
       const opening = predicting() ? `${OPENING} You will be asked for each number before you see it.` : OPENING;
       return { words: opening, more: [keys([[], "Click a node for its details."])] };
     }
+    const failure = step.events[0];
+    if (failure?.type === "error") {
+      const rest = failure.text.split("\n").slice(1).map((line) => line.trim());
+      return { words: describe(step, names, before, after), spoken: rest.join(". "), more: [h("ul", { class: "tgs-trouble" }, ...rest.map((line) => h("li", {}, line)))] };
+    }
     const lines = equations(step, names, before, after);
+    if (later) {
+      const wrote = step.events.some((e) => e.type === "define") && !step.events.some((e) => e.type === "execute");
+      const words = wrote ? written(step, names) : step.kind === "begin" ? began(step, names, sideAfter(at)) : step.kind === "fetch" ? handed(step, names) : null;
+      if (words) return { words };
+    }
     return { words: describe(step, names, before, after), spoken: lines.map(plain).join(". "), more: lines.map(formula) };
   }
 
@@ -240,8 +348,6 @@ function mount(frame: Frame, recording: Recording): Show {
     },
   };
 }
-
-const PHASES = { forward: "Forward", backward: "Backward", update: "Update" } as const;
 
 export default widgetOf<Recording>({
   label: "Graph stepper",

@@ -4,16 +4,19 @@ import type { Accumulate, Define, Event } from "./types";
 export type StepKind =
   | "enter" // inputs come into the graph
   | "operation" // an operation runs
+  | "begin" // a graph begins to run: what is fed, and what is asked for
   | "run" // an operation defined earlier runs now (static graphs)
+  | "fetch" // the run is over: what was asked for is handed out
   | "seed" // backward starts
   | "visit" // backward visits a node
   | "meet" // a further gradient arrives and is added
   | "store" // a leaf's .grad is written
   | "free" // saved values are released
   | "update" // the optimiser changes parameters
-  | "train"; // a training step is complete
+  | "train" // a training step is complete
+  | "error"; // something was refused or broke
 
-export type Phase = "forward" | "backward" | "update";
+export type Phase = "forward" | "backward" | "update" | "refused";
 
 export interface Step {
   readonly kind: StepKind;
@@ -37,7 +40,9 @@ export interface Plan {
 const PHASE: Record<StepKind, Phase> = {
   enter: "forward",
   operation: "forward",
+  begin: "forward",
   run: "forward",
+  fetch: "forward",
   seed: "backward",
   visit: "backward",
   meet: "backward",
@@ -45,13 +50,26 @@ const PHASE: Record<StepKind, Phase> = {
   free: "backward",
   update: "update",
   train: "update",
+  error: "refused",
 };
 
 const samePlace = (a: Event, b: Event): boolean =>
   a.source?.file === b.source?.file && a.source?.line === b.source?.line;
 
+/** What the events before have told: whether a graph runs, and which nodes stand in it without being computed. */
+interface Told {
+  running: boolean;
+  readonly sources: Set<number>;
+}
+
+function tell(told: Told, event: Event): void {
+  if (event.type === "define" && event.kind !== "operation") told.sources.add(event.node);
+  if (event.type === "run") told.running = true;
+  else if (!["feed", "execute", "free", "fetch"].includes(event.type)) told.running = false;
+}
+
 /** Does `event` belong to the thought that `step` already holds? */
-function belongs(step: Step, event: Event): boolean {
+function belongs(step: Step, event: Event, told: Told): boolean {
   const first = step.events[0]!;
   const mine = step.events.some((e) => e.node === event.node);
   switch (event.type) {
@@ -59,11 +77,15 @@ function belongs(step: Step, event: Event): boolean {
       return step.kind === "enter" && event.kind !== "operation" && samePlace(first, event);
     case "execute":
     case "feed":
+      // What is there as soon as a run begins comes with its beginning.
+      if (step.kind === "begin") return event.type === "feed" || told.sources.has(event.node);
       return mine && (step.kind === "enter" || step.kind === "operation" || step.kind === "run");
+    case "fetch":
+      return step.kind === "fetch";
     case "save":
       return mine && (step.kind === "operation" || step.kind === "run");
-    case "free":
-      return step.kind === "free" || (mine && step.kind === "visit");
+    case "free": // while a graph runs, a value that nobody needs any more
+      return told.running || step.kind === "free" || (mine && step.kind === "visit");
     case "accumulate":
       if (event.into === "grad")
         return step.kind === "store" && !event.before && !(first as Accumulate).before;
@@ -72,8 +94,10 @@ function belongs(step: Step, event: Event): boolean {
       return step.kind === "update";
     case "backward":
     case "step":
+    case "run":
+    case "error":
       return false;
-    default: // reserved for static graphs and devices: rides along
+    default: // what compilers and devices tell: rides along
       return true;
   }
 }
@@ -86,6 +110,11 @@ function kindOf(event: Event): StepKind | null {
   switch (event.type) {
     case "define":
       return event.kind === "operation" ? "operation" : "enter";
+    case "run":
+      return "begin";
+    case "fetch":
+    case "error":
+      return event.type;
     case "execute":
     case "feed":
     case "save":
@@ -134,15 +163,19 @@ export function plan(recorded: readonly Event[]): Plan {
   const steps: Step[] = [];
   let round = 0;
   let trained = false;
+  const told: Told = { running: false, sources: new Set() };
   events.forEach((event, i) => {
     const last = steps.at(-1);
+    tell(told, event);
+    // Nothing changes in the graph.
+    if (event.type === "print") return;
     // After an optimiser's update, the next definition opens a new iteration.
     if (event.type === "update" || event.type === "step") trained = true;
     else if (event.type === "define" && trained) {
       round += 1;
       trained = false;
     }
-    if (last && last.round === round && belongs(last, event)) {
+    if (last && last.round === round && belongs(last, event, told)) {
       last.events.push(event);
       last.end = i + 1;
       return;
@@ -159,7 +192,7 @@ export function plan(recorded: readonly Event[]): Plan {
       steps.push({ kind, phase: PHASE[kind], end: i + 1, events: all, node: event.node, round });
       return;
     }
-    const node = kind === "free" || kind === "train" ? null : event.node;
+    const node = kind === "free" || kind === "train" || kind === "fetch" ? null : event.node;
     steps.push({ kind, phase: PHASE[kind], end: i + 1, events: [event], node, round });
   });
   return { events, steps, rounds: round + 1 };

@@ -228,7 +228,7 @@ function mount(frame: Frame, data: Data): Show {
 
   const turn = best(curves[0]!, "central");
   return {
-    title: `The slope of ${data.name} at ${data.at}: how small a step?`,
+    title: `The slope of ${data.name} at ${data.at}`,
     bands: [
       { phase: "forward", label: "h too large", count: turn },
       { phase: "refused", label: "h too small", count: last - turn },

@@ -18,69 +18,14 @@ import stageCss from "./stage.css";
 import { stateAt } from "./state";
 import { definitions, plan, type Step } from "./steps";
 import css from "./tape.css";
-import type { Define, Event, Recording, SentLayout } from "./types";
-
-/** One value that an operation keeps for the way back. */
-export interface Kept {
-  readonly by: number;
-  readonly what: string;
-  /** Whose value it is. */
-  readonly of: number;
-  /** The block of memory it lies in; null where nobody else can reach it. */
-  readonly memory: number | null;
-  /** How often that memory had been written when the value was kept. */
-  readonly version: number;
-  readonly freed: boolean;
-}
-
-export interface Tape {
-  /** How often each block of memory has been written in place. */
-  readonly versions: ReadonlyMap<number, number>;
-  readonly kept: readonly Kept[];
-  /** Nodes whose value is no longer in memory. */
-  readonly over: ReadonlySet<number>;
-}
-
-const memoryOf = (d: Define): number => d.memory ?? -1 - d.node;
-
-/** What is kept after the first `count` events. */
-export function tapeAt(events: readonly Event[], count: number): Tape {
-  const defines = new Map<number, Define>();
-  const versions = new Map<number, number>();
-  const over = new Set<number>();
-  let kept: Kept[] = [];
-  const write = (memory: number, by: number | null): void => {
-    versions.set(memory, (versions.get(memory) ?? 0) + 1);
-    for (const d of defines.values()) if (memoryOf(d) === memory && d.node !== by) over.add(d.node);
-  };
-  for (const e of events.slice(0, count)) {
-    if (e.type === "define") {
-      defines.set(e.node, e);
-      if (e.in_place) write(memoryOf(e), e.node);
-    } else if (e.type === "update") {
-      const d = defines.get(e.node);
-      if (d) write(memoryOf(d), d.node);
-    } else if (e.type === "save") {
-      const me = defines.get(e.node)!;
-      for (const x of e.saved) {
-        const value = defines.get(x.node) ?? me;
-        const mine = x.what !== "out" && !me.inputs.some((i) => i.arg === x.what);
-        // What an operation writes over, and what it writes, it keeps as a copy of its own.
-        const copied = me.in_place === true && memoryOf(value) === memoryOf(me);
-        const memory = mine || copied ? null : memoryOf(value);
-        kept.push({ by: e.node, what: x.what, of: x.node, memory, version: memory === null ? 0 : (versions.get(memory) ?? 0), freed: false });
-      }
-    } else if (e.type === "free") kept = kept.map((k) => (e.node === null || k.by === e.node ? { ...k, freed: true } : k));
-  }
-  return { versions, kept, over };
-}
-
-/** Whether the value was written over since it was kept, and is still needed. */
-export const torn = (tape: Tape, k: Kept): boolean => !k.freed && k.memory !== null && (tape.versions.get(k.memory) ?? 0) > k.version;
+import type { Recording, SentLayout } from "./types";
+import { memoryOf, tapeAt, torn, type Kept, type Tape } from "./versions";
 
 function mount(frame: Frame, recording: Recording): Show {
   const schedule = plan(recording.events);
-  const { steps, events } = schedule;
+  const { events } = schedule;
+  // What was refused, and why, is what the last step here says itself.
+  const steps = schedule.steps.filter((step) => step.kind !== "error");
   const names = nameAll(schedule, recording.sources);
   const defines = definitions(events);
   const name = (n: number): string => nameOf(names, n).text;

@@ -1,4 +1,4 @@
-// What a recording looks like to the front end: the closed set of events, version 1.
+// What a recording looks like to the front end: the closed set of events, versions 1 and 2.
 
 export type Shape = readonly number[];
 export type Num = number | "NaN" | "Infinity" | "-Infinity";
@@ -66,6 +66,12 @@ export interface Define extends Common {
   readonly memory?: number;
   /** The result was written into memory that held another value before. */
   readonly in_place?: boolean;
+  /** An input requires a gradient, but recording was off. */
+  readonly no_grad?: boolean;
+  /** Its line in the listing of a graph that runs later. */
+  readonly listing?: string;
+  /** The dims whose size only a run will know. */
+  readonly unknown?: readonly number[];
   readonly forward: string;
   readonly rules: Readonly<Record<string, string>>;
 }
@@ -117,8 +123,32 @@ export interface TrainingStep extends Common {
   readonly type: "step";
   readonly metrics: Readonly<Record<string, Num>>;
 }
-/** Events of static graphs and devices, which this widget lets pass. */
-export interface Reserved extends Common {
+/** A graph begins to run: what is fed, and what is asked for. */
+export interface RunEvent extends Common {
+  readonly type: "run";
+  readonly node: null;
+  readonly feeds: readonly number[];
+  readonly fetches: readonly number[];
+}
+/** A run ends: this value is handed to Python. */
+export interface FetchEvent extends Common {
+  readonly type: "fetch";
+  readonly node: number;
+  readonly value: Value;
+}
+/** Python printed something. */
+export interface PrintEvent extends Common {
+  readonly type: "print";
+  readonly text: string;
+}
+/** Something was refused or broke. */
+export interface Failure extends Common {
+  readonly type: "error";
+  readonly error: string;
+  readonly text: string;
+}
+/** What compilers and devices tell, which these widgets let pass. */
+export interface Aside extends Common {
   readonly type: "rewrite" | "trace" | "guard" | "launch" | "transfer";
 }
 
@@ -132,7 +162,11 @@ export type Event =
   | Free
   | Update
   | TrainingStep
-  | Reserved;
+  | RunEvent
+  | FetchEvent
+  | PrintEvent
+  | Failure
+  | Aside;
 
 export interface Source {
   readonly name: string;

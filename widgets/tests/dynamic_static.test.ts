@@ -2,16 +2,16 @@
 import { describe, expect, it } from "vitest";
 import { excerpts } from "../src/dynamic_static_pane";
 import { stateAt } from "../src/dynamic_static_state";
-import { axis, keyOf, moments, paired, type Moment, type Told } from "../src/dynamic_static_steps";
+import { axis, keyOf, moments, paired, type Moment } from "../src/dynamic_static_steps";
 import { describe as words, judge, numbersIn, question, readNumbers } from "../src/dynamic_static_words";
 import { nameAll } from "../src/names";
 import { plan } from "../src/steps";
-import type { Define, Recording } from "../src/types";
+import type { Define, Event, Recording } from "../src/types";
 import { fixture } from "./help";
 
 const eager = fixture("dynamic_static/eager");
 const later = fixture("dynamic_static/static");
-const told = (r: Recording): readonly Told[] => r.events as readonly Told[];
+const told = (r: Recording): readonly Event[] => r.events;
 const ms = { eager: moments(told(eager)), later: moments(told(later)) };
 const node = (r: Recording, op: string): number => (r.events.find((e) => e.type === "define" && e.op === op) as Define).node;
 const kinds = (all: readonly Moment[]): string => all.map((m) => m.kind).join(" ");
@@ -39,12 +39,20 @@ describe("moments", () => {
   it("let events ride along that are no moment of their own", () => {
     const fetch = ms.later.findIndex((m) => m.kind === "fetch");
     const until = told(later).slice(0, ms.later[fetch]!.end);
-    const ridden = [...until, { type: "guard", seq: until.length, node: null, source: null, module: "" } as Told];
+    const ridden = [...until, { type: "guard", seq: until.length, node: null, source: null, module: "" } as Event];
     const all = moments(ridden);
     expect(all.at(-1)).toMatchObject({ kind: "fetch", end: ridden.length });
     const names = nameAll(plan(later.events), later.sources);
     const [before, after] = [stateAt(ridden, all.at(-2)!.end), stateAt(ridden, ridden.length)];
-    expect(words(all.at(-1)!, names, before, after)).toContain("Python gets tanh = 0.7616");
+    expect(words(all.at(-1)!, names, before, after)).toContain("Python gets tanh(s) = 0.7616");
+  });
+
+  it("have one for what goes wrong, in the error's own words", () => {
+    const failed = [...told(later).slice(0, 4), { type: "error", error: "FeedError", text: "'x' was not fed\n  defined at line 2", seq: 4, node: null, source: null, module: "" } as Event];
+    const last = moments(failed).at(-1)!;
+    expect(last.kind).toBe("error");
+    const side = stateAt(failed, failed.length);
+    expect(words(last, nameAll(plan(failed), later.sources), side, side)).toBe("FeedError: 'x' was not fed");
   });
 
   it("put what is fed and read at the beginning of its run", () => {
@@ -155,9 +163,9 @@ describe("words", () => {
 
   it("say what a run needs and hands out", () => {
     const run = ms.later.findIndex((m) => m.kind === "run");
-    expect(say(run)).toBe("Run 1 begins: it is asked for tanh. Fed: x = [2, 1]. 4 of 6 operations are needed; the others do nothing.");
+    expect(say(run)).toBe("Run 1 begins: it is asked for tanh(s). Fed: x = [2, 1]. 4 of 6 operations are needed; the others do nothing.");
     const fetch = ms.later.findIndex((m) => m.kind === "fetch");
-    expect(say(fetch)).toBe("The run is over. Python gets tanh = 0.7616; every other value is gone.");
+    expect(say(fetch)).toBe("The run is over. Python gets tanh(s) = 0.7616; every other value is gone.");
   });
 });
 

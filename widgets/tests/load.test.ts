@@ -22,7 +22,7 @@ describe("load", () => {
     ["not JSON", "nonsense", /not JSON/],
     ["another format", "{}", /not a recording/],
     ["a list", "[]", /not a recording/],
-    ["a newer version", broken((d) => (d.version = 2)), /version 2.*Install a newer/],
+    ["a newer version", broken((d) => (d.version = 3)), /version 3.*Install a newer/],
     ["no version", broken((d) => delete d.version), /version/],
     ["nothing recorded", broken((d) => (d.events = [])), /Nothing was recorded/],
     ["no events", broken((d) => delete d.events), /no events/],

@@ -2,7 +2,7 @@
 // Levels, standings, and the widget as a whole.
 import { describe, expect, it } from "vitest";
 import { contour, levelsOf } from "../src/contour";
-import widget, { ranking, standing } from "../src/optimisers";
+import widget, { columns, ranking, standing } from "../src/optimisers";
 import { usePage } from "./page";
 
 const grid = (values: number[], across: number) => ({ values, across, place: (i: number, j: number) => [i, j] as const });
@@ -12,6 +12,18 @@ const area = (d: string): number =>
     const p = piece.slice(1).split("L").map((q) => q.split(" ").map(Number) as [number, number]);
     return sum + Math.abs(p.reduce((n, [x, y], i) => n + x * p[(i + 1) % p.length]![1] - p[(i + 1) % p.length]![0] * y, 0)) / 2;
   }, 0);
+
+describe("the table", () => {
+  const racer = (name: string, memory = 2) => ({ name, memory, trail: [], loss: [] });
+  it("gives names the room that is there, and cuts the rest", () => {
+    const wide = columns([racer("Adam as its paper has it"), racer("SGD", 0)], 800);
+    expect(wide.letters).toBe("Adam as its paper has it".length);
+    const narrow = columns([racer("Adam as its paper has it"), racer("SGD", 0)], 340);
+    expect(narrow.letters).toBeLessThan(wide.letters);
+    for (const [place, width] of [[wide, 800], [narrow, 340]] as const) expect(place.blocks + 4 * 19).toBeLessThanOrEqual(width);
+    expect(columns([racer("SGD", 0)], 340).figure).toBe(176);
+  });
+});
 
 describe("contours", () => {
   it("hold as much of a slope as lies above", () => {

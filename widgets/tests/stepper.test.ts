@@ -129,11 +129,125 @@ describe("details", () => {
   it("folds and unfolds modules", async () => {
     const w = await open(read("mlp"), { step: -1, folded: ["fc1", "fc2"] });
     const chip = w.root.querySelector('[data-key="m:fc1"]')!;
-    expect(chip.getAttribute("aria-label")).toMatch(/Module fc1, folded, 4 nodes/);
+    expect(chip.getAttribute("aria-label")).toMatch(/^fc1 .*module fc1, folded, 4 nodes/);
     w.key("Enter", chip);
     expect(w.model.get("folded")).toEqual(["fc2"]);
     w.key("Enter", w.root.querySelector('[data-key="f:fc1"]')!);
     expect(w.model.get("folded")).toEqual(["fc1", "fc2"]);
+  });
+});
+
+describe("names", () => {
+  it.each(["diamond", "mlp", "dynamic_static/static"])("begin with what stands on the card: %s", async (name) => {
+    const w = await open(read(name), { folded: name === "mlp" ? ["fc2"] : [] });
+    for (const step of [3, 8, -1]) {
+      w.model.set("step", step);
+      for (const part of w.root.querySelectorAll("[role=button][aria-label]:is(.tgs-node.is-shown, .tgs-frame)")) {
+        const seen = [...part.querySelectorAll("text")].map((t) => t.textContent).filter(Boolean).join(" ");
+        expect(part.getAttribute("aria-label")!.startsWith(seen)).toBe(true);
+      }
+    }
+  });
+});
+
+describe("questions about a gradient", () => {
+  const programs = JSON.parse(read("why")) as Record<string, unknown>;
+  const ask = async (program: string, node: string, more: Record<string, unknown> = {}) => {
+    const w = await open(JSON.stringify(programs[program]), { step: -1, ...more });
+    w.key("Enter", [...w.root.querySelectorAll(".tgs-node")].find((n) => n.querySelector(".tgs-name")?.textContent === node)!);
+    w.root.querySelector<HTMLElement>(".tgs-ask")!.click();
+    return w;
+  };
+
+  it("are asked of the chosen node, and answered there until it is closed", async () => {
+    const w = await ask("in_a_row", "w");
+    const why = w.root.querySelector(".tgs-why")!;
+    expect(why.textContent).toContain("No single step did it");
+    expect(why.querySelectorAll(".tgs-way li")).toHaveLength(12);
+    expect(why.querySelectorAll(".tgs-way li.is-culprit")).toHaveLength(1);
+    expect(w.root.querySelectorAll(".tgs-node.is-onway")).toHaveLength(12);
+    w.root.querySelector<HTMLElement>(".tgs-ask")!.click();
+    expect(w.root.querySelector(".tgs-way")).toBeNull();
+    expect(w.root.querySelectorAll(".is-onway")).toHaveLength(0);
+  });
+
+  it("lead to the step that did it, to the node that is to blame, and to the step that says more", async () => {
+    const huge = await ask("huge", "tiny");
+    [...huge.root.querySelectorAll<HTMLElement>(".tgs-way button")].at(-1)!.click();
+    expect(huge.status()).toContain("Backward visits log(tiny)");
+    const cut = await ask("without_grad", "w");
+    [...cut.root.querySelectorAll<HTMLElement>(".tgs-then button")].find((b) => b.textContent === "Show y")!.click();
+    expect(cut.root.querySelector(".tgs-inspector h4")!.textContent).toBe("y");
+    const early = await ask("middle", "w", { step: 5 });
+    [...early.root.querySelectorAll<HTMLElement>(".tgs-then button")].find((b) => b.textContent === "Go to that step")!.click();
+    expect(early.status()).toContain("sends 24 to w");
+  });
+});
+
+describe("search", () => {
+  const type = (root: HTMLElement, text: string): HTMLInputElement => {
+    const field = root.querySelector<HTMLInputElement>(".tgs-find-text")!;
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    return field;
+  };
+
+  it("marks what fits, goes from one to the next, also to what is not there yet, and forgets", async () => {
+    const w = await open(read("mlp"));
+    const field = type(w.root, "weight");
+    expect(w.root.querySelector(".tgs-find-count")!.textContent).toBe("2");
+    w.key("Enter", field);
+    expect(w.root.querySelector(".tgs-inspector h4")!.textContent).toBe("fc1.weight");
+    expect(w.model.get("step")).toBeGreaterThan(0);
+    expect(w.root.querySelectorAll(".tgs-node.is-shown.is-hit")).toHaveLength(1);
+    w.key("Enter", field);
+    expect(w.root.querySelector(".tgs-find-count")!.textContent).toBe("2 of 2");
+    w.key("Escape", field);
+    expect(field.value).toBe("");
+    expect(w.root.querySelectorAll(".is-hit")).toHaveLength(0);
+    expect(type(w.root, "xyzzy") && w.root.querySelector(".tgs-find-count")!.textContent).toBe("none");
+  });
+
+  it("finds what a folded module holds", async () => {
+    const w = await open(read("mlp"), { folded: ["fc1", "fc2"] });
+    w.key("Enter", type(w.root, "fc1.weight"));
+    expect(w.root.querySelector(".tgs-inspector h4")!.textContent).toBe("fc1.weight");
+    expect(w.root.querySelector('[data-key="m:fc1"]')!.classList).toContain("is-selected");
+  });
+});
+
+describe("graphs that run later", () => {
+  it("have shapes first, values only while a run needs them, and say what is fed and fetched", async () => {
+    const w = await open(read("dynamic_static/static"));
+    const seen: string[] = [];
+    for (w.key("ArrowRight"); !w.status().includes("The run is over"); w.key("ArrowRight")) seen.push(w.status());
+    expect(seen.join()).toContain("without a value. Nothing is computed.");
+    expect(seen.join()).toContain("Run 1 begins: it is asked for tanh(s). Fed: x = [2, 1]. 4 of 6 operations are needed");
+    expect(seen.join()).not.toContain("for the way back are released");
+    expect([...w.root.querySelectorAll(".tgs-pintext")].map((t) => t.textContent)).toEqual(["fed", "handed out"]);
+    const lives = [...w.root.querySelectorAll(".tgs-node.is-shown")].map((n) => n.getAttribute("data-life"));
+    expect(new Set(lives)).toEqual(new Set(["fed", "read", "freed", "computed", "idle"]));
+    expect(w.root.querySelectorAll('[data-life="idle"] .tgs-v')[0]!.textContent).toBe("()");
+  });
+});
+
+describe("what goes wrong in a program", () => {
+  it("is a step with the error's words, about the node that is to blame", async () => {
+    const w = await open(JSON.stringify(JSON.parse(read("why")).overwritten), { step: -1 });
+    expect(w.status()).toContain("GradError: exp saved its result for the backward pass");
+    expect(w.root.querySelector(".tgs-trouble")!.textContent).toContain("not y += 1");
+    expect(w.root.querySelector(".tgs-node.is-now")!.textContent).toContain("exp");
+    expect(w.root.querySelector(".tgs-node.is-torn .tgs-count-text")!.textContent).toBe("v1");
+    expect(w.root.querySelector(".tgs-node.is-torn")!.getAttribute("aria-label")).toContain("what it saved was written over");
+  });
+
+  it("is said where nothing else was recorded", async () => {
+    const data = JSON.parse(read("diamond"));
+    data.events = events({ type: "error", error: "NameError", text: "name 'w' is not defined" } as never);
+    const { root } = await open(JSON.stringify(data));
+    expect(root.querySelector("[role=alert]")!.textContent).toContain("before an error ended it (NameError: name 'w' is not defined)");
+    data.events = events({ type: "print", text: "only this" } as never);
+    expect((await open(JSON.stringify(data))).root.querySelector("[role=alert]")!.textContent).toMatch(/Nothing was recorded.*with record\(\)/);
   });
 });
 

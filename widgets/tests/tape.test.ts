@@ -1,8 +1,9 @@
 // @vitest-environment jsdom
 // What is kept, what is torn, and what only looks like it.
 import { describe, expect, it } from "vitest";
-import widget, { tapeAt, torn } from "../src/tape";
+import widget from "../src/tape";
 import type { Event } from "../src/types";
+import { tapeAt, torn } from "../src/versions";
 import { define, events, fixture, read, scalar } from "./help";
 import { usePage } from "./page";
 

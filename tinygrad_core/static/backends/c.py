@@ -190,6 +190,8 @@ class _Generated:
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
+        self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
+        self.lines: dict[str, None] = {}                # those of the step that is being written
         self.given: dict[Symbol, Any] = {}      # the inputs' arrays in this run
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
         self.outer = 0                          # how many dims have a loop around the statements already
@@ -228,9 +230,9 @@ class _Generated:
     # ---- steps
     def emit(self, number: int, step: Step) -> None:
         """Generate one step."""
-        lines = dict.fromkeys(str(Line.at(o.where)) for o in step.operations if o.where is not None)
-        for line in list(lines)[:6]:
-            self.say(f"/* {re.sub(r'[*][/]|[^ -~]', '?', line)} */")
+        self.lines = dict.fromkeys(_comment(Line.at(o.where)) for o in step.operations if o.where is not None)
+        for line in list(self.lines)[:6]:
+            self.say(line)
         if step.kind == "fused":
             self.fused(step)
         elif step.kind == "tiles":
@@ -277,6 +279,7 @@ class _Generated:
         known = self.functions.get(signature + body)
         if known is None:
             known = self.functions[signature + body] = (f"k{len(self.functions)}", signature, [body])
+        self.origins.setdefault(known[0], {}).update(self.lines)
         return known[0]
 
     def product(self, o: Operation, number: int) -> bool:
@@ -450,8 +453,9 @@ class _Generated:
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
         parts = [RUNTIME]
-        parts += [f"static __attribute__((noinline)) void {name}{signature} {body[0]}" for name, signature, body
-                  in self.functions.values()]
+        for name, signature, body in self.functions.values():
+            parts += list(self.origins[name])[:6]
+            parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")
         runs = []
         for k, segment in enumerate(self.segments):
             if isinstance(segment, list):
@@ -491,6 +495,11 @@ class _Generated:
         if root not in self.layout.small or not root.shape:
             return self.layout.array(x)[()]
         return self.given[root] if x is root else _viewed(x, root, self.given[root])
+
+
+def _comment(line: Line) -> str:
+    """A line of the learner's, as C."""
+    return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(line))} */"
 
 
 def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:

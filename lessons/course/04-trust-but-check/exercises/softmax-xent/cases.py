@@ -5,7 +5,7 @@ import numpy as np
 
 def cases(rng):
     """One example, two, then large scores and random ones."""
-    yield {"z": [[0.0, 0.0]], "y": [0]}
+    yield {"z": [[0.0, 0.0]], "y": [1]}
     yield {"z": [[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]], "y": [2, 0]}
     yield {"z": [[10000.0, 0.0]], "y": [1]}
     yield {"z": [[-10000.0, 0.0], [10000.0, 9999.0]], "y": [0, 1]}
@@ -104,11 +104,14 @@ def hint(case, expected, got):
     n, grad = len(case["y"]), np.array(expected["grad"])
     picked = np.zeros_like(grad)
     picked[np.arange(n), case["y"]] = 1 / n
+    top = np.zeros_like(grad)
+    top[np.arange(n), np.argmax(case["z"], axis=-1)] = 1 / n
     right = close(expected["loss"], got["loss"])
     explains = {
         "not-averaged": right and close(grad * n, got["grad"]),
         "averaged-twice": right and close(grad / n, got["grad"]),
         "no-truth": right and close(grad + picked, got["grad"]),
+        "top-counted": right and close(grad + top, got["grad"]),
         "sign": right and close(-grad, got["grad"]),
         "summed": close(expected["loss"] * n, got["loss"]) and not right,
     }

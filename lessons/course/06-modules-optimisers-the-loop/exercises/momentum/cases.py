@@ -9,14 +9,20 @@ MISTAKES = {
     "no-memory": {"keep": False},
     "averaged": {"averaged": True},
     "rate-inside": {"twice": True},
+    "on-tape": {"taped": True},
 }
 
 
 class Weight:
-    """A number and its gradient."""
+    """A number and its gradient; what is done to the weight itself is written on the tape, as a tensor's is."""
 
     def __init__(self, data):
-        self.data, self.grad = data, None
+        self.data, self.grad, self.taped = data, None, 0
+
+    def __isub__(self, step):
+        self.data -= step
+        self.taped += 1
+        return self
 
 
 def cases(rng):
@@ -45,7 +51,7 @@ def drive(answer, case):
             w.grad = g
         optimiser.step()
         after.append([w.data for w in weights])
-    return after
+    return [*after, [w.taped for w in weights]]
 
 
 def truth(case):
@@ -58,10 +64,10 @@ def truth(case):
             moved = sum(g * sum(case["momentum"] ** i for i in range(len(felt) - j)) for j, g in enumerate(felt))
             row.append(start - case["lr"] * moved)
         after.append(row)
-    return after
+    return [*after, [0] * len(case["start"])]
 
 
-def walked(case, *, sign=-1.0, shared=False, keep=True, averaged=False, twice=False):
+def walked(case, *, sign=-1.0, shared=False, keep=True, averaged=False, twice=False, taped=False):
     """Where the weights stand with these mistakes."""
     at, speed, after = list(case["start"]), {}, []
     share = 1 - case["momentum"] if averaged else case["lr"] if twice else 1.0
@@ -73,7 +79,8 @@ def walked(case, *, sign=-1.0, shared=False, keep=True, averaged=False, twice=Fa
                 speed[name] = now
                 at[k] += sign * case["lr"] * now
         after.append(list(at))
-    return after
+    steps = [sum(push[k] is not None for push in case["pushes"]) for k in range(len(at))]
+    return [*after, [n * taped for n in steps]]
 
 
 def same(case, expected, got):
@@ -115,7 +122,9 @@ def tell(case, outcome):
     """An outcome in the learner's terms."""
     if not isinstance(outcome, list):
         return repr(outcome)
-    return " · ".join(str([round(x, 6) if isinstance(x, float) else x for x in row]) for row in outcome)
+    *rows, taped = outcome
+    places = " · ".join(str([round(x, 6) if isinstance(x, float) else x for x in row]) for row in rows)
+    return f"{places}\nsteps on the tape: {sum(taped)}"
 
 
 def hint(case, expected, got):

@@ -47,7 +47,7 @@ def show(case):
     """The case as the learner would type it."""
     run = case["run"]
     one = ", ".join(f'"{key}": {run[key]}' for key in ("examples", "terms", "again", "row_sums"))
-    two = ", ".join(f'"{key}": {run[key]}' for key in ("alive", "moved", "one_batch", "first", "last"))
+    two = ", ".join(f'"{key}": {run[key]}' for key in ("alive", "moved", "one_batch", "differs", "first", "last"))
     return f"run = {{{one},\n       {two}}}\ndiagnose(run)"
 
 
@@ -63,4 +63,5 @@ def hint(case, expected, got):
     return {
         "healthy": "false-alarm", "rate too high": "wild", "rate too low": "slow", "gradients not cleared": "symptom",
         "softmax twice": "falls", "dead units": "dead", "labels shuffled": "shuffled", "shapes broadcast": "terms",
+        "dropout left on": "mode",
     }[expected]

@@ -7,6 +7,8 @@ def diagnose(run):
         return "gradients not cleared"
     if run["row_sums"] == [1.0, 1.0]:
         return "softmax twice"
+    if run["differs"] > 0.02:
+        return "dropout left on"
     if run["alive"] < 0.2:
         return "dead units"
     if run["moved"] > 1.0:
@@ -23,6 +25,8 @@ def diagnose(run):
     #     return "gradients not cleared"
     # if run["row_sums"] == ____:
     #     return "softmax twice"
+    # if run["differs"] > ____:
+    #     return "dropout left on"
     # if run["alive"] < ____:
     #     return "dead units"
     # if run["moved"] > ____:

@@ -5,6 +5,8 @@ def diagnose(run):
         return "shapes broadcast"
     if run["again"] > 1.5:
         return "gradients not cleared"
+    if run["differs"] > 0.02:
+        return "dropout left on"
     if run["alive"] < 0.2:
         return "dead units"
     if run["moved"] > 1.0:

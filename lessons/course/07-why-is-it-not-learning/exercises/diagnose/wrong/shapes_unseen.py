@@ -5,6 +5,8 @@ def diagnose(run):
         return "gradients not cleared"
     if run["row_sums"] == [1.0, 1.0]:
         return "softmax twice"
+    if run["differs"] > 0.02:
+        return "dropout left on"
     if run["alive"] < 0.2:
         return "dead units"
     if run["moved"] > 1.0:

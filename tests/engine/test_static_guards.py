@@ -1,0 +1,291 @@
+"""What a traced function notices: whatever it reads from outside, and memory that two of its tensors share."""
+
+import sys
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_core as tg
+from tinygrad_core import nn, optim
+from tinygrad_core.static import Graph, Session, StaticError, TraceWarning, Variable, assign, compile, placeholder
+
+BACKENDS = ["interpreter", "numpy", "c"]
+factor = 2.0
+table = np.ones(3, np.float32)
+shift = tg.ones(3)
+
+
+class Settings:
+    depth = 2
+
+
+class Slotted:
+    __slots__ = ("rate",)
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    @property
+    def doubled(self):
+        return self.rate * 2
+
+    def scaled(self, x):
+        return x * factor
+
+
+class Scaling(nn.Module):
+    power = 1.0
+
+    def __init__(self):
+        super().__init__()
+        self.rate = 2.0
+
+    def forward(self, x):
+        return x * factor * self.rate * self.power
+
+
+settings, slotted, scaling = Settings(), Slotted(3.0), Scaling()
+
+
+@pytest.fixture
+def config(monkeypatch):
+    """A Python module of settings, with a function that reads one."""
+    module = types.ModuleType("a_config")
+    exec("lr = 0.5\nscale = 3.0\ndef scaled(x):\n    return x * scale\n", vars(module))
+    monkeypatch.setitem(sys.modules, "a_config", module)
+    return module
+
+
+def run(function, change, told, *, backend="numpy"):
+    """Call a traced function before and after a change: it must see it, and say so."""
+    compiled = compile(function, backend=backend)
+    x = tg.ones(3)
+    for _ in range(2):
+        assert compiled(x).tolist() == function(x).tolist()
+    assert len(compiled.graphs) == 1, compiled.explain()
+    change()
+    for _ in range(2):
+        assert compiled(x).tolist() == function(x).tolist()
+    assert len(compiled.graphs) == 2 and told in compiled.explain(), compiled.explain()
+
+
+def test_attributes_of_python_modules(config):
+    run(lambda x: x * config.lr, lambda: setattr(config, "lr", 0.25),
+        "config (of the enclosing function).lr was 0.5 and is 0.25 (read at test_static_guards.py, line")
+
+
+def test_globals_of_functions_of_other_modules(config):
+    run(lambda x: config.scaled(x), lambda: setattr(config, "scale", 5.0), "global scale was 3.0 and is 5.0")
+
+
+def test_what_is_imported_inside(config):
+    def f(x):
+        import a_config
+        return x * a_config.lr
+    run(f, lambda: setattr(config, "lr", 4.0), "lr was 0.5 and is 4.0")
+
+
+def test_attributes_of_classes(monkeypatch):
+    run(lambda x: x * Settings.depth, lambda: monkeypatch.setattr(Settings, "depth", 3), "Settings.depth was 2 and is 3")
+    run(lambda x: x * settings.depth, lambda: monkeypatch.setattr(Settings, "depth", 4), "settings.depth was 3 and is 4")
+    run(lambda x: x * settings.depth, lambda: monkeypatch.setattr(settings, "depth", 5, raising=False),
+        "settings.depth was 4 and is 5")
+
+
+def test_slots_properties_and_what_methods_read(monkeypatch):
+    run(lambda x: x * slotted.rate, lambda: monkeypatch.setattr(slotted, "rate", 4.0), "slotted.rate was 3.0 and is 4.0")
+    run(lambda x: x * slotted.doubled, lambda: monkeypatch.setattr(slotted, "rate", 5.0), "slotted.rate was 4.0 and is 5.0")
+    run(lambda x: slotted.scaled(x), lambda: monkeypatch.setitem(globals(), "factor", 7.0), "factor was 2.0 and is 7.0")
+    run(lambda x: getattr(slotted, "ra" + "te") * x, lambda: monkeypatch.setattr(slotted, "rate", 6.0), "was 5.0 and is 6.0")
+
+
+def test_what_a_modules_forward_reads(monkeypatch):
+    run(scaling, lambda: monkeypatch.setitem(globals(), "factor", 3.0), "global factor was 2.0 and is 3.0")
+    run(scaling, lambda: monkeypatch.setattr(scaling, "rate", 3.0), "rate was 2.0 and is 3.0")
+    run(scaling, lambda: monkeypatch.setattr(Scaling, "power", 2.0), "power was 1.0 and is 2.0")
+
+
+def test_a_module_and_an_object_that_are_passed():
+    f = compile(lambda net, s, x: net(x) * s.rate)
+    net, s, x = nn.Dropout(1.0), Slotted(2.0), tg.ones(2)
+    assert f(net, s, x).tolist() == [0, 0]
+    net.eval()
+    assert f(net, s, x).tolist() == [2, 2]
+    s.rate = 3.0
+    assert f(net, s, x).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_numbers_in_numpy_arrays(monkeypatch, backend):
+    own = table.copy()
+    monkeypatch.setitem(globals(), "table", own)
+    run(lambda x: x * table, lambda: own.__setitem__(1, 4.0), "global table[1] was", backend=backend)
+    run(lambda x: x * float(table[0]), lambda: own.__setitem__(0, 5.0), "global table[0] was", backend=backend)
+    run(lambda x: x * table, lambda: monkeypatch.setitem(globals(), "table", own + 1), "global table was", backend=backend)
+
+
+def test_a_large_array_is_refused_with_advice(monkeypatch):
+    monkeypatch.setitem(globals(), "table", np.ones((300, 300)))
+    with pytest.raises(StaticError, match=r"global table is a NumPy array of 720,000 bytes.*\n?.*from_numpy"):
+        compile(lambda x: x + table[0, 0])(tg.ones(3))
+    shared = tg.from_numpy(table)
+    f = compile(lambda x: x + shared[0, :3])
+    assert f(tg.ones(3).double()).tolist() == [2, 2, 2]
+    table[0, 0] = 5
+    assert f(tg.ones(3).double()).tolist() == [6, 2, 2] and len(f.graphs) == 1
+
+
+def test_another_tensor_under_the_same_name(monkeypatch):
+    run(lambda x: x + shift, lambda: monkeypatch.setitem(globals(), "shift", tg.ones(3) * 2), "shift is another Tensor")
+    held = {"b": tg.ones(3)}
+    run(lambda x: x + held["b"], lambda: held.update(b=tg.ones(3) * 3), "['b'] is another Tensor")
+    layer = nn.Linear(3, 3)
+    run(layer, lambda: setattr(layer, "weight", nn.Parameter(tg.ones(3, 3))), "self['weight'] is another Parameter")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_another_shape_or_dtype_of_a_tensor_outside(backend):
+    b = tg.ones(2)
+    f = compile(lambda x: (x + b).sum() * 1, backend=backend)
+    for values in (b, tg.ones(3) * 7, tg.ones(1), tg.ones(3).double()):
+        b.data = values
+        for _ in range(2):
+            assert f(tg.ones(1)).tolist() == (1 + values).sum().tolist()
+    assert "'b' was float32 [2] and is float32 [3]" in f.explain()
+
+
+def test_hooks_and_the_default_dtype():
+    layer = nn.Linear(3, 3)
+    run(layer, lambda: layer.register_forward_hook(lambda module, args, out: out * 2), "_hooks was None")
+    run(lambda x: x + tg.zeros(3), lambda: tg.set_default_dtype(tg.float64), "the default dtype was")
+    tg.set_default_dtype(tg.float32)
+
+
+def test_what_nobody_reads_may_change():
+    class Trainer:
+        def __init__(self):
+            self.rate, self.epoch = 2.0, 0
+
+        def step(self, x):
+            return x * self.rate
+
+    trainer = Trainer()
+    f = compile(trainer.step)
+    for trainer.epoch in range(4):
+        f(tg.ones(1))
+    assert len(f.graphs) == 1, f.explain()
+
+
+def test_writing_an_attribute_is_told_with_its_line():
+    class Counter:
+        n = 0
+
+    counter = Counter()
+
+    @compile
+    def f(x):
+        counter.n += 1
+        return x * counter.n
+
+    with pytest.warns(TraceWarning) as caught:
+        found = [f(tg.ones(1)).item() for _ in range(20)]
+    assert found == list(range(1, 21))              # the numbers are right all the same
+    words = " ".join(str(w.message) for w in caught)
+    assert "counter (of the enclosing function).n was written" in words and "counter.n += 1" in words
+    assert "runs uncompiled, because it was traced 16 times for arguments alike" in words
+
+
+def test_a_generator_of_ones_own_is_told():
+    rng = np.random.default_rng(0)
+    with pytest.warns(TraceWarning, match="rng .* was used"):
+        compile(lambda x: x * float(rng.random()))(tg.ones(1))
+
+
+def test_arguments_that_are_one_tensor_are_told_apart():
+    f, x = compile(lambda a, b: a * 2 + b * 3), tg.ones(1)
+    assert [f(x, x).item(), f(x, x * 10).item(), f(x, x).item()] == [5, 32, 5]
+    g = compile(lambda a, b: a.add_(1) + b)
+    assert g(tg.ones(1), tg.ones(1)).item() == 3
+    x = tg.ones(1)
+    assert g(x, x).item() == 4 and x.item() == 2
+
+
+def test_a_gradient_is_left_with_the_argument_of_the_call():
+    @compile
+    def f(x):
+        (x * x).sum().backward()
+
+    leaves = [tg.tensor([float(k)], requires_grad=True) for k in (1, 2, 3)]
+    for x in (*leaves, *leaves):
+        x.grad = None
+        f(x)
+    assert [x.grad.item() for x in leaves] == [2, 4, 6]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_argument_that_the_function_also_writes_from_outside(backend):
+    def training():
+        w = tg.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = optim.SGD([w], lr=0.25)
+
+        def step(x):
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+            return x * 1
+        return w, step
+
+    (eager, now), (traced, later) = training(), training()
+    later = compile(later, backend=backend)
+    for k in range(3):
+        for a, b in ((tg.ones(2), tg.ones(2)), (eager, traced), (eager.detach(), traced.detach())):
+            assert now(a).tolist() == later(b).tolist(), k
+            assert eager.tolist() == traced.tolist(), k
+    with pytest.raises(StaticError, match=r"share memory.*clone\(\)"):
+        later(traced.detach()[:2])
+
+
+def test_a_view_of_what_is_written_is_refused():
+    w = tg.ones(4)
+    part = w[1:3]
+
+    def f(x):
+        w.add_(x)
+        return part * 1
+
+    with pytest.raises(StaticError, match="'w' and 'part' share memory"):
+        compile(f)(tg.ones(4))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_feed_that_is_a_variables_memory_is_its_value_before_the_run(backend):
+    storage = tg.ones(3)
+    with Graph() as graph:
+        w, x = Variable(storage, name="w", trainable=False), placeholder((3,), name="x")
+        y = assign(w, w + x)
+        z = x + y * 0
+    session = Session(graph, backend)
+    for k in (1, 2, 4):
+        assert session.run([y, z], {x: storage.array})[1].tolist() == [k] * 3
+    assert storage.tolist() == [8] * 3
+
+
+def test_nothing_is_retraced_in_a_plain_training_loop():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1))
+    optimizer = optim.Adam(net.parameters())
+
+    @compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = net(x).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            step(tg.randn(5, 3))
+    assert len(step.graphs) == 1, step.explain()

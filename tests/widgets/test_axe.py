@@ -1,0 +1,31 @@
+"""Every widget's own page under axe-core: first step and middle, both themes, what can be opened open."""
+
+import pytest
+
+from tests.widgets.test_every_widget import WIDGETS, total
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", WIDGETS)
+def test_nobody_is_kept_out(open_page, axe, name: str, scheme: str) -> None:
+    page = open_page(WIDGETS[name](), scheme=scheme)
+    page.locator(".tgs").focus()
+    page.keyboard.press("Home")
+    found = axe.grave(page, where="first step,")
+    for _ in range(total(page) // 2):
+        page.keyboard.press("ArrowRight")
+    found += axe.grave(page, where="in the middle,")
+    asks = page.get_by_role("button", name="Predict", pressed=False)
+    if asks.count():
+        asks.click()
+        page.keyboard.press("ArrowRight")
+        found += axe.grave(page, where="asking,")
+        asks = page.get_by_role("button", name="Predict", pressed=True)
+        asks.click()
+    node = page.locator(".tgs-stage [data-node][tabindex='0']")
+    if node.count():
+        node.first.focus()
+        page.keyboard.press("Enter")
+        found += axe.grave(page, where="a node opened,")
+    assert name != "stepper" or page.locator(".tgs-inspector").count()
+    assert not found, "\n".join(found)

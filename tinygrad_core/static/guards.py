@@ -1,0 +1,130 @@
+"""Guards: what a trace depends on, and one generated function that asks whether all of it is as it was."""
+from __future__ import annotations
+
+import dis
+import reprlib
+from collections.abc import Callable, Sequence
+from operator import is_
+from types import CodeType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import Line
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
+
+# How things are read: o is what they are read from, k an item's key or an attribute's name.
+_READS = {"item": "{o}[{k}]", "attribute": "{o}.{name}", "result": "{o}()", "items": "{o}", "values": "{o}.values()",
+          "numbers": "{o}.tobytes()"}
+_MANY = ("items", "values")     # compared element by element
+
+
+class Guard(NamedTuple):
+    """Something that was read while tracing and must be the same for the trace to hold."""
+
+    what: str                               # "global k", "net.drop.training"
+    read: str                               # how: a key of `_READS`
+    owner: Any
+    key: Any
+    expected: Any
+    place: tuple[CodeType, str] | None = None   # code that reads it, and the name that it says for it
+
+    def expression(self, owner: str, key: str) -> str:
+        """What reads it now, in Python."""
+        name = ""
+        if self.read == "attribute":        # the only thing that gets into code as it is
+            name = self.key
+            assert name.isidentifier(), name
+        return _READS[self.read].format(o=owner, k=key, name=name)
+
+    def condition(self, n: int) -> str:
+        """That it is as it was, in Python; `o{n}`, `k{n}` and `e{n}` stand for owner, key and what is expected."""
+        now, expected = self.expression(f"o{n}", f"k{n}"), f"e{n}"
+        if self.read in _MANY:
+            return (f"(len(o{n}) == {len(self.expected)} and all(map(is_, {now}, {expected})) "
+                    f"or alike(tuple({now}), {expected}))")
+        if not isinstance(self.expected, (*PLAIN, tuple)):
+            return f"{now} is {expected}"
+        return f"((now := {now}) is {expected} or alike(now, {expected}))"
+
+    def now(self) -> Any:
+        """What it is now."""
+        found = eval(self.expression("o", "k"), {"o": self.owner, "k": self.key})
+        return tuple(found) if self.read in _MANY else found
+
+    def change(self) -> str:
+        """What has changed, in words; empty where nothing has."""
+        try:
+            now = self.now()
+        except Exception as error:          # told, not hidden: it is the reason
+            return f"{self.what} can be read no more ({error!r})"
+        if alike(now, self.expected):
+            return ""
+        what, old, new = self._difference(now)
+        known = isinstance(new, (*PLAIN, tuple)) or type(old) is not type(new)
+        words = f"was {reprlib.repr(old)} and is {reprlib.repr(new)}" if known else f"is another {type(new).__name__}"
+        return f"{what} {words}" + (f" (read at {self.line})" if self.place else "")
+
+    def _difference(self, now: Any) -> tuple[str, Any, Any]:
+        """What differs: of several things the first one that does."""
+        old, new = self.expected, now
+        if self.read == "numbers":
+            old, new = np.frombuffer(old, self.owner.dtype), np.frombuffer(new, self.owner.dtype)
+        elif self.read not in _MANY:
+            return self.what, old, new
+        if len(old) != len(new):
+            return f"the length of {self.what}", len(old), len(new)
+        n = next(n for n, (a, b) in enumerate(zip(old, new, strict=True)) if not alike(a, b))
+        if self.read == "numbers":
+            index = ", ".join(map(str, np.unravel_index(n, self.owner.shape)))
+        else:
+            index = repr(list(self.owner)[n]) if self.read == "values" else str(n)
+        return f"{self.what}[{index}]", old[n], new[n]
+
+    @property
+    def line(self) -> Line | None:
+        """The first line that reads it."""
+        return first_use(*self.place) if self.place else None
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two values are one and the same for a trace: the same object, or equal in type and value."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(alike, a, b))
+    return isinstance(a, PLAIN) and bool(a == b)
+
+
+def predicate(guards: Sequence[Guard]) -> Callable[[], bool]:
+    """One function that asks whether everything is as it was: every call asks, so it is generated, without a loop."""
+    names: dict[str, Any] = {"alike": alike, "is_": is_}
+    for n, guard in enumerate(guards):
+        names |= {f"o{n}": guard.owner, f"k{n}": guard.key, f"e{n}": guard.expected}
+    conditions = "\n            and ".join([guard.condition(n) for n, guard in enumerate(guards)]) or "True"
+    exec(f"""def holds():
+    try:
+        return ({conditions})
+    except Exception:           # what cannot be read any more is not as it was
+        return False
+""", names)
+    return names["holds"]
+
+
+def first_use(code: CodeType, name: str, opname: str = "LOAD") -> Line | None:
+    """The first line of a function on which a name is used."""
+    for c in codes(code):
+        line = c.co_firstlineno
+        for i in dis.get_instructions(c):
+            line = (i.positions.lineno if i.positions else None) or line
+            if i.argval == name and i.opname.startswith(opname):
+                return Line(c.co_filename, line, c.co_name)
+    return None
+
+
+def codes(code: CodeType) -> list[CodeType]:
+    """A function's code and that of the functions in it."""
+    return [code, *(c for inner in code.co_consts if isinstance(inner, CodeType) for c in codes(inner))]
