@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import versions
 from ..device import array_module, place
+from ..errors import Line
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
@@ -18,6 +19,7 @@ from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
+from .passes.rewrites import Rewrite, noting
 from .program import Program, ancestors, specialise
 
 
@@ -120,6 +122,7 @@ class Plan:
     Attributes:
         program: what is run, after the passes.
         variables: the tensors that the program reads and changes.
+        recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
     """
 
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
@@ -135,10 +138,13 @@ class Plan:
         self._written: set[int] = set()                                         # and the memory that a run writes into
         self._writes: list[Any] | None = None
         self._lock = threading.Lock()
+        self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
-            self._run = compiled(self.program, backend)
+            with noting() as found:
+                self._run = compiled(self.program, backend)
+            self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
     def run(self, arrays: list[Any], copy: bool = False) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed.
@@ -187,6 +193,15 @@ class Plan:
     def apart(self, value: Any) -> Any:
         """A value, copied where it is or looks into a variable."""
         return value.copy() if value is not None and value.ndim and id(versions.owner(value)) in self._memory else value
+
+    def memory(self) -> str:
+        """How much memory a run needs, and what is computed again to need no more; empty where the back end does not plan."""
+        made: Callable[[], str] | None = getattr(self._run, "memory", None)
+        if made is None:
+            return ""
+        again = [f"{name} ({r.why})" + (f" at {Line.at(r.operation.where)}" if r.operation.where is not None else "")
+                 for name, r in self.recomputed.items()]
+        return "\n    ".join([made(), *[f"computed again: {words}" for words in again]])
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""
