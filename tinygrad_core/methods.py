@@ -254,6 +254,8 @@ def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
         values = other.array if isinstance(other, Tensor) else other
         if self.dtype.kind not in "biu":
             raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}.")
+        if self.dtype.kind == "b" and isinstance(other, Tensor) and values.dtype.kind == "b":
+            return apply(OPS[f"logical_{name.strip('_')}"], self, other)
         return wrap(getattr(self.array, name)(values))
     return method
 

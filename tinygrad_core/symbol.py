@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import EngineError, Line, at_line, learner_line
+from .errors import EngineError, Line
 
 if TYPE_CHECKING:
     from .static.graph import Operation
@@ -52,9 +52,9 @@ class Dim:
         told = _unknown_size_told(self)
         if told is not None:
             return told
-        raise NoValueError(f"this size is not known before the graph runs, and Python needs its number now (for a range, "
+        raise NoValueError("this size is not known before the graph runs, and Python needs its number now (for a range, "
                            "an index or a conversion). Give the placeholder this size, write -1 for it in a reshape, or "
-                           f"use while_loop or scan in place of a Python loop.{at_line(learner_line())}")
+                           "use while_loop or scan in place of a Python loop.")
 
     __int__ = __index__
 
@@ -104,6 +104,14 @@ def when_size_is_asked(answer: Callable[[Dim], int | None]) -> Callable[[Dim], i
 def dim(hints: tuple[Any, ...], of: tuple[Any, ...]) -> Any:
     """The number itself where both hints agree, else a `Dim`."""
     return hints[0] if hints[0] == hints[1] else Dim(hints, of)
+
+
+def size_of(n: Dim, shape_of: Callable[[Any], Any]) -> int:
+    """An unknown size as a number, by what tells the shapes of the symbols that it comes from."""
+    first, *rest = n.of
+    if isinstance(first, Symbol):
+        return shape_of(first)[rest[0]]
+    return first(*[size_of(x, shape_of) if isinstance(x, Dim) else x for x in rest])
 
 
 def hint(size: Any, k: int) -> Any:
@@ -253,15 +261,27 @@ def _array_call(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
     return symbol.operation.graph.array_call(name, args, kwargs)
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    """The leaves of nested tuples, lists and slices."""
-    if isinstance(value, (tuple, list)):
-        for v in value:
-            yield from _flat(v)
-    elif isinstance(value, slice):
-        yield from (value.start, value.stop, value.step)
+def leaves(value: Any) -> Iterator[Any]:
+    """What is in nested tuples, lists, dicts and slices."""
+    if isinstance(value, slice):
+        value = (value.start, value.stop, value.step)
+    if isinstance(value, (tuple, list, dict)):
+        for v in value.values() if isinstance(value, dict) else value:
+            yield from leaves(v)
     else:
         yield value
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The same nested tuples, lists, dicts and slices with `change(v)` in the place of everything in them."""
+    if isinstance(value, (tuple, list)):
+        made = [mapped(v, change) for v in value]
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
+    if isinstance(value, dict):
+        return {k: mapped(v, change) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(*[mapped(v, change) for v in (value.start, value.stop, value.step)])
+    return change(value)
 
 
 def known(array: Any) -> bool:
@@ -271,7 +291,7 @@ def known(array: Any) -> bool:
 
 def first_symbol(values: Any) -> Symbol | None:
     """A symbol among nested values, or None."""
-    return next((v for v in _flat(values) if type(v) is Symbol), None)
+    return next((v for v in leaves(values) if type(v) is Symbol), None)
 
 
 def shape_text(shape: tuple[Any, ...]) -> str:

@@ -23,7 +23,7 @@ class ScalarGraph(Frame):
     Args:
         what: a recording of single numbers, `with record() as rec: …`, or a function of numbers, called with `leaves`.
         title: what the picture is called; by default the recording's own title.
-        result: what the result is called where it has no name of its own.
+        result: what the result is called where it has no name of its own; by default y, or out where y is taken.
         predict: ask for each number before it is shown.
         step: the step to start at; by default the last, where all values and slopes are seen.
         leaves: for a function, what each of its arguments is at first: a number, a tensor, or anything whose
@@ -44,7 +44,8 @@ class ScalarGraph(Frame):
     predictions = traitlets.List(traitlets.Dict(), help="what was asked and answered").tag(sync=True)
 
     def __init__(
-        self, what: Any, *, title: str | None = None, result: str = "y", predict: bool = False, step: int = -1, **leaves: Any
+        self, what: Any, *, title: str | None = None, result: str | None = None, predict: bool = False, step: int = -1,
+        **leaves: Any,
     ) -> None:
         if callable(what):
             what = _traced(what, leaves)
@@ -60,7 +61,7 @@ class ScalarGraph(Frame):
         events = [dict(e) for e in data["events"]]
         root = _root(events)
         if root["name"] is None:
-            root["name"] = result
+            root["name"] = result or ("out" if any(e.get("name") == "y" for e in events) else "y")
         self._title = title or data.get("meta", {}).get("title") or "Drag a number"
         self._nodes = sum(e["type"] == "define" for e in events)
         data = {**data, "meta": {**data.get("meta", {}), "title": self._title}, "sources": {}, "events": events}
@@ -105,8 +106,10 @@ def _traced(f: Callable[..., Any], leaves: dict[str, Any]) -> Recording:
             result = f(**{name: writing.leaf(name, x) for name, x in numbers.items()})
         except TypeError as error:
             library = library_of(error)
-            if library is None:
+            if library is None and "_Number" not in str(error):
                 raise
+            if library is None:
+                raise TypeError(f"{error}: a scalar graph knows {', '.join(_TWO + _ONE)}") from None
         else:
             if not isinstance(result, _Number):
                 raise TypeError(f"the function's result does not depend on its numbers: it gave {result!r}")
@@ -185,6 +188,10 @@ class _Number:
             "a function of `math` on a number that moves. Use maximum, relu, abs, and x.tanh() or np.tanh(x)")
 
     __bool__ = __float__ = __int__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __eq__ = __ne__ = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"a scalar graph has no operation {name!r}: it knows {', '.join(_TWO + _ONE)}")
 
 
 def _one(op: str) -> Callable[[_Number], Any]:

@@ -20,6 +20,8 @@ class GraphStepper(Frame):
         folded: module paths to fold; by default all modules of a graph too large to read, else none.
 
     `step`, `predict` and `folded` can be set at any time; `predictions` lists what the learner answered.
+    A node that is clicked tells what is known about it, and answers why its gradient is None, zero, huge or small. The
+    recording may be one of a graph that runs later: then feeds and fetches are marked, and values come and go with runs.
     The picture as it stands is saved as SVG or PNG with the buttons in the widget, which draws it; a page of its
     own with the button beside them or with `to_html`.
     The same stepper shown twice moves in both places; make two for two that move on their own.

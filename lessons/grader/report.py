@@ -21,10 +21,11 @@ def progress(where: Path | None = None) -> Card:
     exercises = [one for lesson in lessons() for one in lesson.exercises().values()]
     solved = sum(one.points for one in exercises if tried.get(one.id, _NOTHING)["solved"])
     card.aside = f"{solved} of {sum(one.points for one in exercises)} points"
+    measured = {id for id, both in votes.items() if len(both) == 2}
     later = []
     for lesson in lessons():
         mine = {*lesson.exercises(), *lesson.questions(), *lesson.claims()}
-        if mine.isdisjoint({*tried, *given_up, *predicted}):
+        if mine.isdisjoint({*tried, *given_up, *predicted, *measured}):
             later.append(lesson.title)
             continue
         minutes = sum(took.get(id, 0.0) for id in mine)
@@ -32,7 +33,7 @@ def progress(where: Path | None = None) -> Card:
         rows = [_row(one, tried.get(id, _NOTHING), id in given_up) for id, one in lesson.exercises().items()]
         card.table(["exercise", "state", "attempts", "hints"], rows)
     if later:
-        card.say(f"Not begun: {', '.join(later)}.")
+        card.say(f"Not begun: {' · '.join(later)}")
     _predictions(card, [p for p in predicted.values() if p.right is not None])
     _claims(card, list(votes.values()))
     return card.say(note)

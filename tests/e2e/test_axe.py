@@ -15,7 +15,7 @@ FIRST, SECOND = lessons()[:2]
 VOTED, OPEN, JUDGED = list(SECOND.claims())[:3]
 ONE_SIDED = "def nudge(f, x, h=1e-5):\n    return (f(x + h) - f(x)) / h\n\n"
 CELLS = [
-    "from lessons import ask, check, claim, course_map, faded, parsons, plot, progress, review, solution\n%load_ext lessons",
+    "from lessons import *\n%load_ext lessons",
     "course_map()",
     "review()",
     'ask("along-or-across")',
@@ -36,6 +36,8 @@ CELLS = [
     f'claim("{VOTED}")',
     f"%%measure {VOTED}\nprint('measured')",
     f"%%measure {JUDGED}\nprint('measured')",
+    "ballot()",
+    "%%tensorflow as-in-2016\nimport tensorflow",
     "%%after value\nprint('not yet')",
     "progress()",
 ]

@@ -5,13 +5,18 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, expect
 
-from lessons.catalog import VERDICTS
+from lessons.catalog import VERDICTS, lessons
 from lessons.folder import update
 from lessons.notebook import METADATA
 from tests.e2e.jupyter import LONG, Lab, readable
 
 ID = "tensors-are-nodes"
-CELLS = ["from lessons import claim\n%load_ext lessons", f'claim("{ID}")', f"%%measure {ID}\nprint('one node, two edges')"]
+CELLS = [
+    "from lessons import ballot, claim\n%load_ext lessons",
+    f'claim("{ID}")',
+    f"%%measure {ID}\nprint('one node, two edges')",
+    "ballot()",
+]
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +74,17 @@ def test_it_is_read_in_both_themes(lab, voted, artifacts, theme):
     for card in voted:
         for part in (card.locator(".tgc-title"), card.locator("dd").first, card.locator("p").first):
             assert readable(part), f"hard to read in {theme}"
+
+
+def test_in_the_ballot_the_next_claim_takes_the_place_of_the_last(lab, voted, artifacts):
+    cell = lab.cell("ballot()")
+    lab.run_cell("ballot()")
+    left = sum(len(lesson.claims()) for lesson in lessons()) - 1  # one is voted on
+    expect(cell.locator(".tgc-form")).to_contain_text(f"1 of {left}", timeout=LONG)
+    lab.screenshot(artifacts / "ballot.png", cell)
+    vote(lab, cell, "true", "a guess", "Lock my vote")
+    expect(cell.locator(".tgc-form")).to_contain_text(f"2 of {left}", timeout=LONG)
+    for number in range(2, left + 1):
+        expect(cell.locator(".tgc-form")).to_contain_text(f"{number} of {left}", timeout=LONG)
+        cell.get_by_role("button", name="I cannot say yet").click()
+    expect(cell.locator(".tgc-card")).to_contain_text("2 votes are locked", timeout=LONG)

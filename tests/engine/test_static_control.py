@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_core as tg
+from tinygrad_core.dispatch import apply
 from tinygrad_core.errors import ShapeError
 from tinygrad_core.static import (
     Graph,
@@ -13,7 +14,9 @@ from tinygrad_core.static import (
     compile,
     cond,
     gradients,
+    load_graph,
     placeholder,
+    save_graph,
     scan,
     while_loop,
 )
@@ -68,13 +71,112 @@ def test_a_loop_stops_at_its_limit():
     assert Session(graph).run(out, {x: 1.0}) == 5
 
 
-def test_gradients_of_gradients_through_a_loop_are_refused():
+def powers(x, a, n):
+    """x a^(2^n - 1) squared n times, as a loop with a counter; what it takes from outside is a."""
+    return while_loop(lambda i, v: i < n, lambda i, v: (i + 1, v * v * a), [tg.tensor(0), x])[1]
+
+
+def unrolled(x, a, n):
+    for _ in range(n):
+        x = x * x * a
+    return x
+
+
+def recurrent(w, b, start, rows):
+    """The states of a little recurrent net, with an integer state that counts and one row less of meaning."""
+    (end, count), (states, counts) = scan(lambda s, x: ((tg.tanh(s[0] @ w + x[0] * b), s[1] + 1), (s[0] * x[0], s[1])),
+                                          [start, tg.tensor(0)], [rows])
+    return (states * states).sum() + (end * end * end).sum() * (counts.sum() + count)
+
+
+def derivatives(function, leaves, order):
+    """The value, and gradients of gradients of it with respect to each of the leaves, up to an order."""
+    found = value = function(*leaves)
+    told = [value]
+    for _ in range(order):
+        grads = tg.autograd.grad(found, leaves, create_graph=True, allow_unused=True)
+        grads = [x * 0 if g is None else g for x, g in zip(leaves, grads, strict=True)]
+        told += grads
+        found = sum((g * g).sum() for g in grads)
+    return [t.detach() for t in told]
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3])
+def test_three_orders_of_gradients_through_a_loop(backend, rounds):
+    def leaves():
+        return [tg.tensor(v, requires_grad=True, dtype=tg.float64) for v in (0.9, 1.1)]
+
+    wanted = derivatives(lambda x, a: unrolled(x, a, rounds) * x, leaves(), 3)
+    own = leaves()
+    traced = compile(lambda n: derivatives(lambda x, a: powers(x, a, n) * x, own, 3), backend=backend)
+    for a, b in zip(traced(tg.tensor(rounds)), wanted, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_two_orders_of_gradients_through_a_scan(backend, length):
+    rng = np.random.default_rng(length)
+    values = [rng.standard_normal(shape) for shape in ((2, 2), (2,), (2,), (length, 2))]
+    names = ["w", "b", "start", "rows"]
+    eager = [tg.tensor(v, requires_grad=True) for v in values]
+    wanted = derivatives(recurrent, eager, 2)               # with numbers, scan is Python's own loop
+    with Graph() as graph:
+        leaves = [placeholder(v.shape, tg.float64, n) for n, v in zip(names[:3], values, strict=False)]
+        leaves.append(placeholder((None, 2), tg.float64, names[3]))
+        told = derivatives(recurrent, leaves, 2)
+    found = Session(graph, backend).run(told, dict(zip(leaves, values, strict=True)))
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b.numpy(), rtol=1e-8, atol=1e-10)
+
+
+def test_loops_pass_gradgradcheck():
+    with Graph() as graph:
+        x, a, rows = (placeholder(shape, tg.float64, n) for n, shape in (("x", (2,)), ("a", (2,)), ("rows", (3, 2))))
+        while_loop(lambda i, v: i < 2, lambda i, v: (i + 1, tg.sin(v * a)), [tg.tensor(0), x])
+        scan(lambda s, row: (tg.tanh(s * a + row), s * row), x, rows)
+        cond(x.sum() > 0, lambda: tg.sin(x * a), lambda: x * a * a)
+    rng = np.random.default_rng(0)
+    for name in ("while_loop", "scan", "cond"):
+        o = graph[name]
+        given = [tg.tensor(rng.standard_normal(s.shape), requires_grad=True) if s.dtype.kind == "f"
+                 else tg.tensor(np.zeros(s.shape, s.dtype)) for s in o.inputs]
+
+        def run(*xs, o=o):
+            return tuple(t for t in apply(o.op, *xs, **o.attrs) if t.dtype.kind == "f")
+        assert tg.autograd.gradcheck(run, given) and tg.autograd.gradgradcheck(run, given), name
+
+
+def test_the_branch_that_is_not_taken_never_runs_in_any_order(backend):
+    with Graph() as graph:
+        x = placeholder((2,), name="x")
+        index = placeholder((2,), tg.int64, name="index")
+        table = Variable(np.arange(6, dtype=np.float32).reshape(2, 3), name="table")
+        y = cond(x.sum() > 0, lambda: (x * x * x).sum(), lambda: (table * table * x[0])[index].sum())
+        told = [y, *gradients(y, [x])]
+        told += gradients((told[1] ** 2).sum(), [x])
+    values = Session(graph, backend).run(told, {x: [1.0, 2.0], index: [5, 6]})      # the other branch would fail
+    assert [np.asarray(v).tolist() for v in values] == [9, [3, 12], [36, 288]]
+    with pytest.raises((IndexError, ShapeError)):
+        Session(graph, backend).run(told, {x: [-1.0, -2.0], index: [5, 6]})
+
+
+def test_gradients_through_random_numbers_inside_are_refused():
     with Graph():
+        x = placeholder((3,), name="x")
+        out = cond(x.sum() > 0, lambda: x * tg.rand(3), lambda: x)
+        with pytest.raises(StaticError, match="Draw them outside"):
+            gradients(out, [x])
+
+
+def test_second_order_loops_save_and_load(backend, tmp_path):
+    with Graph() as graph:
         x = placeholder((), name="x")
-        out, = while_loop(lambda v: v < 10, lambda v: v * v, [x])
-        dx, = gradients(out, [x])
-        with pytest.raises(StaticError, match="unroll"):
-            gradients(dx, [x])
+        y = while_loop(lambda v: v < 10, lambda v: v * v, [x])[0]
+        ddx, = gradients(gradients(y, [x])[0], [x])
+    save_graph(tmp_path / "loop", [ddx])
+    name = ddx.array.name
+    loaded = Session(load_graph(tmp_path / "loop"), backend).run(name, {"x": 2.0})
+    assert loaded == Session(graph, backend).run(ddx, {x: 2.0}) == 4 * 3 * 2.0 ** 2
 
 
 def test_an_rnn_of_any_length_in_one_graph(backend):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_core as tg
+from tests.engine.samples import samples
 from tinygrad_core import nn, optim
 from tinygrad_core.errors import ShapeError
 from tinygrad_core.static import (
@@ -16,6 +17,7 @@ from tinygrad_core.static import (
     assign,
     assign_add,
     assign_sub,
+    compile,
     constant,
     control_dependencies,
     get_default_graph,
@@ -316,3 +318,60 @@ def test_a_module_that_lacks_one_of_its_parameters_is_written_down():
         x = placeholder((None, 4, 8), name="x")
         y = layer(x)
     assert np.allclose(Session(graph).run(y, {x: words}), layer(words).detach().numpy(), atol=1e-5)
+
+
+class Outside:
+    """The engine, whose constants are inputs of the graph."""
+
+    def __init__(self, given=None):
+        self.given, self.made = given, []
+
+    def __getattr__(self, name):
+        return getattr(tg, name)
+
+    def tensor(self, values):
+        if self.given is not None:
+            return self.given.pop(0)
+        self.made.append(tg.tensor(values))
+        return self.made[-1]
+
+
+SAMPLES = {s.name: s for s in samples() if not s.name.startswith("mask")}       # masks decide how many elements there are
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_operation_ends_up_as_array_code(name):
+    sample = SAMPLES[name]
+    eager, outside = [tg.tensor(x.astype(np.float64), requires_grad=True) for x in sample.inputs], Outside()
+    wanted = sample.run(outside, *eager)
+
+    def run(*given):
+        found = sample.run(Outside(list(given[len(eager):])), *given[:len(eager)])
+        results = [t for t in (found if isinstance(found, tuple) else (found,)) if t.requires_grad]
+        return found, tg.autograd.grad([t.sum() for t in results], given[:len(eager)], allow_unused=True) if results else ()
+
+    traced = compile(run, backend="interpreter", fullgraph=True)
+    found, _ = traced(*eager, *outside.made)
+    assert [o.attrs["call"] for o in traced.graphs[0] if o.op is not None and o.op.name == "array"] == []
+    for a, b in zip(*[x if isinstance(x, tuple) else (x,) for x in (found, wanted)], strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12)
+
+
+def test_a_mask_decides_how_many_elements_there_are():
+    with Graph():
+        x = placeholder((3,), name="x")
+        with pytest.raises(NoValueError, match=r"'gt' was used as a mask, as in x\[mask\]; where\(mask, x, 0\)"):
+            x[x > 0]
+    total = compile(lambda x: tg.autograd.grad((x[x > 0] ** 2).sum(), x)[0])
+    for values in ([1.0, -2.0, 3.0], [-1.0, -2.0, 3.0], [2.0, -2.0, 3.0]):
+        assert total(tg.tensor(values, requires_grad=True)).tolist() == [max(2 * v, 0) for v in values]
+    assert "breaks into pieces" in total.explain()
+
+
+def test_an_attention_mask_and_norms_do_not_break_a_graph():
+    def f(q, mask):
+        out = nn.functional.scaled_dot_product_attention(q, q, q, mask)
+        return nn.functional.normalize(out) + out.std(1, keepdim=True) + nn.functional.one_hot(q.argmax(-1), 4).any(-1, True)
+
+    q, mask = tg.randn(5, 4), tg.ones(5, 5).tril(-1).bool()         # the first row sees nothing
+    np.testing.assert_allclose(compile(f, fullgraph=True)(q, mask).numpy(), f(q, mask).numpy(), rtol=1e-5, atol=1e-6)

@@ -13,41 +13,43 @@ class Form(NamedTuple):
     """What a lesson must have besides the parts that all of them have."""
 
     widget: str
+    predictions: str  # before the output shows
     claims: str
     mistakes: dict[str, str]  # exercise -> hints that known wrong answers must draw
 
 
 FORMS = {
-    "01": Form("ScalarGraph", "numpy-by-hand", {
+    "01": Form("ScalarGraph", "square double two-uses unused", "numpy-by-hand", {
         "nudge": "one-sided too-narrow", "value": "tanh-of-input plain-number", "operators": "reflected minus plain-number",
         "backward": "overwrites no-seed",
     }),
-    "02": Form("BackwardQuiz", "dynamic-follows-shape dynamic-is-modified tensors-are-nodes", {
+    "02": Form("BackwardQuiz", "second ten same-node", "dynamic-follows-shape dynamic-is-modified tensors-are-nodes", {
         "topo": "root-first too-early twice deep", "walk-back": "no-seed clears overwrites", "count-nodes": "once-for-all",
         "edge-rules": "late",
     }),
-    "03": Form("Broadcasting", "shapes-raise", {
+    "03": Form("Broadcasting", "stretched bias mean", "shapes-raise", {
         "broadcast-shape": "aligned-left too-kind", "unbroadcast": "first-only mean dropped",
         "matmul-vjp": "no-transpose batch-kept", "reduce-vjp": "mean-as-sum ties-twice", "gather-vjp": "lost",
     }),
-    "04": Form("StepSize", "mse-is-the-norm", {
-        "gradcheck": "sum-only absolute float32 kinks", "logsumexp": "overflow", "softmax-xent": "overflow averaged-twice",
-        "mse": "silent norm",
+    "04": Form("StepSize", "best-64 best-32 kink overflow three-times", "mse-is-the-norm", {
+        "gradcheck": "sum-only absolute float32 kinks", "logsumexp": "overflow", "mse": "silent norm",
+        "softmax-xent": "overflow top-counted averaged-twice",
     }),
-    "05": Form("Tape", "autograd-tracks-all", {
+    "05": Form("Tape", "over-square over-exp twice-sum twice-product middle behind eval detached", "autograd-tracks-all", {
         "no-grad": "stays-off after-error", "detach": "copies touches-grad cuts-both", "saved-version": "bans-all views",
         "accumulate": "sum-of-means equal-weights", "release-saved": "retain keeps",
     }),
-    "06": Form("OptimiserRace", "optimisers-of-torch loader-and-trainer", {
+    "06": Form("OptimiserRace", "one-layer two-layers forgotten zeros", "optimisers-of-torch loader-and-trainer", {
         "module": "lists twice", "init": "all-equal", "momentum": "unmoved on-tape one-speed", "rmsprop": "no-root",
         "adam": "no-correction", "loader": "drawn-twice same-order", "train-epoch": "step-early cleared-late no-train",
         "dropout": "no-rescale always", "batchnorm": "eval-by-batch eval-moves",
     }),
-    "07": Form("TrainingMonitor", "softmax-and-from-logits log-softmax-and-cross-entropy", {
-        "diagnose": "symptom false-alarm", "overfit-one-batch": "adds-up", "clip-grad-norm": "each-alone values",
-        "softmax-twice": "twice raw",
+    "07": Form("TrainingMonitor", "fading floor", "softmax-and-from-logits log-softmax-and-cross-entropy", {
+        "diagnose": "symptom mode false-alarm", "overfit-one-batch": "adds-up", "clip-grad-norm": "each-alone values",
+        "softmax-twice": "twice raw", "lr-range-test": "evenly nan",
     }),
-    "08": Form("DynamicVsStatic", "tensorflow-is-static static-is-complete outputs-are-cached tensorflow-has-many-concepts", {
+    "08": Form("DynamicVsStatic", "printed unfetched die intermediate",
+               "tensorflow-is-static static-is-complete outputs-are-cached tensorflow-has-many-concepts", {
         "waiting-graph": "computes-now same-name", "session-run": "runs-all cached twice silent-feed",
         "graph-gradients": "a-number unrelated-zero", "assign-later": "assigns-now never-runs",
         "check-shapes": "forgets-size",
@@ -111,6 +113,13 @@ def test_it_ends_with_one_question(lesson):
 def test_it_has_several_predictions_before_anything_is_explained(lesson):
     before = lesson.source[: lesson.source.index("## Explain it")]
     assert before.count("%%predict") >= 3
+
+
+def test_it_has_its_predictions(lesson, form):
+    """What is asked about a cell, or about what follows it, is asked before that is shown."""
+    predicted = re.findall(r"^%%predict ([\w-]+)", lesson.source, re.MULTILINE)
+    asked_alone = set(asked(lesson.source)) - set(predicted)
+    assert set(form.predictions.split()) <= set(predicted) | asked_alone
 
 
 def test_one_sentence_explains_and_a_line_is_there_to_be_changed(lesson):

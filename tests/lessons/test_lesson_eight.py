@@ -29,6 +29,7 @@ def test_the_predictions_come_out_as_the_page_says(page):
         "unfetched": "1.0",
         "die": "True False",
         "intermediate": "101.0",
+        "appended": "7.0",
         "three-ways": "True",
         "traced-print": "Python was here",
     }.items():
@@ -65,7 +66,7 @@ def test_the_learners_graph_learns_without_growing(page):
 
 def test_the_claims_are_measured(page):
     complete = next(words(c) for c in page.cells if "graph.finalize()" in c.source)
-    assert "before: 6.0" in complete and "one operation more: 7.0" in complete and "finalized" in complete
+    assert "3 operations: 7.0\n4 operations: 8.0\n5 operations: 9.0\nafter finalize(): this graph is finalized" in complete
     assert "exp ran 3 times in 3 runs" in next(words(c) for c in page.cells if "exp ran" in c.source)
     concepts = printed(page, "%%measure tensorflow-has-many-concepts")
     assert [len(line.split(",")) for line in concepts.splitlines()[:2]] == [1, 5]

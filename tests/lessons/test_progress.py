@@ -172,4 +172,4 @@ def test_the_time_between_two_answers_is_time_spent_and_a_pause_is_not(tmp_path)
             store._db.execute(f"UPDATE {table} SET at = '2026-11-20T{at}:00Z' WHERE {column} = ?", (item,))
         assert store.spent() == {"double": 4.0}
     said = repr(progress(tmp_path))
-    assert "Numbers that remember · 4 minutes" in said and "Not begun: The graph you just ran, " in said
+    assert "Numbers that remember · 4 minutes" in said and "Not begun: The graph you just ran · " in said

@@ -22,6 +22,8 @@ def test_a_function_is_written_down_as_a_recording():
     graph = ScalarGraph(lambda a, b: a * b + a, a=2.0, b=3.0)
     assert nodes(graph) == [("leaf", "a", []), ("leaf", "b", []), ("mul", None, [0, 1]), ("add", "y", [2, 0])]
     validate(data_of(graph.recording))
+    assert nodes(ScalarGraph(lambda x, y: x * y, x=2.0, y=3.0))[-1][1] == "out"
+    assert nodes(ScalarGraph(lambda x: x * 2, x=2.0, result="double"))[-1][1] == "double"
 
 
 def test_operators_numpy_methods_and_the_engine_come_to_the_same():
@@ -54,6 +56,10 @@ def branch(x):
     (lambda: ScalarGraph(branch, x=1.0), ValueError, "one way through the function"),
     (lambda: ScalarGraph(math.tanh, x=1.0), TypeError, "keyword"),
     (lambda: ScalarGraph(lambda x: math.tanh(x), x=1.0), ValueError, "x.tanh()"),
+    (lambda: ScalarGraph(lambda x: x * 2 if x == 1 else x, x=1.0), ValueError, "one way through the function"),
+    (lambda: ScalarGraph(lambda x: x // 2, x=1.0), TypeError, "a scalar graph knows add, sub"),
+    (lambda: ScalarGraph(lambda x: x.arctan(), x=1.0), AttributeError, "no operation 'arctan'"),
+    (lambda: ScalarGraph(lambda x, y: x * y, x=1.0), TypeError, "missing 1 required positional argument: 'y'"),
     (lambda: ScalarGraph(lambda x: 3.0, x=1.0), TypeError, "does not depend"),
     (lambda: ScalarGraph(lambda x: x), TypeError, "needs its numbers"),
     (lambda: ScalarGraph(lambda x: x * 2, x="2"), TypeError, "leaf 'x' must be one finite number"),

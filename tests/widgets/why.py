@@ -177,10 +177,18 @@ def retained() -> None:
     (y * y).backward()
 
 
+def twice() -> None:
+    w = leaf(3.0)
+    for _ in range(2):
+        y = w * 2.0
+        y.backward()
+        y = None
+
+
 PROGRAMS: list[Callable[[], None]] = [
     data, whole_numbers, middle, unused, detached, without_grad, compared, rounded, for_others, handed_over, never,
     overwritten, dead, factor, saturated, masked, cancelling, other_side, huge, in_a_row, vanishing, infinite,
-    broken_before, retained,
+    broken_before, retained, twice,
 ]
 
 

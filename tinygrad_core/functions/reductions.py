@@ -11,6 +11,7 @@ from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
 from ..ops import OPS
+from ..symbol import known
 from ..tensor import Tensor, wrap
 from . import elementwise as e
 from .arguments import Dim, dims, not_empty, one_dim, operand
@@ -88,7 +89,9 @@ def std_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: 
 def _safe_sqrt(x: Tensor) -> Tensor:
     """The square root with the gradient 0 at 0, where a norm has no slope but every direction is as good."""
     zero = x.detach() == 0
-    return e.where(zero, 0.0, e.sqrt(e.where(zero, 1.0, x))) if bool(zero.array.any()) else e.sqrt(x)
+    if known(zero.array) and not zero.array.any():
+        return e.sqrt(x)
+    return e.where(zero, 0.0, e.sqrt(e.where(zero, 1.0, x)))
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -183,13 +186,12 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return apply(OPS["argmin"], not_empty(input, "argmin"), dim=dim, keepdim=keepdim)
 
 
-def _picked(input: Tensor, indices: Any, dim: int, keepdim: bool) -> Found:
+def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Found:
     """The elements at one index along `dim` for each place."""
     from .shape import take_along_dim
 
-    at = wrap(array_module(input.array).expand_dims(indices, dim))
-    values = take_along_dim(input, at, dim)
-    return Found(values, at) if keepdim else Found(values.squeeze(dim), wrap(indices))
+    values = take_along_dim(input, indices, dim)
+    return Found(values, indices) if keepdim else Found(values.squeeze(dim), indices.squeeze(dim))
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -213,8 +215,7 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, over_all: Any, o
     if not input.ndim:
         return Found(input, wrap(np.int64(0)))
     at = one_dim(dim, input.ndim, name)
-    search = array_module(input.array).argmax if name == "max" else array_module(input.array).argmin
-    return _picked(input, search(input.array, axis=at), at, keepdim)
+    return _picked(input, apply(OPS[f"arg{name}"], input, dim=at, keepdim=True), at, keepdim)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -225,19 +226,20 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     if not input.ndim:
         return Found(input, wrap(np.int64(0)))
     at = one_dim(dim, input.ndim, "median")
-    order = array_module(input.array).argsort(input.array, axis=at, kind="stable")
-    middle = order.take((input.shape[at] - 1) // 2, axis=at)
-    return _picked(input, middle, at, keepdim)
+    middle = (input.shape[at] - 1) // 2
+    return _picked(input, argsort(input, at)[(slice(None),) * at + (slice(middle, middle + 1),)], at, keepdim)
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether all elements are not zero."""
-    return wrap(input.array.all(dims(dim, input.ndim, "all"), keepdims=keepdim))
+    axes = dims(dim, input.ndim, "all")
+    return wrap(input.array.all(axes, keepdims=keepdim)) if known(input.array) else sum(input == 0, axes, keepdim) == 0
 
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether any element is not zero."""
-    return wrap(input.array.any(dims(dim, input.ndim, "any"), keepdims=keepdim))
+    axes = dims(dim, input.ndim, "any")
+    return wrap(input.array.any(axes, keepdims=keepdim)) if known(input.array) else sum(input != 0, axes, keepdim) != 0
 
 
 def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
@@ -277,11 +279,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that put `input` in order along `dim`."""
-    xp, at = array_module(input.array), one_dim(dim, input.ndim, "argsort")
-    if not descending:
-        return wrap(xp.argsort(input.array, axis=at, kind="stable"))
-    turned = xp.flip(xp.argsort(xp.flip(input.array, at), axis=at, kind="stable"), at)
-    return wrap(input.shape[at] - 1 - turned)
+    return apply(OPS["argsort"], input, dim=one_dim(dim, input.ndim, "argsort"), descending=descending)
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
@@ -289,8 +287,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     from .shape import take_along_dim
 
     at = one_dim(dim, input.ndim, "topk")
-    order = argsort(input, at, largest).array[(slice(None),) * at + (slice(0, k),)]
-    return Found(take_along_dim(input, wrap(order), at), wrap(order))
+    order = argsort(input, at, largest)[(slice(None),) * at + (slice(0, k),)]
+    return Found(take_along_dim(input, order, at), order)
 
 
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:

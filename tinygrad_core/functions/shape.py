@@ -284,8 +284,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     shape = np.broadcast_shapes(*(tuple(1 if k == at else n for k, n in enumerate(x.shape)) for x in (input, indices)))
     sized = tuple(indices.shape[at] if k == at else n for k, n in enumerate(shape))
     whole = tuple(input.shape[at] if k == at else n for k, n in enumerate(shape))
-    index = array_module(indices.array).broadcast_to(_indices(indices, "take_along_dim"), sized)
-    return gather(input if input.shape == whole else expand(input, whole), at, wrap(index))
+    index = indices if indices.shape == sized else expand(indices, sized)
+    return gather(input if input.shape == whole else expand(input, whole), at, index)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:

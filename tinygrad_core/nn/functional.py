@@ -229,8 +229,8 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     if known(index) and index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
                          f"{int(index.max())}.")
-    xp = array_module(index)
-    return wrap((xp.arange(num_classes) == index[..., None]).astype("int64"))
+    classes = functions.arange(num_classes, device=input.device)
+    return (functions.unsqueeze(input, -1) == classes).long()
 
 
 # ---- normalisation
@@ -369,15 +369,17 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     mask = _mask(query, key, attn_mask, is_causal)
     lead = query.shape[:-2]
     key, value = (t if t.shape[:-2] == lead else functions.expand(t, (*lead, *t.shape[-2:])) for t in (key, value))
-    blind = None if mask is None or is_causal else (mask.array == -math.inf).all(-1, keepdims=True)
-    if blind is not None and blind.any():
-        mask = functions.where(wrap(blind), 0.0, mask)
+    blind = None if mask is None or is_causal else functions.all(mask == -math.inf, -1, True)
+    if blind is not None and known(blind.array) and not blind.array.any():
+        blind = None
+    if blind is not None:
+        mask = functions.where(blind, 0.0, mask)
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     if dropout_p:
         out = functions.matmul(dropout(_attention(query, key, mask, scale), dropout_p), value)
     else:
         out = apply(OPS["attention"], query, key, value, mask, scale=scale)
-    return functions.where(wrap(blind), 0.0, out) if blind is not None and blind.any() else out
+    return out if blind is None else functions.where(blind, 0.0, out)
 
 
 def _attention(query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> Tensor:
@@ -396,8 +398,7 @@ def _mask(query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool) -> T
 
 def _hidden(mask: Tensor, like: Tensor) -> Tensor:
     """What hides something from attention as numbers to add: -infinity where the mask holds, 0 elsewhere."""
-    xp = array_module(mask.array)
-    return wrap(xp.where(mask.array, like.dtype.type(-math.inf), like.dtype.type(0)))
+    return functions.where(mask, wrap(like.dtype.type(-math.inf)), wrap(like.dtype.type(0)))
 
 
 def _repeat_heads(t: Tensor, times: int) -> Tensor:

@@ -13,7 +13,7 @@ from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
 from ..symbol import known
-from ..tensor import Tensor, describe, wrap
+from ..tensor import Tensor, describe
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
            "l1_loss", "logsigmoid", "mse_loss", "nll_loss", "smooth_l1_loss"]
@@ -170,8 +170,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     logs = apply(OPS["log_softmax"], rows, dim=1)
     losses, weights = _picked(logs, labels, weight, ignore_index)
     if label_smoothing:
-        counted = array_module(labels).asarray(labels != ignore_index, rows.dtype)
-        spread = functions.sum(logs if weight is None else logs * weight, 1) * wrap(counted)
+        counted = (labels != ignore_index).to(rows.dtype)
+        spread = functions.sum(logs if weight is None else logs * weight, 1) * counted
         losses = losses * (1 - label_smoothing) - spread * (label_smoothing / rows.shape[1])
     return _weighted(losses, weights, shape, reduction)
 
@@ -218,32 +218,34 @@ def _highest(labels: Any) -> int:
 _UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
 
 
-def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, tuple[int, ...]]:
+def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """The classes of every sample and place as a row, the labels flat, and the losses' shape."""
     if input.ndim == 1:
         input = functions.unsqueeze(input, 0)
     elif input.ndim > 2:
         order = (0, *range(2, input.ndim), 1)
         input = functions.reshape(functions.permute(input, order), (target.array.size, input.shape[1]))
-    return input, target.array.reshape(-1), target.shape
+    return input, functions.reshape(target, -1), target.shape
 
 
-def _picked(logs: Tensor, labels: Any, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Any]:
+def _picked(logs: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
     """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
-    xp = array_module(logs.array)
-    if weight is None and known(labels) and (labels != ignore_index).all():
-        return -apply(OPS["getitem"], logs, index=(xp.arange(len(labels)), labels)), xp.ones(len(labels), logs.dtype)
+    rows = functions.arange(labels.shape[0], device=logs.device).array
     counted = labels != ignore_index
-    safe = xp.where(counted, labels, 0)
-    weights = xp.asarray(counted, logs.dtype) if weight is None else xp.where(counted, weight.array[safe], 0)
-    picked = apply(OPS["getitem"], logs, index=(xp.arange(len(safe)), safe))
-    return functions.where(wrap(counted), -picked, 0.0) * wrap(weights), weights
+    if weight is None and known(counted.array) and counted.array.all():
+        return -apply(OPS["getitem"], logs, index=(rows, labels.array)), counted.to(logs.dtype)
+    safe = functions.where(counted, labels, 0)
+    weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[safe], 0.0)
+    picked = apply(OPS["getitem"], logs, index=(rows, safe.array))
+    return functions.where(counted, -picked, 0.0) * weights, weights
 
 
-def _weighted(losses: Tensor, weights: Any, shape: tuple[int, ...], reduction: str) -> Tensor:
+def _weighted(losses: Tensor, weights: Tensor, shape: tuple[int, ...], reduction: str) -> Tensor:
     """The losses reduced; their mean is a weighted one."""
     if reduction == "mean":
-        total, count = functions.sum(losses), weights.sum()
-        # The mean of nothing is not a number, and nothing has any influence on it.
-        return total / wrap(count) if count else functions.where(wrap(count == 0), math.nan, total)
+        total, count = functions.sum(losses), functions.sum(weights)
+        if known(count.array) and count.array:
+            return total / count
+        nothing = count == 0                # the mean of nothing is not a number, and nothing has any influence on it
+        return functions.where(nothing, math.nan, total / functions.where(nothing, 1.0, count))
     return _reduced(functions.reshape(losses, shape), reduction)

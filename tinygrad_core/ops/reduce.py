@@ -64,6 +64,16 @@ primitive("argmax", lambda xp, x, *, dim, keepdim: xp.argmax(x, axis=dim, keepdi
 primitive("argmin", lambda xp, x, *, dim, keepdim: xp.argmin(x, axis=dim, keepdims=keepdim))
 
 
+def _argsort(xp: Any, x: Any, *, dim: int, descending: bool) -> Any:
+    """The indices that put elements in order; equal ones stay in theirs, also from the greatest down."""
+    if not descending:
+        return xp.argsort(x, axis=dim, kind="stable")
+    return x.shape[dim] - 1 - xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim)
+
+
+primitive("argsort", _argsort)
+
+
 def _reversed(F: Any, x: Any, dim: int) -> Any:
     """The elements in reverse order along a dim."""
     return F.getitem(x, index=(slice(None),) * dim + (slice(None, None, -1),))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..autograd import enable_grad
 from ..device import array_module
-from ..errors import at_line, learner_line
+from ..errors import learner_line
 from ..tensor import mode
 from ..versions import wrote
 from ..writes import store
@@ -58,7 +58,7 @@ class LBFGS(Optimizer):
         """Try up to `max_iter` directions; returns the loss before the first."""
         if closure is None:
             raise OptimizerError("LBFGS needs step(closure): a function that clears the gradients, computes the loss, "
-                                 f"calls backward and returns the loss.{at_line(learner_line())}")
+                                 "calls backward and returns the loss.")
         group = self.param_groups[0]
         state = self.state.setdefault(self._params[0], {"n_iter": 0, "func_evals": 0})
         first, loss, grad = self._evaluate(closure)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd import enable_grad
 from ..device import array_module
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError, learner_line
 from ..ops.core import arrays
 from ..symbol import Symbol
 from ..tensor import Tensor, describe, mode, ndarray, unboxed, wrap
@@ -47,12 +47,12 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, (Tensor, dict)) or not isinstance(params, Iterable):
             raise OptimizerError(f"an optimiser takes a list of tensors, or of groups, and got {describe(params)}: "
-                                 f"write [w] for a single one.{at_line(learner_line())}")
+                                 f"write [w] for a single one.")
         groups = list(params)
         if not groups:
             raise OptimizerError("an optimiser got an empty list of parameters. Does the module assign its layers to "
                                  "attributes of self (or to a ModuleList, not to a plain list)? And was the generator "
-                                 f"from parameters() used up before?{at_line(learner_line())}")
+                                 "from parameters() used up before?")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -68,15 +68,14 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise OptimizerError(f"an optimiser changes tensors, and got {describe(p)} of type "
-                                     f"{type(p).__name__} among its parameters.{at_line(learner_line())}")
+                                     f"{type(p).__name__} among its parameters.")
             if not p.is_leaf:
                 raise OptimizerError(f"an optimiser can only change leaves, and {describe(p)} was computed by "
                                      f"{p.node.op}: its next value would be computed anew, and a step lost. Give "
                                      f"the tensors it was computed from, or make it a leaf with t.detach()"
-                                     f".requires_grad_().{at_line(learner_line())}")
+                                     f".requires_grad_().")
             if id(p) in known:
-                raise OptimizerError(f"{describe(p)} was given twice: each parameter belongs to one group only."
-                                     f"{at_line(learner_line())}")
+                raise OptimizerError(f"{describe(p)} was given twice: each parameter belongs to one group only.")
             known.add(id(p))
         group["params"] = params
         self.check(group)
@@ -88,11 +87,11 @@ class Optimizer:
             value = group.get(name, low)
             if not low <= value <= high or value == math.inf:
                 raise OptimizerError(f"{type(self).__name__} got {name}={value!r}: it must be at least {low}"
-                                     f"{f' and at most {high}' if high < math.inf else ''}.{at_line(learner_line())}")
+                                     f"{f' and at most {high}' if high < math.inf else ''}.")
         for k, beta in enumerate(group.get("betas", ())):
             if not 0 <= beta < 1:
                 raise OptimizerError(f"{type(self).__name__} got betas[{k}]={beta!r}: it must be at least 0 and less "
-                                     f"than 1.{at_line(learner_line())}")
+                                     f"than 1.")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False`, give them zeros."""
@@ -237,7 +236,7 @@ class Optimizer:
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise OptimizerError(f"the saved optimiser has groups of {sizes} parameters, this one of {own}: make it "
-                                 f"with the same groups first.{at_line(learner_line())}")
+                                 f"with the same groups first.")
         numbered = {k: p for mine, theirs in zip(self.param_groups, groups, strict=True)
                     for p, k in zip(mine["params"], theirs["params"], strict=True)}
         self.param_groups = [{**mine, **theirs, "params": mine["params"]}

@@ -10,14 +10,15 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
-from ..errors import EngineError, at_line, learner_line
+from ..errors import EngineError, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
 from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
 from ..tensor import Tensor, mode, wrap
+from .arguments import leaves_of, replaced
 from .backends import choose
-from .guards import PLAIN, Guard, predicate
+from .guards import Guard, predicate
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import ancestors, specialise
 from .session import Plan, UnfitError, watcher
@@ -26,54 +27,6 @@ from .trace import GraphBreakError, Traced, trace
 
 class TraceWarning(UserWarning):
     """A traced function does something that later calls will not do again."""
-
-
-class _Same:
-    """An object that is told apart by what it is; held, so that no other one can take its place in memory."""
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is _Same and other.value is self.value
-
-
-# ---- arguments
-def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
-    """Collect the tensors of nested arguments, and what else a call is told apart by."""
-    if isinstance(value, Tensor):
-        key.append((value.array.dtype, value.array.ndim, value.node is not None))
-        tensors.append(value)
-    elif isinstance(value, PLAIN):
-        key.append((type(value), value))
-    elif isinstance(value, (tuple, list)):
-        key.append((type(value), len(value)))
-        for v in value:
-            leaves_of(v, tensors, key)
-    elif isinstance(value, dict):
-        key.append((dict, tuple(value)))
-        for v in value.values():
-            leaves_of(v, tensors, key)
-    elif isinstance(value, np.ndarray):
-        raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
-                          f"become part of the trace. Write from_numpy(x).{at_line(learner_line())}")
-    else:
-        key.append(_Same(value))
-
-
-def replaced(value: Any, twins: dict[int, Any]) -> Any:
-    """The same nested structure with other things in the place of its tensors, by id."""
-    if isinstance(value, Tensor):
-        return twins.get(id(value), value)
-    if isinstance(value, (tuple, list)):
-        made = [replaced(v, twins) for v in value]
-        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
-    if isinstance(value, dict):
-        return {k: replaced(v, twins) for k, v in value.items()}
-    return value
 
 
 _MISS = object()
@@ -340,14 +293,14 @@ class Compiled:
         sizes = self._sizes(shapes, entries)
         before = when_size_is_asked(_ask_for_sizes)
         try:
-            traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
+            traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
         except (_SizeNeeded, EngineError) as needed:
             if self.dynamic or sizes == list(shapes):
                 raise
             why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
             self.history[-1] += f"; sizes cannot be left unknown: {why}"
             sizes, self.dynamic = list(shapes), False
-            traced = trace(self.function, args, kwargs, tensors, replaced, leaves_of, self.fullgraph, sizes)
+            traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
         finally:
             when_size_is_asked(before)
         self._warn(traced.effects)

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import enable_grad, no_grad
 from ..autograd import grad as differentiate
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError, at_line, learner_line
+from ..errors import DTypeError, ShapeError
 from ..node import Leaf
 from ..ops import OPS
 from ..ops.core import primitive
@@ -17,6 +17,7 @@ from ..symbol import StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, wrap
 from .backends.interpreter import interpreter
 from .graph import Graph, fill
+from .infer import described, described_input
 from .program import specialise
 
 
@@ -26,6 +27,7 @@ class Block:
     def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol]):
         self.graph, self.inputs, self.outputs = graph, list(inputs), list(outputs)
         self._runs: dict[Any, Any] = {}
+        self._gradient: Block | None = None
 
     @property
     def stateful(self) -> bool:
@@ -45,6 +47,15 @@ class Block:
 
         Only floating-point inputs have one, and only floating-point outputs bring one; where there is no path it is zeros.
         """
+        if self._gradient is None:
+            self._gradient = self._differentiated()
+        return self._gradient
+
+    def _differentiated(self) -> Block:
+        if self.stateful:
+            raise StaticError(f"gradients do not pass through random numbers that are drawn inside the {self.graph.name} of "
+                              "cond, while_loop or scan: going back would draw others. Draw them outside; scan can go along "
+                              "them.")
         graph = Graph(f"{self.graph.name}'s gradient")
         given = [graph.source("placeholder", _sizes(x), x.dtype, x.operation.name.rpartition("/")[2]) for x in self.inputs]
         seeds = [graph.source("placeholder", _sizes(x), x.dtype, "gradient") for x in self.outputs if x.dtype.kind == "f"]
@@ -64,9 +75,10 @@ def _sizes(x: Symbol) -> tuple[Any, ...]:
     return tuple([n if isinstance(n, int) else None for n in x.shape])
 
 
-def _leaf(symbol: Symbol) -> Tensor:
-    t = wrap(symbol)
-    if symbol.dtype.kind == "f":
+def _leaf(array: Any) -> Tensor:
+    """An array or symbol as a tensor that gradients can be taken with respect to."""
+    t = wrap(array)
+    if array.dtype.kind == "f":
         t.node = Leaf()
     return t
 
@@ -152,13 +164,120 @@ def _graph_of(*tensors: Any) -> Graph | None:
 def _alike(what: str, left: list[Symbol], right: list[Symbol]) -> None:
     """Refuse results that differ in number, shape or dtype."""
     if len(left) != len(right):
-        raise StaticError(f"{what}: {len(left)} results against {len(right)}; both must be alike.{at_line(learner_line())}")
+        raise StaticError(f"{what}: {len(left)} results against {len(right)}; both must be alike.")
     for k, (a, b) in enumerate(zip(left, right)):
         if a.dtype != b.dtype:
-            raise DTypeError(f"{what}: result {k} is {a.dtype} in one and {b.dtype} in the other.{at_line(learner_line())}")
+            raise DTypeError(f"{what}: result {k} is {a.dtype} in one and {b.dtype} in the other.")
         if shape_text(a.shape) != shape_text(b.shape):
             raise ShapeError(f"{what}: result {k} has shape {shape_text(a.shape)} in one and {shape_text(b.shape)} in the "
-                             f"other.{at_line(learner_line())}")
+                             f"other.")
+
+
+# ---- gradients
+def _filled(F: Any, g: Any, outputs: list[Symbol], again: Callable[[], Any]) -> list[Any]:
+    """The gradients of the floating-point results, zeros for those that got none."""
+    missing = [k for k, x in enumerate(outputs) if x.dtype.kind == "f" and g[k] is None]
+    results = again() if missing else ()
+    return [(results[k] * 0 if g[k] is None else g[k]) for k, x in enumerate(outputs) if x.dtype.kind == "f"]
+
+
+def _for_floats(found: Any, xs: Sequence[Any]) -> list[Any]:
+    """Gradients in the places of the floating-point inputs, None in the others."""
+    rest = iter(found)
+    return [next(rest) if x.dtype.kind == "f" else None for x in xs]
+
+
+def _call_xs(F: Any, g: Any, xs: Any, body: Block) -> list[Any]:
+    seeds = _filled(F, g, body.outputs, lambda: F.call(*xs, body=body))
+    return _for_floats(F.call(*xs, *seeds, body=body.gradient()), xs)
+
+
+primitive("call", lambda xp, *xs, body: tuple(body(*xs)), several=True, xs=_call_xs,
+          notation={"out": "body({xs})", "xs": "{g} back through the body"})
+
+
+class Now:
+    """How a loop computes: bodies on arrays."""
+
+    def __init__(self, xp: Any):
+        self.xp = xp
+
+    def call(self, body: Block, *xs: Any) -> tuple[Any, ...]:
+        """A body's results."""
+        return tuple(body(*xs))
+
+    def rows(self, x: Any) -> Any:
+        """What can be gone along."""
+        return x
+
+    def stack(self, ys: list[Any], like: Symbol) -> Any:
+        """The rows as one, which are `like` a symbol each."""
+        if ys:
+            return self.xp.stack(ys)
+        return self.xp.zeros((0, *[n if isinstance(n, int) else 0 for n in like.shape]), like.dtype)
+
+
+class Tape:
+    """How a loop is gone through where gradients are wanted: bodies on tensors, one operation a round."""
+
+    @staticmethod
+    def call(body: Block, *xs: Tensor) -> tuple[Tensor, ...]:
+        """A body's results."""
+        return apply(OPS["call"], *xs, body=body)
+
+    @staticmethod
+    def rows(x: Tensor) -> Any:
+        """The rows, cut by one operation, so that their gradients are put together by one."""
+        from ..functions import unbind
+        return unbind(x)
+
+    @staticmethod
+    def stack(ys: list[Tensor], like: Symbol) -> Tensor:
+        """The rows as one, which are `like` a symbol each."""
+        from ..functions import stack
+        return stack(ys) if ys else wrap(Now(np).stack([], like))
+
+
+# Loops by name, as functions of how they compute, their inputs and attributes.
+TAPED: dict[str, Callable[..., Any]] = {}
+
+
+def _pulled_back(F: Any, xs: Any, seeds: list[Any], name: str, **attrs: Any) -> list[Any]:
+    """The gradients of a loop's inputs, computed by one operation, which can be differentiated in its turn."""
+    return _for_floats(F.pullback(*xs, *seeds, of=(name, tuple(attrs.items())), count=len(xs)), xs)
+
+
+def _back(run: Any, xs: Sequence[Tensor], of: tuple[str, tuple[Any, ...]], count: int, taped: bool = True) -> list[Tensor]:
+    """The gradients of the first `count` inputs, from those of the results: the loop is run again, and gone back."""
+    name, attrs = of
+    own, seeds = xs[:count], xs[count:]
+    outs = [t for t in TAPED[name](run, own, **dict(attrs)) if t.dtype.kind == "f"]
+    asked = [t for t in own if t.dtype.kind == "f"]
+    paths = [(t, s) for t, s in zip(outs, seeds, strict=True) if t.node is not None]
+    found = differentiate([t for t, _ in paths], asked, [s for _, s in paths], create_graph=taped, allow_unused=True) \
+        if paths and asked else (None,) * len(asked)
+    return [t * 0 if g is None else g for t, g in zip(asked, found, strict=True)]
+
+
+def _pullback(xp: Any, *xs: Any, of: tuple[str, tuple[Any, ...]], count: int) -> tuple[Any, ...]:
+    watch, learns = mode.watch, mode.grad
+    mode.watch, mode.grad = None, True          # the tape is this operation's own affair
+    try:
+        return tuple([t.array for t in _back(Tape, [_leaf(x) for x in xs], of, count, False)])
+    finally:
+        mode.watch, mode.grad = watch, learns
+
+
+def _pullback_xs(F: Any, g: Any, xs: Any, of: Any, count: int) -> list[Any]:
+    asked = [x for x in xs[:count] if x.dtype.kind == "f"]
+    seeds = [x * 0 if one is None else one for x, one in zip(asked, g, strict=True)]
+    return _pulled_back(F, xs, seeds, "pullback", of=of, count=count)
+
+
+primitive("pullback", _pullback, several=True, xs=_pullback_xs,
+          notation={"out": "back through {xs}", "xs": "{g} back through that"})
+TAPED["pullback"] = _back
+described["pullback"] = lambda o: [described_input(x) for x in o.inputs[:o.attrs["count"]] if x.dtype.kind == "f"]
 
 
 # ---- a branch
@@ -188,15 +307,7 @@ def _cond(xp: Any, *xs: Any, then: Block, orelse: Block) -> Any:
 def _cond_xs(F: Any, g: Any, xs: Any, then: Block, orelse: Block) -> list[Any]:
     values = xs[1:]
     seeds = _filled(F, g, then.outputs, lambda: F.cond(xs[0], *values, then=then, orelse=orelse))
-    found = iter(F.cond(xs[0], *values, *seeds, then=then.gradient(), orelse=orelse.gradient()))
-    return [None, *[next(found) if x.dtype.kind == "f" else None for x in values]]
-
-
-def _filled(F: Any, g: Any, outputs: list[Symbol], again: Callable[[], Any]) -> list[Any]:
-    """The gradients of the floating-point results, zeros for those that got none."""
-    missing = [k for k, x in enumerate(outputs) if x.dtype.kind == "f" and g[k] is None]
-    results = again() if missing else ()
-    return [(results[k] * 0 if g[k] is None else g[k]) for k, x in enumerate(outputs) if x.dtype.kind == "f"]
+    return [None, *_for_floats(F.cond(xs[0], *values, *seeds, then=then.gradient(), orelse=orelse.gradient()), values)]
 
 
 primitive("cond", _cond, several=True, xs=_cond_xs, notation={"out": "if {xs}", "xs": "{g} through the branch that ran"})
@@ -236,49 +347,28 @@ def _loop_now(cond: Any, body: Any, values: list[Any], most: int | None) -> list
     return values
 
 
-def _history(xs: tuple[Any, ...], condition: Block, body: Block, count: int, most: int | None) -> list[tuple[Any, ...]]:
-    """The variables before every round, and after the last."""
-    values, outer = xs[:count], xs[count:]
-    history = [values]
-    while (most is None or len(history) <= most) and bool(np.asarray(condition(*values, *outer)[0])):
-        values = tuple(body(*values, *outer))
-        history.append(values)
-    return history
-
-
-def _while(xp: Any, *xs: Any, condition: Block, body: Block, count: int, most: int | None) -> Any:
-    return _history(xs, condition, body, count, most)[-1]
-
-
-def _while_back(xp: Any, *xs: Any, condition: Block, body: Block, back: Block, count: int, most: int | None,
-                total: int) -> Any:
-    """The gradients of the variables at the start and of what the body takes: the rounds are run again, then backwards."""
-    own, g = xs[:total], list(xs[total:])
-    outer = own[count:]
-    floats = [k for k, x in enumerate(own) if x.dtype.kind == "f"]
-    sums = {k: np.zeros_like(own[k]) for k in floats if k >= count}
-    for values in _history(own, condition, body, count, most)[-2::-1]:
-        found = dict(zip(floats, back(*values, *outer, *g), strict=True))
-        g = [found[k] for k in floats if k < count]
-        for k in sums:
-            sums[k] = sums[k] + found[k]
-    return (*g, *sums.values())
+def _rounds(run: Any, xs: Sequence[Any], condition: Block, body: Block, count: int, most: int | None) -> tuple[Any, ...]:
+    """The variables after the last round, on arrays or on a tape."""
+    values, outer = tuple(xs[:count]), xs[count:]
+    done = 0
+    while (most is None or done < most) and bool(run.call(condition, *values, *outer)[0]):
+        values, done = run.call(body, *values, *outer), done + 1
+    return values
 
 
 def _while_xs(F: Any, g: Any, xs: Any, condition: Block, body: Block, count: int, most: int | None) -> list[Any]:
-    again = {"condition": condition, "body": body, "count": count, "most": most}
-    seeds = _filled(F, g, body.outputs, lambda: F.while_loop(*xs, **again))
-    found = iter(F.while_loop_backward(*xs, *seeds, **again, back=body.gradient(), total=len(xs)))
-    return [next(found) if x.dtype.kind == "f" else None for x in xs]
+    seeds = [x * 0 if one is None else one for x, one in zip(xs, g, strict=False) if x.dtype.kind == "f"]
+    return _pulled_back(F, xs, seeds, "while_loop", condition=condition, body=body, count=count, most=most)
 
 
-def _only_once(F: Any, g: Any, xs: Any) -> Any:
-    raise StaticError("gradients of gradients do not pass through while_loop and scan: unroll the loop in Python for them")
+def _while(xp: Any, *xs: Any, condition: Block, body: Block, count: int, most: int | None) -> tuple[Any, ...]:
+    return _rounds(Now(xp), xs, condition, body, count, most)
 
 
 primitive("while_loop", _while, several=True, xs=_while_xs,
           notation={"out": "while {xs}", "xs": "{g} back through the rounds"})
-primitive("while_loop_backward", _while_back, several=True, xs=_only_once, notation={"out": "rounds backwards", "xs": "-"})
+TAPED["while_loop"] = _rounds
+described["while_loop"] = lambda o: [described_input(x) for x in o.inputs[:o.attrs["count"]]]
 
 
 # ---- a scan
@@ -327,46 +417,27 @@ def _scan_now(function: Any, init: Any, xs: Any) -> tuple[Any, Any]:
     return state, [stack([y[k] for y in ys]) for k in range(len(ys[0]))]
 
 
-def _scan(xp: Any, *xs: Any, body: Block, count: int, rows: int) -> Any:
-    states, sequences, outer = list(xs[:count]), xs[count:count + rows], xs[count + rows:]
+def _steps(run: Any, xs: Sequence[Any], body: Block, count: int, rows: int) -> tuple[Any, ...]:
+    """The states at the end and every y stacked, on arrays or on a tape."""
+    states, outer = tuple(xs[:count]), xs[count + rows:]
     ys: list[list[Any]] = [[] for _ in body.outputs[count:]]
-    for t in range(len(sequences[0])):
-        found = body(*states, *[s[t] for s in sequences], *outer)
+    for values in zip(*map(run.rows, xs[count:count + rows]), strict=True):
+        found = run.call(body, *states, *values, *outer)
         states = found[:count]
         for collected, y in zip(ys, found[count:], strict=True):
             collected.append(y)
-    empty = [xp.zeros((0, *[n if isinstance(n, int) else 0 for n in x.shape]), x.dtype) for x in body.outputs[count:]]
-    return (*states, *[xp.stack(y) if y else e for y, e in zip(ys, empty, strict=True)])
-
-
-def _scan_back(xp: Any, *xs: Any, body: Block, back: Block, count: int, rows: int, total: int) -> Any:
-    """The gradients of states, sequences and what the body takes: forwards again, then backwards."""
-    own, g = xs[:total], list(xs[total:])
-    states, sequences, outer = [own[:count]], own[count:count + rows], own[count + rows:]
-    steps = len(sequences[0])
-    for t in range(steps):
-        states.append(tuple(body(*states[-1], *[s[t] for s in sequences], *outer)[:count]))
-    floats = [k for k, x in enumerate(own) if x.dtype.kind == "f"]
-    learned = sum(k < count for k in floats)
-    g_states, g_ys = g[:learned], g[learned:]
-    sums = {k: np.zeros_like(own[k]) for k in floats if k >= count}
-    for t in range(steps - 1, -1, -1):
-        found = dict(zip(floats, back(*states[t], *[s[t] for s in sequences], *outer, *g_states, *[y[t] for y in g_ys]),
-                         strict=True))
-        g_states = [found[k] for k in floats if k < count]
-        for k in sums:
-            if k < count + rows:
-                sums[k][t] = found[k]
-            else:
-                sums[k] = sums[k] + found[k]
-    return (*g_states, *sums.values())
+    return (*states, *[run.stack(y, x) for y, x in zip(ys, body.outputs[count:], strict=True)])
 
 
 def _scan_xs(F: Any, g: Any, xs: Any, body: Block, count: int, rows: int) -> list[Any]:
     seeds = _filled(F, g, body.outputs, lambda: F.scan(*xs, body=body, count=count, rows=rows))
-    found = iter(F.scan_backward(*xs, *seeds, body=body, back=body.gradient(), count=count, rows=rows, total=len(xs)))
-    return [next(found) if x.dtype.kind == "f" else None for x in xs]
+    return _pulled_back(F, xs, seeds, "scan", body=body, count=count, rows=rows)
 
 
-primitive("scan", _scan, several=True, xs=_scan_xs, notation={"out": "scan {xs}", "xs": "{g} back through the steps"})
-primitive("scan_backward", _scan_back, several=True, xs=_only_once, notation={"out": "steps backwards", "xs": "-"})
+def _scan(xp: Any, *xs: Any, body: Block, count: int, rows: int) -> tuple[Any, ...]:
+    return _steps(Now(xp), xs, body, count, rows)
+
+
+primitive("scan", _scan, several=True, xs=_scan_xs,
+          notation={"out": "scan {xs}", "xs": "{g} back through the steps"})
+TAPED["scan"] = _steps

@@ -10,11 +10,11 @@ import numpy as np
 from .. import dtypes
 from ..autograd import enable_grad, no_grad
 from ..autograd import grad as differentiate
-from ..errors import GradError, ShapeError, at_line, learner_line
+from ..errors import GradError, ShapeError
 from ..node import Leaf
 from ..ops import OPS
 from ..symbol import StaticError, Symbol, shape_text
-from ..tensor import Tensor, as_array, mode, unboxed, wrap
+from ..tensor import Tensor, as_array, describe, mode, unboxed, wrap
 from ..writes import write
 from .graph import Graph, Operation
 
@@ -52,7 +52,7 @@ def placeholder(shape: Sequence[int | None], dtype: Any = None, name: str = "pla
     sizes = tuple(shape)
     if any([n is not None and (not isinstance(n, (int, np.integer)) or n < 0) for n in sizes]):
         raise ShapeError(f"a placeholder's sizes are whole numbers of at least 0, or None for an unknown one, got "
-                         f"{shape!r}.{at_line(learner_line())}")
+                         f"{shape!r}.")
     dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
     return _differentiable(get_default_graph().source("placeholder", sizes, dtype, name), name)
 
@@ -106,12 +106,12 @@ def assign(variable: Tensor, value: Any) -> Tensor:
         symbol = symbol.operation.inputs[0]
     if symbol.operation.kind != "variable":
         raise StaticError(f"only a variable can be assigned to, and {symbol.name!r} is a {symbol.operation.kind} "
-                          f"(defined at {symbol.line}): make it with Variable(...).{at_line(learner_line())}")
+                          f"(defined at {symbol.line}): make it with Variable(...).")
     graph = symbol.operation.graph
     new = graph.tensor_of(value if isinstance(value, Tensor) else Tensor(value, dtype=symbol.dtype)).array
     if new.shape != symbol.shape:
         raise ShapeError(f"variable {symbol.name!r} has shape {shape_text(symbol.shape)} and cannot take a value of shape "
-                         f"{shape_text(new.shape)}.{at_line(learner_line())}")
+                         f"{shape_text(new.shape)}.")
     if new.dtype != symbol.dtype:
         new, = graph.add(OPS["cast"], (new,), {"dtype": symbol.dtype})
     return wrap(_assigned(graph, symbol, new))
@@ -176,8 +176,8 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> list[Tensor | None]:
     tensors = [xs] if isinstance(xs, Tensor) else list(xs)
     for t in tensors:
         if t.node is None:
-            raise GradError(f"there is no gradient with respect to {t!r}: it is not computed from, and is not, a "
-                            f"floating-point placeholder or variable.{at_line(learner_line())}")
+            raise GradError(f"there is no gradient with respect to {describe(t)}: it is not computed from, and is not, a "
+                            f"floating-point placeholder or variable.")
     roots = [ys] if isinstance(ys, Tensor) else list(ys)
     if grad_ys is None:
         grad_ys = [wrap(np.ones((), t.dtype)[()]) if not t.ndim else _ones_like(t) for t in roots]

@@ -12,7 +12,7 @@ from ..dispatch import _casts, _casts_needed, _several, _unpack, record
 from ..errors import EngineError, Line, at_line, here, learner_frame, learner_line
 from ..node import Leaf
 from ..ops import OPS, Op
-from ..symbol import Dim, NoValueError, StaticError, Symbol, shape_text
+from ..symbol import Dim, NoValueError, StaticError, Symbol, mapped, shape_text
 from ..tensor import Tensor, describe, mode, root_of, wrap
 from .infer import NEW, PROBES, concrete, infer
 
@@ -50,10 +50,11 @@ class Operation:
         value: the array of a constant, the tensor of a variable.
         where: the learner's line that defined it, as `errors.here` notes it.
         module: the path of the module in whose `forward` it was defined.
+        again: whether it computes anew, near its readers, what another operation computed before.
     """
 
     __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
-                 "number", "operands")
+                 "number", "operands", "again")
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
@@ -64,6 +65,7 @@ class Operation:
         self.where = here(1)
         self.module = graph.module
         self.number = -1
+        self.again = False
         self.operands = len(inputs)             # how many inputs are operands; the others belong to attributes
 
     @property
@@ -81,7 +83,9 @@ class Operation:
                 other: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """The results for arrays (and numbers) in the place of the inputs; `other` attributes take the place of its own."""
         assert self.op is not None
-        attrs = fill(concrete(self.attrs, sizes) if sizes is not None else self.attrs, values)
+        attrs = concrete(self.attrs, sizes) if sizes is not None else self.attrs
+        if self.operands < len(values):
+            attrs = fill(attrs, values)
         if other:
             attrs = {**attrs, **other}
         return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))
@@ -112,17 +116,7 @@ def results_of(op: Op, out: Any) -> tuple[Any, ...]:
 
 def fill(value: Any, inputs: tuple[Any, ...]) -> Any:
     """Attributes with every `Ref` replaced by the input it stands for."""
-    if isinstance(value, Ref):
-        return inputs[value.input]
-    if isinstance(value, tuple):
-        return tuple([fill(v, inputs) for v in value])
-    if isinstance(value, list):
-        return [fill(v, inputs) for v in value]
-    if isinstance(value, dict):
-        return {k: fill(v, inputs) for k, v in value.items()}
-    if isinstance(value, slice):
-        return slice(fill(value.start, inputs), fill(value.stop, inputs), fill(value.step, inputs))
-    return value
+    return mapped(value, lambda v: inputs[v.input] if isinstance(v, Ref) else v)
 
 
 class Slot:
@@ -182,6 +176,8 @@ class Graph:
 
     def define(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Write down an operation in place of running it; returns what running it would: tensors, without numbers."""
+        if op.name == "getitem":
+            attrs = {"index": self._counted(attrs["index"])}
         inputs = tuple([self.tensor_of(x) if isinstance(x, Tensor) else x for x in inputs])
         values, parents, mask = _unpack(op, inputs)
         if op.mixes and _casts_needed(op, values):
@@ -204,7 +200,7 @@ class Graph:
         """Append an operation on symbols and numbers; its results as symbols."""
         if self.finalized:
             raise StaticError(f"this graph is finalized, and {op.name} would add to it: define everything before "
-                              f"finalize().{at_line(learner_line())}")
+                              f"finalize().")
         inputs = tuple([self.symbol_of(x) if hasattr(x, "dtype") and not isinstance(x, np.generic) else x
                         for x in inputs])
         operands = len(inputs)
@@ -224,6 +220,15 @@ class Graph:
         operation.results = tuple([None if d is None else _symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
         self._append(operation)
         return operation.results
+
+    def _counted(self, index: Any) -> Any:
+        """An index with the numbers of the masks in it, which decide how many elements there are."""
+        def number(i: Any) -> Any:
+            mask = i.array if isinstance(i, Tensor) else i
+            if type(mask) is Symbol and mask.dtype.kind == "b":
+                return self.asked_for_value(mask, "used as a mask, as in x[mask]; where(mask, x, 0) keeps the size")
+            return i
+        return mapped(index, number)
 
     def _append(self, operation: Operation) -> None:
         operation.number = len(self.operations)
@@ -251,15 +256,9 @@ class Graph:
             if isinstance(value, (np.ndarray, Symbol)):
                 more.append(self.symbol_of(value))
                 return Ref(len(more) - 1)
-            if isinstance(value, tuple):
-                return tuple([place(v) for v in value])
-            if isinstance(value, list):
-                return [place(v) for v in value]
-            if isinstance(value, slice):
-                return slice(place(value.start), place(value.stop), place(value.step))
             return value
 
-        placed = {k: place(v) for k, v in attrs.items()}
+        placed = mapped(attrs, place)
         return tuple(more), placed
 
     def array_call(self, name: str, args: Any, kwargs: dict[str, Any]) -> Symbol | Any:
@@ -317,8 +316,7 @@ class Graph:
     def unique(self, name: str) -> str:
         """A name that no operation of the graph has yet, within the open name scopes."""
         if not _NAME.match(name):
-            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, no spaces."
-                              f"{at_line(learner_line())}")
+            raise StaticError(f"{name!r} cannot name an operation: names have letters, digits and _ . / -, no spaces.")
         name = "/".join([*self._scopes, name])
         count = self._names.get(name, 0)
         self._names[name] = count + 1
@@ -341,7 +339,7 @@ class Graph:
         new = self.tensor_of(result).array
         if t.shape != result.shape:
             raise StaticError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
-                              f"{result.shape}.{at_line(learner_line())}")
+                              f"{result.shape}.")
         if new.dtype != t.dtype:
             new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
         if t._view is not None:
@@ -355,7 +353,7 @@ class Graph:
         if type(t.array) is not Symbol or isinstance(t.node, Leaf):
             name = t.array.name if type(t.array) is Symbol else describe(t)
             raise StaticError(f"{name!r} cannot be written in place in a graph, where nothing happens before a run: give a "
-                              f"Variable its new value with assign(variable, value).{at_line(learner_line())}")
+                              f"Variable its new value with assign(variable, value).")
         t.array = new
 
     def _write_through(self, view: Tensor, new: Symbol) -> None:
@@ -363,7 +361,7 @@ class Graph:
         base, op, attrs = view._view
         if op.name != "getitem" or base._view is not None:
             raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
-                              f"itself, as in x[index] = value.{at_line(learner_line())}")
+                              f"itself, as in x[index] = value.")
         whole = self.tensor_of(root_of(view)).array
         put, = self.add(OPS["setitem"], (whole, new), {"index": attrs["index"]})
         self.become(base, put)
@@ -382,7 +380,7 @@ class Graph:
             if x.operation.graph is not self:
                 raise StaticError(f"{operation.op.name if operation.op else operation.name} in graph {self.name!r} got "
                                   f"{x.name!r} of another graph ({x.operation.graph.name!r}, defined at {x.line}): a graph "
-                                  f"can only compute with its own tensors.{at_line(learner_line())}")
+                                  f"can only compute with its own tensors.")
 
     def _explain(self, operation: Operation, error: Exception) -> EngineError:
         from ..dispatch import explain

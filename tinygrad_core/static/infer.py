@@ -1,20 +1,21 @@
 """Shapes without numbers: an operation is tried out on arrays that take no memory, and what comes out is measured."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import Generator
-from ..symbol import PROBES, Dim, Symbol, hint
+from ..device import CPU, Generator, place
+from ..symbol import PROBES, Dim, Symbol, hint, leaves, mapped
 
 if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-# What is tried out must neither advance a random stream nor go round a loop that ends only with real numbers.
-_TRIED_WITH: dict[str, dict[str, Any]] = {"draw": {"generator": Generator()}, "while_loop": {"most": 1},
-                                          "while_loop_backward": {"most": 1}}
+_OF_ITS_OWN = {"draw": {"generator": Generator()}}      # what is tried out must not advance a random stream
+# Operations that are not tried out, because only real numbers end them, and what tells their results.
+described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
 
 
@@ -32,14 +33,22 @@ def infer(operation: Operation) -> list[Any]:
     Sizes that are not known are tried out with two numbers: one that comes out the same both times does not depend
     on them, any other is a new unknown, "the size of this result along this dim".
     """
+    assert operation.op is not None
+    if operation.op.name in described:
+        return described[operation.op.name](operation)
     unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) \
-        or _has_dim(operation.attrs) or _has_dim(operation.inputs)
+        or any([isinstance(v, Dim) for v in leaves((operation.attrs, operation.inputs))])
     first = _tried(operation, 0)
     if not unknown:
         return first
     second = _tried(operation, 1)
     known = {n.hints: n for x in operation.sources for n in x.shape if isinstance(n, Dim)}
     return [None if a is None else (_joined(a[0], b[0], known), a[1]) for a, b in zip(first, second, strict=True)]
+
+
+def described_input(x: Any) -> tuple[tuple[Any, ...], np.dtype[Any]]:
+    """(shape, dtype) of an input, for results that are like it."""
+    return (x.shape, x.dtype) if isinstance(x, Symbol) else (np.shape(x), np.asarray(x).dtype)
 
 
 def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tuple[Any, ...]:
@@ -49,13 +58,19 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 def _tried(operation: Operation, k: int) -> list[Any]:
     op = operation.op
     assert op is not None
-    values = tuple([stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else hint(x, k)
-                    for x in operation.inputs])
+    values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
-        outs = operation.compute(np, values, k, _TRIED_WITH.get(op.name, {}))
+        outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
     return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
+
+
+def _value(x: Symbol, k: int) -> Any:
+    """What a symbol is tried out with; a mask that is known decides how many elements there are."""
+    if x.dtype.kind == "b" and x.operation.kind == "constant" and x.shape:
+        return place(x.operation.value, CPU)
+    return stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype)
 
 
 def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -66,29 +81,9 @@ def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dt
         return shape, np.asarray(op.forward(np, *ones)).dtype
 
 
-def _has_dim(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any([_has_dim(v) for v in value])
-    if isinstance(value, dict):
-        return any([_has_dim(v) for v in value.values()])
-    if isinstance(value, slice):
-        return any([isinstance(v, Dim) for v in (value.start, value.stop, value.step)])
-    return isinstance(value, Dim)
-
-
 def concrete(value: Any, sizes: Any) -> Any:
     """Attributes with every unknown size as a number: a probe's (`sizes` 0 or 1), or by a function of dims."""
-    if isinstance(value, Dim):
-        return value.hints[sizes] if isinstance(sizes, int) else sizes(value)
-    if isinstance(value, tuple):
-        return tuple([concrete(v, sizes) for v in value])
-    if isinstance(value, list):
-        return [concrete(v, sizes) for v in value]
-    if isinstance(value, dict):
-        return {k: concrete(v, sizes) for k, v in value.items()}
-    if isinstance(value, slice):
-        return slice(concrete(value.start, sizes), concrete(value.stop, sizes), concrete(value.step, sizes))
-    return value
+    return mapped(value, lambda v: v if not isinstance(v, Dim) else hint(v, sizes) if isinstance(sizes, int) else sizes(v))
 
 
 __all__ = ["NEW", "PROBES", "concrete", "infer", "stand_in"]

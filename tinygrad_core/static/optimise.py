@@ -8,7 +8,6 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..dispatch import recorded
-from ..errors import at_line, learner_line
 from ..optim.optimizer import Optimizer
 from ..symbol import StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
@@ -30,8 +29,7 @@ class Step:
     def __init__(self, optimizer: Optimizer, graph: Any):
         if type(optimizer).rule is Optimizer.rule:
             raise StaticError(f"{type(optimizer).__name__} cannot be part of a graph, because its step depends on numbers "
-                              "that it computes on the way: compile the loss and its gradients, and call step() outside."
-                              f"{at_line(learner_line())}")
+                              "that it computes on the way: compile the loss and its gradients, and call step() outside.")
         self.optimizer, self.graph = optimizer, graph
         self._decays: dict[Any, Tensor] = {}
         stepped = getattr(graph, "stepped", [])
@@ -174,7 +172,7 @@ def step(optimizer: Optimizer) -> None:
     """What `optimizer.step()` does while a function is traced."""
     if not hasattr(mode.graph, "stepped"):
         raise StaticError("in a graph, step() does nothing by itself: write train = optimizer.minimize(loss), and run it "
-                          f"with session.run(train).{at_line(learner_line())}")
+                          "with session.run(train).")
     Step(optimizer, mode.graph).run()
 
 

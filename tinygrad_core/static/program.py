@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..symbol import Dim, Symbol
+from ..symbol import Dim, Symbol, leaves, size_of
 from .graph import Graph, Operation
 from .infer import concrete
 
@@ -63,13 +63,8 @@ def ancestors(roots: Iterable[Any], given: Iterable[Symbol] = ()) -> list[Operat
 
 def dims_in(value: Any) -> list[Symbol]:
     """The symbols whose sizes attributes are computed from."""
-    if isinstance(value, Dim):
-        return [value.of[0]] if isinstance(value.of[0], Symbol) else dims_in(value.of[1:])
-    if isinstance(value, dict):
-        return dims_in(tuple(value.values()))
-    if isinstance(value, slice):
-        return dims_in((value.start, value.stop, value.step))
-    return [s for v in value for s in dims_in(v)] if isinstance(value, (tuple, list)) else []
+    dims = [v for v in leaves(value) if isinstance(v, Dim)]
+    return [s for n in dims for s in ([n.of[0]] if isinstance(n.of[0], Symbol) else dims_in(n.of[1:]))]
 
 
 class Rewriter:
@@ -99,7 +94,7 @@ class Rewriter:
     def keep(self, o: Operation) -> Operation:
         """The operation as it is, on the new symbols."""
         twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), o.attrs, o.name, o.value)
-        twin.where, twin.module, twin.operands = o.where, o.module, o.operands
+        twin.where, twin.module, twin.operands, twin.again = o.where, o.module, o.operands, o.again
         twin.results = tuple([r if r is None else Symbol(r.shape, r.dtype, twin, k) for k, r in enumerate(o.results)])
         self._append(o, twin)
         return twin
@@ -125,10 +120,7 @@ class Rewriter:
 
     def size(self, n: Dim) -> int:
         """An unknown size as the number it has in the new graph."""
-        first, *rest = n.of
-        if isinstance(first, Symbol):
-            return self.new[first].shape[rest[0]]
-        return first(*[self.size(x) if isinstance(x, Dim) else x for x in rest])
+        return size_of(n, lambda x: self.new[x].shape)
 
     def program(self, old: Program) -> Program:
         """The new program, which is given and returns what the old one was and did."""

@@ -11,8 +11,9 @@ from .. import versions
 from ..device import array_module
 from ..errors import Line, learner_line
 from ..node import Leaf
-from ..symbol import StaticError, Symbol
+from ..symbol import StaticError, Symbol, size_of
 from ..tensor import Tensor, unboxed, wrap
+from .arguments import leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
 from .graph import Graph, Operation
@@ -125,10 +126,7 @@ class TraceGraph(Graph):
                 self.values[symbol] = unboxed(out)
 
     def _size(self, n: Any) -> int:
-        first, *rest = n.of
-        if isinstance(first, Symbol):
-            return self.values[first].shape[rest[0]]
-        return first(*[self._size(x) if hasattr(x, "of") else x for x in rest])
+        return size_of(n, lambda x: self.values[x].shape)
 
 
 class Traced(NamedTuple):
@@ -160,14 +158,11 @@ class Traced(NamedTuple):
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor],
-          replace: Callable[[Any, dict[int, Tensor]], Any], collect: Callable[[Any, list[Tensor], list[Any]], None],
           fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
     """Call the function with symbols in the place of its tensors, and return what it did.
 
     Args:
         tensors: the tensors among the arguments.
-        replace: builds the arguments anew with other tensors in the place of those, by id.
-        collect: collects the tensors of a nested structure.
         sizes: for each tensor its shape, with None for sizes that shall stay unknown.
     """
     environment = Environment(function, (args, kwargs))
@@ -193,9 +188,9 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             graph.slot(*_gradient_of(leaf), "grad")
     try:
         with graph, Effects(environment) as effects:
-            result = function(*replace(args, twins), **replace(kwargs, twins))
+            result = function(*replaced(args, twins), **replaced(kwargs, twins))
             found: list[Tensor] = []
-            collect(result, found, [])
+            leaves_of(result, found, [])
             outputs = [graph.tensor_of(t).array for t in found]
         grads = _changed_grads(graph, before)
     finally:

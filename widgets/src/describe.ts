@@ -3,7 +3,7 @@ import { isScalar, num, shapeText } from "./format";
 import { nameOf, type Names } from "./notation";
 import type { State } from "./state";
 import type { Step } from "./steps";
-import type { Accumulate, Backward, Define, Event, Execute, Failure, Num, Save, Update, Value } from "./types";
+import type { Accumulate, Backward, Define, Event, Execute, Failure, Num, Save, Saved, Update, Value } from "./types";
 
 const DEEDS: Record<string, string> = {
   add: "{x} and {y} are added",
@@ -94,12 +94,19 @@ function operation(step: Step, names: Names, state: State): string {
   let made = "";
   if (value) made = isScalar(value) ? (own ? `; ${own} is ${num(value.data)}` : `; the result is ${num(value.data)}`) : `; ${own || "the result"} has shape ${shapeText(value.shape)}`;
   const kept = (of(step, "save")[0] as Save | undefined)?.saved ?? [];
-  const keeps = [...new Set(kept.map((s) => (s.what === "out" ? "its own result" : nameOf(names, s.node).text)))];
+  const keeps = [...new Set(kept.map((s) => keptAs(define, s, names)))];
   const keeping = keeps.length ? ` It keeps ${list(keeps)} for the way back.` : "";
   // A sentence may begin with a name or with what the operation is called: those stay as they are.
   const opening = template && !template.startsWith("{") && !template.startsWith(define.op) ? capital(deed) : deed;
   const over = define.in_place ? " It is written in place, over the value that was there." : "";
   return `${opening}${made}.${over}${keeping}`;
+}
+
+/** What an operation keeps, in words: its result, one of its inputs, or what it worked out on the way. */
+export function keptAs(define: Define, s: Saved, names: Names): string {
+  if (s.what === "out") return "its own result";
+  const input = s.node !== define.node || define.inputs.some((i) => i.arg === s.what);
+  return input ? nameOf(names, s.node).text : "what it worked out on the way";
 }
 
 function visit(event: Backward, names: Names, state: State): string {

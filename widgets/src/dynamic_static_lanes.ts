@@ -55,6 +55,7 @@ export function lanes(
     let open: number | null = null;
     let runs = 0;
     let done = 0;
+    const drawn = new Set<string>();
     ticks.forEach((tick, k) => {
       if (tick[side]! === done) return;
       done = tick[side]!;
@@ -68,6 +69,10 @@ export function lanes(
         open = null;
       }
       if (side === 0 && pairs.has(done - 1)) behind.append(s("path", { class: "dsv-pair", d: `M${at} ${LANE[0]}V${LANE[1]}` }));
+      // Where many moments share a pixel, one mark of each kind stands for them.
+      const spot = `${m.kind}${Math.round(at)}`;
+      if (drawn.has(spot)) return;
+      drawn.add(spot);
       const g = s("g", { class: `dsv-mark is-${m.kind}`, transform: `translate(${at} ${y})` }, ...mark(m.kind));
       marks.push({ tick: k + 1, g });
       el.append(g);
@@ -77,14 +82,18 @@ export function lanes(
     const box = el.getBoundingClientRect();
     go(Math.round(((event.clientX - box.left) / Math.max(1, box.width)) * ticks.length));
   });
+  let was = 0;
   return {
     el,
     update(at) {
       cursor.setAttribute("transform", `translate(${x(at)} 0)`);
-      for (const { tick, g } of marks) {
-        g.classList.toggle("is-past", tick <= at);
-        g.classList.toggle("is-here", tick === at);
-      }
+      const [from, to] = [Math.min(was, at), Math.max(was, at)];
+      for (const { tick, g } of marks)
+        if (tick >= from && tick <= to) {
+          g.classList.toggle("is-past", tick <= at);
+          g.classList.toggle("is-here", tick === at);
+        }
+      was = at;
     },
   };
 }

@@ -1,4 +1,5 @@
 // What is known about one node, and, while none is chosen, how to read the picture.
+import { keptAs } from "./describe";
 import { h, s } from "./dom";
 import { isScalar, num, rows, shapeTuple, spoken } from "./format";
 import { icon } from "./icons";
@@ -158,7 +159,7 @@ export function inspect(
   const button = h("button", { type: "button", class: "tgs-quiet", "aria-label": "Close details", title: "Close (Esc)" }, icon("close"));
   button.addEventListener("click", close);
   const what = d.kind === "operation" ? `operation ${d.op}` : d.kind;
-  const saved = node.saved.map((x) => (x.what === "out" ? "its own result" : nameOf(names, x.node).text));
+  const saved = node.saved.map((x) => keptAs(d, x, names));
   const from = d.inputs.map((i) => nameOf(names, i.node).text);
   const stored = node.grad;
   const pending = node.arriving;

@@ -9,7 +9,7 @@ import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
 import { picture, sizesOf, type NodeMark } from "./graph";
 import graphCss from "./graph.css";
 import { icon } from "./icons";
-import { arrange, type Size } from "./layout";
+import { arrange, fit, type Layout, type Size } from "./layout";
 import { parse } from "./load";
 import { formula } from "./math";
 import mathCss from "./math.css";
@@ -32,8 +32,10 @@ const NUDGES = [1, 0.1, 0.01, 0.001] as const;
 const LEAF: Size = [118, 62];
 /** As many characters as a number on screen will ever have. */
 const WIDEST = 7;
-/** Below this scale the picture is cut rather than shrunk. */
-const SMALLEST = 0.58;
+/** Below the one scale a higher stage is tried, below the other the picture is cut rather than shrunk. */
+const READABLE = 0.75;
+const HIGH = 620;
+const SMALLEST = 0.5;
 const TRACK = LEAF[0] - 34;
 
 /** A number among factors: negative ones in brackets. */
@@ -157,7 +159,7 @@ function mount(frame: Frame, { title, program }: Data): Show {
     }
     drag = null;
   };
-  const press_key = (event: KeyboardEvent): void => {
+  const pressKey = (event: KeyboardEvent): void => {
     const leaf = leafAt(event.target);
     const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
     if (!leaf || by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -169,18 +171,32 @@ function mount(frame: Frame, { title, program }: Data): Show {
   graph.svg.addEventListener("pointermove", slide, { capture: true });
   graph.svg.addEventListener("pointerup", drop, { capture: true });
   graph.svg.addEventListener("pointercancel", drop, { capture: true });
-  graph.svg.addEventListener("keydown", press_key);
+  graph.svg.addEventListener("keydown", pressKey);
 
-  let placed = "";
+  let placed = 0;
   function place(): void {
-    const [w, tall] = graph.stage();
-    const way = `${w}x${tall}`;
-    if (placed === way) return;
-    placed = way;
+    const [w] = graph.stage();
+    if (placed === w) return;
+    placed = w;
+    graph.el.style.height = "";
+    graph.resized();
     const v = visible(nodesOf(schedule, 0), new Set());
     const sizes = new Map(sizesOf(v, defines, names, new Map([...defines.keys()].map((n) => [n, defines.get(n)!.kind === "operation" ? WIDEST : 3]))));
     for (const leaf of program.leaves) sizes.set(`n${leaf.id}`, LEAF);
-    graph.show(v, arrange(v, sizes, [w - 60, tall - 60]), defines, names, []);
+    const within = (tall: number): [Layout, number] => {
+      const room: Size = [w - 60, tall - 60];
+      const layout = arrange(v, sizes, room);
+      return [layout, fit(layout, ...room)];
+    };
+    let [layout, scale] = within(graph.stage()[1]);
+    // Where the page is narrow, a long graph runs downwards on a higher stage.
+    const [down, larger] = scale < READABLE ? within(HIGH) : [layout, scale];
+    if (larger > 1.2 * scale) {
+      layout = down;
+      graph.el.style.height = `${HIGH}px`;
+      graph.resized();
+    }
+    graph.show(v, layout, defines, names, []);
     dress();
   }
 

@@ -65,8 +65,8 @@ const some = (words: readonly string[]): string => (words.length > MOST_SAID ? l
 const unique = <T>(all: readonly T[]): T[] => [...new Set(all)];
 /** Text of one line: what an error says first. */
 const brief = (text: string): string => text.split("\n")[0]!;
-/** Whether a name can stand in code, as in y.grad. */
-const inCode = (text: string): boolean => /^[\p{L}_][\p{L}\p{N}_.]*$/u.test(text);
+/** Whether a node's name stands in the code, as in y.grad. */
+const inCode = (names: Names, node: number): boolean => !nameOf(names, node).invented && /^[\p{L}_][\w.]*$/u.test(nameOf(names, node).text);
 const isFloat = (dtype: string): boolean => /float|complex/.test(dtype);
 const howMuch = (v: Value): string => (isScalar(v) ? num(v.data) : `up to ${num(size(v))}`);
 
@@ -137,7 +137,7 @@ function cut(graph: Graph, node: number, { names, at }: Scene): string | null {
   const name = (n: number): string => nameOf(names, n).text;
   const where = d.source ? ` (${at(d.source)})` : "";
   const whole = graph.detached.get(node);
-  if (whole !== undefined) return `the numbers of ${name(whole)} go on without their past: detach(), or .data, cut them off${where}`;
+  if (whole !== undefined) return `the numbers of ${name(whole)} go on without their past: detach(), or .data, cut them off${d.source ? ` (first used in ${at(d.source)})` : ""}`;
   const wanted = d.inputs.filter((i) => graph.defines.get(i.node)!.requires_grad).map((i) => name(i.node));
   if (!wanted.length) return null;
   const own = nameOf(names, node);
@@ -164,7 +164,7 @@ export function why(node: number, scene: Scene): Why {
   const name = nameOf(names, node).text;
   const now = state.nodes.get(node)!;
   const answer = (question: string, draft: Draft): Why => ({ question, way: [], culprit: null, node: null, until: null, ...draft });
-  const none = inCode(name) ? `Why is ${name}.grad None?` : `Why is the .grad of ${name} None?`;
+  const none = inCode(names, node) ? `Why is ${name}.grad None?` : `Why is the .grad of ${name} None?`;
 
   if (d.listing !== undefined)
     return answer(`Where is the gradient of ${name}?`, {
@@ -178,7 +178,7 @@ export function why(node: number, scene: Scene): Why {
   if (!now.grad) {
     const kept = notKept(graph, node, scene);
     if (kind === "plain") return answer(none, { ...told, ...kept });
-    return answer(`Why is the gradient of ${name} ${TITLES[kind]}?`, { ...told, says: [...told.says, ...kept.says], until: kept.until ?? null });
+    return answer(`Why is the gradient of ${name} ${TITLES[kind]}?`, { ...told, says: [...told.says, ...(kept.until == null ? ["It was passed on, and is not kept in .grad."] : kept.says)], until: kept.until ?? null });
   }
   return answer(kind === "plain" ? `Where does the gradient of ${name} come from?` : `Why is the gradient of ${name} ${TITLES[kind]}?`, told);
 }
@@ -246,6 +246,8 @@ function notArrived(graph: Graph, node: number, scene: Scene): Draft {
     const texts = unique(cuts.map((c) => c.text)).slice(0, MOST_SAID);
     return { says: [`${name(root)} was made from it, but ${texts.length > 1 ? "every" : "the"} way back is cut: ${texts.join("; ")}.`], node: cuts[0]?.n ?? null };
   }
+  if (events.slice(0, count).some((e) => e.type === "accumulate" && e.node === node))
+    return { says: ["A gradient came by in an earlier backward and was passed on. The last one walked through another graph, that of a later run of the program."] };
   const users = unique(graph.usersOf(node).map((u) => name(u.by)));
   return {
     says: [
@@ -265,7 +267,7 @@ function notKept(graph: Graph, node: number, { events, count, state, names }: Sc
   const seed = events.findIndex((e, i) => i >= count && e.type === "accumulate" && e.into === "node" && e.edge === null);
   if (stored >= 0 && (seed < 0 || stored < seed)) return { says: [`Not yet: ${howMuch(g)} has arrived, and is stored when all of it is there.`], until: stored + 1 };
   if (d.kind === "operation")
-    return { says: [`A gradient did come by, ${howMuch(g)}, and was passed on. Only leaves keep theirs, and ${name} was computed. To keep it, call ${inCode(name) ? name : "its"}${inCode(name) ? "." : " "}retain_grad() before backward.`] };
+    return { says: [`A gradient did come by, ${howMuch(g)}, and was passed on. Only leaves keep theirs, and ${name} was computed. To keep it, call ${inCode(names, node) ? `${name}.` : "its "}retain_grad() before backward.`] };
   return { says: [`A gradient did come, ${howMuch(g)}, but it was handed to whoever asked for it, as autograd.grad() does, and not stored.`] };
 }
 
@@ -317,7 +319,8 @@ function vanish(graph: Graph, { by, arg }: { by: number; arg: string }, { state,
     if (dead) return `${who} stands on its dead side: all ${count} elements of ${from} are 0 or less (the largest is ${num(most(x), 3)}), and there its slope is 0`;
     return `${who} passes nothing on where ${from} is 0 or less, and only there did a gradient arrive`;
   }
-  if (/^(tanh|sigmoid|softmax|erf)$/.test(d.op) && out) return `${who} is saturated: its result is ${howMuch(out)} to the last digit, so far out that its slope is 0`;
+  if (/^(tanh|sigmoid|softmax|erf)$/.test(d.op) && out)
+    return `${who} is saturated: its result ${isScalar(out) ? `is ${num(out.data)} to the last digit,` : "lies everywhere"} so far out that its slope is 0`;
   if (/^(clamp|hardtanh)$/.test(d.op)) return `${who} has ${from} outside its limits, where its slope is 0`;
   if (d.op === "where") return `${who} takes the other side: its condition never chooses ${from}`;
   if (FLAT.test(d.op)) return `${who} is made of steps: its slope is 0 everywhere`;
@@ -388,7 +391,7 @@ function trace(graph: Graph, node: number, scene: Scene, kind: Kind): Draft {
     const product = finite.reduce((p, h) => p * h.factor, 1);
     if (culprit) {
       const share = Math.abs(Math.log(culprit.factor)) / Math.max(1e-9, Math.abs(Math.log(product)));
-      const by = `${op(culprit)} (${name(culprit.by)}), whose rule is ${spell(graph, culprit, names)}, multiplied by ${num(culprit.factor, 3)}`;
+      const by = `${op(culprit)} (${name(culprit.by)}), whose rule is ${spell(graph, culprit, names)}, multiplied by ${num(culprit.factor, 3)}${operands(graph, culprit, scene)}`;
       says.push(
         share > 0.5 || way.length === 1
           ? `One step did it: ${by}.`
@@ -398,6 +401,18 @@ function trace(graph: Graph, node: number, scene: Scene, kind: Kind): Draft {
     if (ways > 1) says.push(`${ways} ways meet here and add; this one brought the most.`);
   }
   return { says, way, culprit, node: culprit?.by ?? null };
+}
+
+/** How large what a rule reads is: “ (v₁ is up to 9)”. */
+function operands(graph: Graph, hop: Hop, { state, names }: Scene): string {
+  const d = graph.defines.get(hop.by)!;
+  const rule = d.rules[d.inputs.find((i) => i.edge === hop.edge)?.arg ?? ""] ?? "";
+  const read = unique([...rule.matchAll(/\{(\w+)\}/g)].map((m) => m[1]!)).flatMap((a) => {
+    const n = a === "out" ? hop.by : d.inputs.find((i) => i.arg === a)?.node;
+    const v = n === undefined ? undefined : state.nodes.get(n)?.value;
+    return n === undefined || !v || graph.defines.get(n)!.kind === "constant" ? [] : [`${nameOf(names, n).text} is ${howMuch(v)}`];
+  });
+  return read.length ? ` (${list(read)})` : "";
 }
 
 /** A rule with the names of what it reads. */

@@ -47,6 +47,14 @@ describe("moments", () => {
     expect(words(all.at(-1)!, names, before, after)).toContain("Python gets tanh(s) = 0.7616");
   });
 
+  it("have one for what goes wrong, in the error's own words", () => {
+    const failed = [...told(later).slice(0, 4), { type: "error", error: "FeedError", text: "'x' was not fed\n  defined at line 2", seq: 4, node: null, source: null, module: "" } as Event];
+    const last = moments(failed).at(-1)!;
+    expect(last.kind).toBe("error");
+    const side = stateAt(failed, failed.length);
+    expect(words(last, nameAll(plan(failed), later.sources), side, side)).toBe("FeedError: 'x' was not fed");
+  });
+
   it("put what is fed and read at the beginning of its run", () => {
     const run = ms.later.find((m) => m.kind === "run")!;
     expect(run.events.map((e) => e.type)).toEqual(["run", "feed", "execute", "execute"]);

@@ -140,6 +140,15 @@ describe("the widget", () => {
     expect(w.model.get("values")).toEqual({ b: -1 });
   });
 
+  it("hears of leaves that Python moves, and lets what is no leaf or no number pass", async () => {
+    const w = await show(product, { values: { a: "two", z: 3 } });
+    expect(w.status()).toContain("a = 2, b = 3: d is 8");
+    w.model.set("values", { b: -1, a: 5, nobody: 1 });
+    expect(w.status()).toContain("a = 5, b = −1: d is 0");
+    w.model.set("values", { b: NaN });
+    expect(w.status()).toContain("a = 2, b = 3: d is 8");
+  });
+
   it("shows by a nudge that the slope is true", async () => {
     const w = await show(text(recorded(leaf(3), ["mul", [0, 0], { name: "y" }])));
     button(w, "Nudge").click();

@@ -40,6 +40,7 @@ describe("why None", () => {
     ["compared", "w", /gt \(right\) gives true or false, which jump instead of sliding/],
     ["for_others", "w", /asked for the gradients of other tensors only/],
     ["handed_over", "w", /A gradient did come, 4, but it was handed to whoever asked for it, as autograd\.grad\(\) does/],
+    ["twice", "y", /A gradient came by in an earlier backward/],
     ["never", "w", /This recording has no backward/],
     ["overwritten", "w", /Backward was refused before it began\. exp saved its result/],
   ])("%s: %s", (program, name, words) => {
@@ -91,7 +92,7 @@ describe("why huge, small, or no number", () => {
   it("finds the one step that did it", () => {
     const told = ask("huge", "tiny");
     expect(told.question).toBe("Why is the gradient of tiny so large?");
-    expect(told.says[0]).toMatch(/^One step did it: log \(log\(tiny\)\), whose rule is g \/ tiny, multiplied by 500000/);
+    expect(told.says[0]).toMatch(/^One step did it: log \(log\(tiny\)\), whose rule is g \/ tiny, multiplied by 500000 \(tiny is 2·10⁻⁶\)/);
     expect(told.culprit!.factor).toBeCloseTo(5e5, -2);
   });
 

@@ -20,8 +20,9 @@ from ..lower import lower
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
+from ..passes.inline import inline
 from ..passes.narrow import narrow
-from ..passes.recompute import recompute
+from ..passes.recompute import Planned, recompute
 from ..passes.tiles import own_windows, tiles
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler, load, products
@@ -164,16 +165,27 @@ def _tiled(first: Operation, second: Operation) -> bool:
             and all([a.ndim > 1 and 0 not in a.shape and layout(a)[0] for a in factors]))
 
 
+def _scheduled(program: Program) -> Schedule:
+    return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
+                    tiles(program, _tiled) if enabled("tiles") else {})
+
+
+def _planned(program: Program) -> Planned:
+    schedule = _scheduled(program)
+    return Planned(program, schedule, Layout(program, schedule).lives)
+
+
 class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
-        self.program = program
-        self.schedule = Schedule(program, supported, LONGEST if enabled("fuse") else 1,
-                                 tiles(program, _tiled) if enabled("tiles") else {})
         if enabled("recompute"):
-            recompute(self.schedule)
+            program = recompute(program, _planned)
+        self.program, self.schedule = program, _scheduled(program)
+        if enabled("inline"):
+            inline(self.schedule)
         self.layout = Layout(program, self.schedule)
+        self.layout.settle()
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}

@@ -32,7 +32,7 @@ def reshaped(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 def shell(x: Symbol, known: dict[Symbol, Any]) -> Any:
-    """An array that has the strides `x` will have, and one number for memory; `known` ones come first, and the new one joins."""
+    """An array that has the strides `x` will have, and one number for memory; `known` has some, and the new one joins."""
     found = known.get(x)
     if found is None:
         if is_view(x.operation):
@@ -58,7 +58,10 @@ class Layout:
         self.over = self._written_over() if enabled("memory") else {}
         self.shared = {*self.over, *self.over.values(), *self.in_place, *self.in_place.values()}
         self.lives = self._lives()
-        end = len(schedule.steps)
+
+    def settle(self) -> None:
+        """Give every value its place."""
+        program, end = self.program, len(self.schedule.steps)
         self.plan = plan_memory(self.lives if enabled("memory")
                                 else {x: Life(life.size, 0, end) for x, life in self.lives.items()})
         raw = np.empty(self.plan.total + 64, np.uint8)
@@ -120,27 +123,30 @@ class Layout:
 
     def _written_over(self) -> dict[Symbol, Symbol]:
         """Values that a loop can write where another lies that it is the last to read; each with the first that lay there."""
-        place, over, taken = self.schedule.place, {}, set(self.outputs)         # type: ignore[var-annotated]
-        for x in self.stored:
-            step = place[x.operation]
-            if x in self.in_place or self.schedule.steps[step].kind != "fused":
+        place, over = self.schedule.place, {}                                   # type: ignore[var-annotated]
+        for number, step in enumerate(self.schedule.steps):
+            if step.kind != "fused" or not _passes_once(step):
                 continue
-            for y in dict.fromkeys([owner(s) for o in self.schedule.steps[step].operations for s in o.sources]):
-                if (y not in taken and y in self.stored and y not in self.in_place and place[y.operation] < step
-                        and self._can_lie_over(x, y, step)):
+            new = [o.results[0] for o in step.operations if o.results[0] in self.stored]
+            old = dict.fromkeys([y for y in dict.fromkeys([owner(s) for o in step.operations for s in o.sources])
+                                 if y in self.stored and y not in self.outputs and y not in self.in_place
+                                 and place[y.operation] < number and self._read_by_then(y, number)])
+            for x in new:
+                y = next((y for y in old if x not in self.in_place and _as_large(x, y, step)), None)
+                if y is not None:
                     over[x] = over.get(y, y)
-                    taken.add(y)
-                    break
+                    del old[y]
         return over
 
-    def _can_lie_over(self, new: Symbol, old: Symbol, step: int) -> bool:
+    def _can_lie_over(self, new: Symbol, old: Symbol, number: int) -> bool:
         """Whether this step can write `new` where `old` lies: nobody reads it later, and the loop element by element."""
-        loop = self.schedule.steps[step]
-        if (loop.kind != "fused" or new.dtype != old.dtype or math.prod(new.shape) != math.prod(old.shape)
-                or reduction(new.operation) or domain(new.shape) != loop.domain
-                or any([reduction(o) == "row" for o in loop.operations])):      # several passes over a row: who reads when?
-            return False
-        return all([self.schedule.place[u] < step or (self.schedule.place[u] == step and self._by_element(u, old, loop))
+        step = self.schedule.steps[number]
+        return step.kind == "fused" and _passes_once(step) and _as_large(new, old, step) and self._read_by_then(old, number)
+
+    def _read_by_then(self, old: Symbol, number: int) -> bool:
+        """Whether every reader of a value comes before this step, or is in it and reads element by element."""
+        place, step = self.schedule.place, self.schedule.steps[number]
+        return all([place[u] < number or (place[u] == number and self._by_element(u, old, step))
                     for u in self.schedule.users(old)])
 
     @staticmethod
@@ -178,3 +184,14 @@ class Layout:
         size = math.prod(held) * x.itemsize
         place = self.block[offset:offset + size].view(x.dtype).reshape(held)
         return np.broadcast_to(place, x.shape) if x in self.tiles else place
+
+
+def _passes_once(loop: Step) -> bool:
+    """Whether a loop reads a row only once: where it needs several passes, who reads when?"""
+    return not any([reduction(o) == "row" for o in loop.operations])
+
+
+def _as_large(new: Symbol, old: Symbol, loop: Step) -> bool:
+    """Whether a loop writes `new` element by element, and `old` has room for exactly that."""
+    return (new.dtype == old.dtype and domain(new.shape) == loop.domain and not reduction(new.operation)
+            and math.prod(new.shape) == math.prod(old.shape))

@@ -65,7 +65,7 @@ def _offset(part: np.ndarray, whole: np.ndarray) -> int:
 
 def max_pool(made: Any, o: Operation, number: int) -> bool:
     """The greatest element of each window, and its place in the flattened image; of equals the first, of NaNs the last."""
-    x, out, index = (made.layout.array(s) for s in (o.sources[0], *o.results))
+    x, out = made.layout.array(o.sources[0]), made.layout.array(o.results[0])
     if not x.flags.c_contiguous:
         return False
     size, places = x.shape[2:], out.shape[2:]
@@ -76,9 +76,9 @@ def max_pool(made: Any, o: Operation, number: int) -> bool:
     at = "".join(f"I c{k} = p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]} - {o.attrs['widths'][k][0]}; "
                  + (f"if (c{k} < 0 || c{k} >= {size[k]}) continue; " if any(o.attrs["widths"][k]) else "") for k in range(n))
     flat = " + ".join(f"c{k} * {math.prod(size[k + 1:])}" for k in range(n))
-    number = "int32_t" if math.prod(size) < 1 << 31 else "I"
+    whole = "int32_t" if math.prod(size) < 1 << 31 else "I"
     body = (f"{{ for (I b = 0; b < {math.prod(x.shape[:2])}; b++) {{ const {t} *s = x + b * {math.prod(size)}; {outer}{{ "
-            f"{t} best = -INFINITY; {number} where = -1; {inner}{{ {at}{number} a = {flat}; {t} v = s[a]; "
+            f"{t} best = -INFINITY; {whole} where = -1; {inner}{{ {at}{whole} a = {flat}; {t} v = s[a]; "
             "int better = (where < 0) | (v > best) | (v != v); best = better ? v : best; where = better ? a : where; } "
             f"I to = b * {math.prod(places)} + "
             + " + ".join(f"p{k} * {math.prod(places[k + 1:])}" for k in range(n)) + "; o[to] = best; i[to] = where; } } }")

@@ -12,7 +12,7 @@ from .simplify import simplify
 Pass = Callable[[Program], Program]
 PASSES: dict[str, Pass] = {"dce": dce, "fold": fold, "simplify": simplify, "cse": cse}
 # What back ends do with the order and the memory of operations, when they generate code.
-PLANNING = ("narrow", "tiles", "fuse", "recompute", "memory")
+PLANNING = ("narrow", "tiles", "fuse", "recompute", "inline", "memory")
 _off: set[str] = set()
 
 

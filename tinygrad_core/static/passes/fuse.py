@@ -50,7 +50,7 @@ def reduction(o: Operation) -> str | None:
 
 
 class Step:
-    """Operations that run together: `kind` is "fused", "tiles" (image by image), or the name of the one operation's kernel."""
+    """Operations that run together: `kind` is "fused", "tiles" (image by image), or the name of the only operation."""
 
     def __init__(self, kind: str, operations: list[Operation], over: tuple[int, int] = (1, 1)):
         self.kind, self.operations, self.domain = kind, operations, over
@@ -125,7 +125,7 @@ class Schedule:
         best = -1
         for over in overs:
             for k in reversed(self._open.get(over, [])):
-                if k <= best or len(self.steps[k].operations) >= self.longest:
+                if k <= best or (o.again and k < len(self.steps) - 1) or len(self.steps[k].operations) >= self.longest:
                     continue
                 if not self._ready(o, k, over):
                     break

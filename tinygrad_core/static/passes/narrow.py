@@ -16,7 +16,8 @@ def narrow(program: Program) -> Program:
     """The program with 32-bit places of maxima, where nothing else than gradients reads them; smaller ones cost time."""
     wide = set(program.results)
     for o in program.operations:
-        wide.update([x for k, x in enumerate(o.sources) if not (k == 1 and o.op is not None and o.op.name in ("pick", "unpick"))])
+        places = o.op is not None and o.op.name in ("pick", "unpick")
+        wide.update([x for k, x in enumerate(o.sources) if not (k == 1 and places)])
 
     def change(r: Rewriter, o: Operation) -> Any:
         if o.op is None or o.op.name != "max_pool" or o.results[1] in wide or math.prod(o.sources[0].shape[2:]) >= 1 << 31:

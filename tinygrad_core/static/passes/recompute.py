@@ -1,110 +1,238 @@
-"""Recomputation: a cheap value that a later loop needs is computed there again, so that it never goes through memory."""
+"""Recomputation: of what waits for its readers while memory is fullest, the part is kept that costs least to keep.
+
+What is not kept is computed again, just before it is read. Which values to keep is a smallest cut through a network: a value
+that is kept costs its bytes, one that is computed again the time of its operation, and every path from the inputs to a
+reader must be cut somewhere (as in "Min-cut optimal(-ish) recomputation", H. He, 2022, with the price of time added).
+"""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ...symbol import Symbol
 from ..graph import Operation
-from .fuse import Schedule, Step, domain, is_view, owner
+from ..memory import Life, most_alive
+from ..program import Program, Rewriter
+from .dce import dce
+from .fuse import Schedule, Step, is_view, owner
+from .inline import CHEAP
 from .rewrites import noted
 
-CHEAP = frozenset({"add", "sub", "mul", "div", "neg", "abs", "relu", "maximum", "minimum", "where", "cast", "eq", "ne", "lt",
-                   "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "clamp", "sign"})
-DEEPEST = 8                     # operations in a row that are computed again
-LEAVES = 2                      # large values that may be read for it beyond those that the loop reads anyway
+# How long an operation takes, roughly, in nanoseconds an element; products go by their multiplications. What is not here is
+# never computed again: random numbers above all.
+SPEEDS = {**dict.fromkeys(CHEAP, 0.05), **dict.fromkeys(("sqrt", "identity"), 0.1),
+          **dict.fromkeys(("clone", "pad", "cat", "assemble", "sum", "amax"), 0.25), "getitem": 0.5,
+          **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"), 0.4)}
+MULTIPLICATIONS = 60.0          # a nanosecond
+PRICES = (20.0, 4.0, 1.0, 0.2)  # bytes that a nanosecond is worth: the first two cost no step anything that can be measured
+SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
+ROUNDS = 8
 
 
-def recompute(schedule: Schedule) -> None:
-    """Let every loop compute again what is cheap, and drop what is read by nobody then."""
-    kept = {owner(x) for x in schedule.program.results}
-    for number, step in enumerate(schedule.steps):
-        if step.kind == "fused":
-            _Again(schedule, step, number, kept).run()
-    _prune(schedule, kept)
+class Planned(NamedTuple):
+    """A program with its order of steps, and how long each place of its memory is needed."""
+
+    program: Program
+    schedule: Schedule
+    lives: dict[Any, Life]
 
 
-class _Again:
-    """One loop's turn."""
+def recompute(program: Program, plan: Callable[[Program], Planned], budget: float | None = None) -> Program:
+    """The program that needs less memory at once.
 
-    def __init__(self, schedule: Schedule, step: Step, number: int, kept: set[Symbol]):
-        self.schedule, self.step, self.number, self.kept = schedule, step, number, kept
-        self.made: dict[Symbol, Symbol] = {}
-        self.operations: list[Operation] = []
-        self.loaded = {owner(x) for o in step.operations for x in o.sources if not self._is_from_before(x)}
+    Args:
+        plan: orders a program's steps and tells how long values are needed.
+        budget: bytes; or, up to 1, a part of what the program needs without recomputation. Time is spent until the program
+            needs no more than that. By default only what costs no time to speak of is computed again.
+    """
+    planned = plan(program)
+    most = _most(planned)
+    limit = SMALL if budget is None else budget * most if budget <= 1 else budget
+    for price in PRICES if budget is not None else PRICES[:2]:
+        for _ in range(ROUNDS):
+            if most <= limit:
+                return planned.program
+            where, _ = most_alive(planned.lives.values())
+            again = _Network(planned, where, price).again()
+            tried = plan(_rewritten(planned, planned.schedule.steps, where, again))
+            tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
+            if _most(tried) >= most:
+                break
+            for x in again:
+                noted("recompute", x.operation, f"{math.prod(x.shape) * x.itemsize} bytes are computed again, not kept")
+            planned, most = tried, _most(tried)
+    return planned.program
 
-    def run(self) -> None:
-        """Rebuild the loop's list of operations, with copies in front of who reads them."""
-        for o in self.step.operations:
-            inputs = list(o.inputs)
-            for k, x in enumerate(inputs):
-                if isinstance(x, Symbol):
-                    leaves: set[Symbol] = set()
-                    if self._possible(x, leaves, 0) and len(leaves - self.loaded) <= LEAVES:
-                        self.loaded |= leaves
-                        inputs[k] = self._copy(x)
-            o.inputs = tuple(inputs)
-            self.operations.append(o)
-        self.step.operations = self.operations
 
-    def _is_from_before(self, x: Symbol) -> bool:
-        """Whether a value as large as the loop comes out of an earlier loop as something cheap."""
+def _most(planned: Planned) -> int:
+    return most_alive(planned.lives.values())[1]
+
+
+def _early(planned: Planned) -> list[Step]:
+    """The steps in an order in which those that let go of more than they make come as soon as they can."""
+    schedule, program = planned.schedule, planned.program
+    size = {x: math.prod(x.shape) * x.itemsize for step in schedule.steps for o in step.operations for x in o.results
+            if x is not None and x in planned.lives}
+    reads = [dict.fromkeys([owner(x) for o in step.operations for x in o.sources]) for step in schedule.steps]
+    readers: dict[Symbol, set[int]] = {}
+    for number, read in enumerate(reads):
+        for x in read:
+            readers.setdefault(x, set()).add(number)
+    for x in program.results:                   # what is returned is read at the end
+        readers.setdefault(owner(x), set()).add(len(schedule.steps))
+    before = [{schedule.place[x.operation] for x in read if x.operation in schedule.place} - {number}
+              for number, read in enumerate(reads)]
+    for variable, new in program.updates:       # a variable is changed after every reader
+        if owner(new).operation in schedule.place:
+            last = schedule.place[owner(new).operation]
+            before[last] |= {number for number in readers.get(variable, ()) if number < last}
+    after: list[set[int]] = [set() for _ in schedule.steps]
+    for number, earlier in enumerate(before):
+        for k in earlier:
+            after[k].add(number)
+    waits = [len(earlier) for earlier in before]
+    ready = [number for number, count in enumerate(waits) if not count]
+    order = []
+
+    def growth(number: int) -> int:
+        made = sum([size.get(x, 0) for o in schedule.steps[number].operations for x in o.results])
+        return made - sum([size.get(x, 0) for x in reads[number] if readers[x] == {number}])
+
+    while ready:
+        number = min(ready, key=lambda k: (min(growth(k), 0), k))
+        ready.remove(number)
+        order.append(schedule.steps[number])
+        for x in reads[number]:
+            readers[x].discard(number)
+        for k in sorted(after[number]):
+            waits[k] -= 1
+            if not waits[k]:
+                ready.append(k)
+    return order
+
+
+def time_of(o: Operation) -> float:
+    """How long an operation takes, in nanoseconds; infinite for what may not be computed twice."""
+    assert o.op is not None
+    if o.op.name == "matmul":
+        return math.prod(o.results[0].shape) * o.sources[0].shape[-1] / MULTIPLICATIONS
+    if o.op.name not in SPEEDS or o.stateful or len(o.results) > 1:
+        return math.inf
+    return SPEEDS[o.op.name] * max([math.prod(x.shape) for x in (*o.sources, o.results[0])])
+
+
+class _Network:
+    """What exists before a step and what is read from there on, as a network of values.
+
+    A value is two nodes: the arc into the first says what computing it again costs, the arc between them what keeping it does.
+    """
+
+    def __init__(self, planned: Planned, where: int, price: float):
+        self.planned, self.where = planned, where
+        program, place = planned.program, planned.schedule.place
+        free = {*program.inputs, *[owner(x) for x in program.results]}          # these are there in any case
+        self.room: dict[Any, dict[Any, float]] = {}
+        late = [owner(x) for step in planned.schedule.steps[where:] for o in step.operations for x in o.sources]
+        stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free]
+        for x in stack:
+            self._arc((x, "kept"), "readers", math.inf)
+        seen = set(stack)
+        while stack:
+            x = stack.pop()
+            time = time_of(x.operation)
+            self._arc((x, "made"), (x, "kept"), math.prod(x.shape) * x.itemsize)
+            self._arc("nothing", (x, "made"), time * price)
+            for y in dict.fromkeys(map(owner, x.operation.sources)) if time < math.inf else ():
+                if y.operation.kind == "operation" and y not in free:
+                    self._arc((y, "kept"), (x, "made"), math.inf)
+                    if y not in seen:
+                        seen.add(y)
+                        stack.append(y)
+
+    def _arc(self, a: Any, b: Any, room: float) -> None:
+        self.room.setdefault(a, {})[b] = room
+        self.room.setdefault(b, {}).setdefault(a, 0.0)
+
+    def again(self) -> set[Symbol]:
+        """The values to compute again: those on the readers' side of the smallest cut."""
+        while True:
+            levels = self._levels("nothing")
+            if "readers" not in levels:
+                break
+            arcs = {node: list(to) for node, to in self.room.items()}
+            while self._push("nothing", math.inf, levels, arcs) > 0:
+                pass
+        near, queue = {"readers"}, ["readers"]              # of cuts as small the one that computes the least again
+        for node in queue:
+            for to in self.room.get(node, ()):
+                if to not in near and self.room[to][node] > 1e-6:
+                    near.add(to)
+                    queue.append(to)
+        return {node[0] for node in near if node[1] == "made"}
+
+    def _levels(self, start: Any) -> dict[Any, int]:
+        """How many arcs with room every node is away from the start."""
+        levels, queue = {start: 0}, [start]
+        for node in queue:
+            for to, room in self.room.get(node, {}).items():
+                if room > 1e-6 and to not in levels:
+                    levels[to] = levels[node] + 1
+                    queue.append(to)
+        return levels
+
+    def _push(self, node: Any, most: float, levels: dict[Any, int], arcs: dict[Any, list[Any]]) -> float:
+        """Send as much as fits along one path (Dinic's way: level by level, dead ends are tried once)."""
+        if node == "readers":
+            return most
+        while arcs[node]:
+            to = arcs[node][-1]
+            room = self.room[node][to]
+            if room > 1e-6 and levels.get(to, -1) == levels[node] + 1:
+                sent = self._push(to, min(most, room), levels, arcs)
+                if sent > 0:
+                    self.room[node][to] -= sent
+                    self.room[to][node] += sent
+                    return sent
+            arcs[node].pop()
+        return 0.0
+
+
+def _rewritten(planned: Planned, order: list[Step], where: int, again: set[Symbol]) -> Program:
+    """The program in this order, in which these values are computed again for readers from step `where` on."""
+    program = planned.program
+    r = Rewriter(program.graph.name)
+    for x in program.inputs:
+        r.input(x)
+    for o in program.constants:
+        r.keep(o)
+    waiting: set[Symbol] = set()
+    fresh: set[Symbol] = set()
+
+    def bring(x: Symbol) -> None:
+        """Let `r.new` have a symbol for the next operation: what waits is computed again, with the views of it."""
         o = x.operation
-        place = self.schedule.place.get(o, -1)
-        return (o.op is not None and o.op.name in CHEAP and 0 <= place < self.number and x not in self.kept
-                and self.schedule.steps[place].kind == "fused" and domain(x.shape) == self.step.domain
-                and self.step.domain[1] > 1)
-
-    def _possible(self, x: Symbol, leaves: set[Symbol], depth: int) -> bool:
-        """Whether `x` can be computed from what is in memory in any case; collects what would be read."""
-        if x in self.made:
-            return True
-        if depth > DEEPEST or not self._is_from_before(x):
-            return False
-        for y in x.operation.sources:
-            if self._is_from_before(y):
-                if not self._possible(y, leaves, depth + 1):
-                    return False
-            elif math.prod(y.shape) * 8 > math.prod(x.shape):
-                leaves.add(owner(y))
-        return True
-
-    def _copy(self, x: Symbol) -> Symbol:
-        if x not in self.made:
-            o = x.operation
-            inputs = tuple([self._copy(y) if isinstance(y, Symbol) and self._is_from_before(y) else y for y in o.inputs])
-            twin = Operation(o.graph, o.kind, o.op, inputs, o.attrs, f"{o.name}.again", o.value)
-            twin.where, twin.module, twin.operands, twin.number = o.where, o.module, o.operands, o.number
-            twin.results = (Symbol(x.shape, x.dtype, twin),)
-            self.made[x] = twin.results[0]
-            self.schedule.place[twin] = self.number
-            self.operations.append(twin)
-            noted("recompute", o, "cheaper to compute again than to keep")
-        return self.made[x]
-
-
-def _prune(schedule: Schedule, kept: set[Symbol]) -> None:
-    """Drop operations that nobody reads any more."""
-    while True:
-        running = [o for step in schedule.steps for o in step.operations]
-        schedule.index([*running, *schedule.views])
-        live = {o for o in schedule.views if any([True for _ in schedule.users(o.results[0])]) or o.results[0] in kept}
-        schedule.views = [o for o in schedule.views if o in live or _ends(o, schedule)]
-        dead = [o for o in running if schedule.steps[schedule.place[o]].kind == "fused"
-                and not schedule.readers.get(o.results[0]) and o.results[0] not in kept]
-        if not dead:
+        if x in fresh or o.kind != "operation" or not (is_view(o) or x in waiting):
             return
-        for o in dead:
-            schedule.steps[schedule.place[o]].operations.remove(o)
-            del schedule.place[o]
+        waiting.discard(x)
+        for y in o.sources:
+            bring(y)
+        if not is_view(o) or x not in r.new or not fresh.isdisjoint(o.sources):
+            twice = x in r.new
+            if twice:
+                fresh.add(x)
+            r.keep(o).again = twice
+
+    for number, step in enumerate(order):
+        if number == where:
+            waiting |= again
+        for o in step.operations:
+            for x in o.sources:
+                bring(x)
+            r.keep(o)
+    for x in program.results:
+        bring(x)
+    return dce(r.program(program))
 
 
-def _ends(view: Operation, schedule: Schedule) -> bool:
-    """Whether a view leads to something that the program returns."""
-    found = set(schedule.program.results)
-    stack = [view.results[0]]
-    while stack:
-        x = stack.pop()
-        if x in found:
-            return True
-        stack += [o.results[0] for o in schedule.readers.get(x, ()) if is_view(o)]
-    return False
+__all__ = ["Planned", "recompute"]

@@ -46,7 +46,7 @@ def _again(r: Rewriter, x: Symbol) -> Symbol:
         twin = r.keep(o)
         r.new[o.sources[0]] = before
         return twin.results[0]
-    noted("recompute", o, "unfolded for each product that reads it, image by image")
+    noted("tiles", o, "unfolded for each product that reads it, image by image")
     return r.keep(o).results[0]
 
 
@@ -65,14 +65,13 @@ def tiles(program: Program, fits: Callable[[Operation, Operation], bool]) -> dic
                 users.setdefault(owner(x), []).append(o)
     found: dict[Operation, Operation] = {}
     for o in program.operations:
-        if _name(o) != "unfold" and _name(o) != "matmul" or o in found.values():
+        if _name(o) not in ("unfold", "matmul") or o in found.values():
             continue
         x, readers = o.results[0], users.get(o.results[0], [])
         if len(readers) == 1 and x not in results and x.ndim > 2 and x.shape[0] > 1:
             pair = _name(o), _name(readers[0])
             if pair in {("unfold", "matmul"), ("unfold", "summed_product"), ("matmul", "fold")} and fits(o, readers[0]):
                 found[o] = readers[0]
-                noted("tiles", o, f"computed image by image, just before {readers[0].name} reads it")
     return found
 
 

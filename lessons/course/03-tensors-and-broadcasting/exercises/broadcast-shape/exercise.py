@@ -1,5 +1,5 @@
 def broadcast_shape(a, b):
-    """The shape of the result when tensors of the shapes a and b meet."""
+    """The shape of the result where the shapes a and b meet."""
     shape = []
     ### BEGIN SOLUTION
     for k in range(1, max(len(a), len(b)) + 1):

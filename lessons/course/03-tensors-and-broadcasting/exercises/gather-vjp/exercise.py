@@ -2,7 +2,7 @@ import numpy as np
 
 
 def gather_vjp(count, picked, g):
-    """The gradient of a table of count rows, of which the rows picked were taken."""
+    """The gradient of a table from which the rows picked were taken."""
     ### BEGIN SOLUTION
     table = np.zeros((count, *g.shape[1:]))
     np.add.at(table, picked, g)

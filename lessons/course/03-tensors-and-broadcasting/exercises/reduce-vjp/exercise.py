@@ -2,7 +2,7 @@ import numpy as np
 
 
 def reduce_vjp(kind, x, g):
-    """The gradient of x when it was summed, averaged or maximised along its last dim."""
+    """The gradient of x behind the sum, mean or max of its rows."""
     g = g[..., None]
     if kind == "sum":
         ### BEGIN SOLUTION

@@ -2,7 +2,7 @@ import numpy as np
 
 
 def gradcheck(f, vjp, x, h=1e-6):
-    """Whether vjp is the gradient of f at x: "right", "wrong", or "kink" where there is none."""
+    """Is vjp the gradient of f at x: "right", "wrong", or "kink"?"""
     x = np.array(x, dtype=np.float64)
     g = np.random.default_rng(0).normal(size=f(x).shape)
     claimed = vjp(x, g)

@@ -1,6 +1,6 @@
 # hint: keeps-corrected
 class Adam:
-    """Steps of about the same length for every weight, whatever the size of its gradient."""
+    """Steps of about the same length for every weight."""
 
     def __init__(self, weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
         self.weights, self.lr, self.betas, self.eps = list(weights), lr, betas, eps

@@ -3,7 +3,7 @@ import numpy as np
 
 
 class BatchNorm:
-    """Columns of mean 0 and deviation 1: by the batch in training, by what was seen in training in use."""
+    """Columns of mean 0 and deviation 1, in training and in use."""
 
     def __init__(self, features, eps=1e-5, momentum=0.1):
         self.eps, self.momentum, self.training = eps, momentum, True

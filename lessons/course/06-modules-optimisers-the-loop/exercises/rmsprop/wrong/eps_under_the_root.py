@@ -4,7 +4,7 @@ class RMSprop:
 
     def __init__(self, weights, lr=0.01, alpha=0.99, eps=1e-8):
         self.weights, self.lr, self.alpha, self.eps = list(weights), lr, alpha, eps
-        self.v = dict.fromkeys(self.weights, 0.0)  # for each weight, the mean square of its gradient
+        self.v = dict.fromkeys(self.weights, 0.0)  # mean squares of gradients
 
     def zero_grad(self):
         """Forget all gradients."""

@@ -1,0 +1,50 @@
+"""The tensors in what a traced function is called with and returns: collected, told apart, and replaced."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..symbol import StaticError, mapped
+from ..tensor import Tensor
+from .guards import PLAIN
+
+
+class _Same:
+    """An object that is told apart by what it is; held, so that no other one can take its place in memory."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Same and other.value is self.value
+
+
+def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
+    """Collect the tensors of nested arguments, and what else a call is told apart by."""
+    if isinstance(value, Tensor):
+        key.append((value.array.dtype, value.array.ndim, value.node is not None))
+        tensors.append(value)
+    elif isinstance(value, PLAIN):
+        key.append((type(value), value))
+    elif isinstance(value, (tuple, list)):
+        key.append((type(value), len(value)))
+        for v in value:
+            leaves_of(v, tensors, key)
+    elif isinstance(value, dict):
+        key.append((dict, tuple(value)))
+        for v in value.values():
+            leaves_of(v, tensors, key)
+    elif isinstance(value, np.ndarray):
+        raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
+                          f"become part of the trace. Write from_numpy(x).")
+    else:
+        key.append(_Same(value))
+
+
+def replaced(value: Any, twins: dict[int, Any]) -> Any:
+    """The same nested structure with other things in the place of its tensors, by id."""
+    return mapped(value, lambda v: twins.get(id(v), v) if isinstance(v, Tensor) else v)
