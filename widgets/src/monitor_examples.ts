@@ -131,7 +131,7 @@ function matrix(known: Examples, size: number): Part {
         const row = counts.slice(n * Math.floor(k / n), n * (Math.floor(k / n) + 1)).reduce((a, b) => a + b, 0);
         const count = counts[k] ?? 0;
         rect.setAttribute("class", `tgs-pair ${count ? (right ? "is-right-pair" : "is-wrong-pair") : ""}`);
-        rect.setAttribute("fill-opacity", count ? (0.25 + (0.6 * count) / Math.max(1, row)).toFixed(2) : "1");
+        rect.setAttribute("fill-opacity", count ? (right ? 1 : 0.18 + (0.34 * count) / Math.max(1, row)).toFixed(2) : "1");
         setText(text, count && side >= 13 ? String(count) : "");
       });
     },
