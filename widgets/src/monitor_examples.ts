@@ -117,10 +117,16 @@ function matrix(known: Examples, size: number): Part {
     const [x, y] = [label + j * side, 34 + i * side];
     return { right: i === j, rect: s("rect", { class: "tgs-pair", x, y, width: side - 1, height: side - 1 }), text: s("text", { class: "tgs-pair-count", x: x + side / 2, y: y + side / 2 }) };
   });
-  const heads = known.classes.flatMap((_, k) => [
-    s("text", { class: "tgs-small", x: label + (k + 0.5) * side, y: 24 }, short(k, Math.max(2, Math.floor(side / 6.6)))),
-    s("text", { class: "tgs-small is-right", x: label - 6, y: 34 + (k + 0.5) * side }, short(k, 6)),
-  ]);
+  // Beside a plane the classes have their marks already; names need room that there often is not.
+  const mark = (k: number, x: number, y: number): Element => s("path", { class: `tgs-example ${series(k)}`, d: markOf(k), transform: `translate(${x} ${y})` }, s("title", {}, known.classes[k]!));
+  const heads = known.classes.flatMap((_, k) => {
+    const [x, y] = [label + (k + 0.5) * side, 34 + (k + 0.5) * side];
+    if (known.plane) return [mark(k, x, 24), mark(k, label - 14, y)];
+    return [
+      s("text", { class: "tgs-small", x, y: 24 }, short(k, Math.max(2, Math.floor(side / 6.6)))),
+      s("text", { class: "tgs-small is-right", x: label - 6, y }, short(k, 6)),
+    ];
+  });
   return {
     nodes: [s("text", { class: "tgs-small is-start", x: label, y: 6 }, "taken for →"), s("text", { class: "tgs-small is-start", x: 0, y: 24 }, "is ↓"), ...heads, ...cells.flatMap((c) => [c.rect, c.text])],
     width: label + n * side,
