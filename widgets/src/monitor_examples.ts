@@ -77,15 +77,19 @@ function plane(known: Examples, size: number): Part {
   const at = points.map(([px = 0, py = 0]): [number, number] => [((px - left) / (right - left)) * size, size - ((py - low) / (high - low)) * size]);
   const marks = at.map(([px, py], i) => s("path", { class: `tgs-example ${series(truth[i]!)}`, d: markOf(truth[i]!), transform: `translate(${px.toFixed(1)} ${py.toFixed(1)}) scale(.72)` }));
   const rings = s("path", { class: "tgs-wrong" });
-  const classes = known.classes.slice(0, 6).map((name, k) =>
-    s("g", { transform: `translate(${8 + k * Math.min(90, size / Math.min(6, known.classes.length))} ${size + 14})` },
-      s("path", { class: `tgs-example ${series(k)}`, d: markOf(k), transform: "scale(.8)" }), s("text", { class: "tgs-small is-start", x: 11 }, name.length > 10 ? `${name.slice(0, 9)}…` : name)),
+  const names = known.classes.map((name) => (name.length > 16 ? `${name.slice(0, 15)}…` : name));
+  const slot = 30 + 6.8 * Math.max(...names.map((n) => n.length));
+  const fit = Math.max(1, Math.floor(size / slot));
+  const classes = names.map((name, k) =>
+    s("g", { transform: `translate(${8 + (k % fit) * slot} ${size + 14 + 18 * Math.floor(k / fit)})` },
+      s("path", { class: `tgs-example ${series(k)}`, d: markOf(k), transform: "scale(.8)" }), s("text", { class: "tgs-small is-start", x: 11 }, name)),
   );
+  const bottom = size + 18 * Math.ceil(names.length / fit);
   return {
     nodes: [ground, s("rect", { class: "tgs-plane-frame", width: size, height: size }), ...marks, rings, ...classes,
-      s("text", { class: "tgs-small is-start", x: 0, y: size + 34 }, "a ring: taken for another")],
+      s("text", { class: "tgs-small is-start", x: 0, y: bottom + 16 }, "a ring: taken for another")],
     width: size,
-    height: size + 42,
+    height: bottom + 24,
     show(look) {
       ground.replaceChildren();
       const fields = look?.field?.map(digits) ?? [];
