@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 import tinygrad_core as tg
-from tinygrad_core.device import require_cupy
+from tests.engine import emulated_cupy
 
 # What is about the computer's own processor or memory, whatever device tensors lie on.
 ON_THE_CPU = {
@@ -26,12 +26,7 @@ def chosen_device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if file in ON_THE_CPU:
         pytest.skip(f"not for --device {name}: {ON_THE_CPU[file]}")
     try:
-        require_cupy()
+        emulated_cupy.use(monkeypatch, name)
     except tg.errors.DeviceError as error:
         pytest.skip(f"--device {name}: {error}")
-    numpy = tg.Tensor.numpy
-    monkeypatch.setattr(tg.Tensor, "numpy", lambda self: numpy(self.cpu()))
-    before = tg.get_default_device()
-    tg.set_default_device(name)
     yield
-    tg.set_default_device(before)

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ..device import is_array
 from ..symbol import StaticError, mapped
 from ..tensor import Tensor
 from .guards import PLAIN
@@ -38,9 +37,9 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
         key.append((dict, tuple(value)))
         for v in value.values():
             leaves_of(v, tensors, key)
-    elif isinstance(value, np.ndarray):
+    elif is_array(value):
         raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
-                          f"become part of the trace. Write from_numpy(x).")
+                          "become part of the trace. Write from_numpy(x).")
     else:
         key.append(_Same(value))
 

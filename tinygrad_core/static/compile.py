@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd import grad as differentiate
+from ..device import CPU, get_default_device
 from ..errors import EngineError, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
@@ -145,10 +146,10 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
 
 
 def _write_argument(t: Tensor, value: Any) -> None:
-    if isinstance(t.array, np.ndarray):
-        t.array[...] = value
-    else:
+    if isinstance(t.array, np.generic):
         t.array = value
+    else:
+        t.array[...] = value
 
 
 class Joint:
@@ -233,7 +234,9 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None, fullgraph: bool):
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function)
-        self.function, self.backend, self.dynamic, self.fullgraph = function, choose(backend), dynamic, fullgraph
+        self.function, self.dynamic, self.fullgraph = function, dynamic, fullgraph
+        self.asked = backend
+        self.backend = choose(backend, get_default_device() if backend == "auto" else CPU)
         self.entries: dict[Any, list[Any]] = {}
         self.breaks: list[str] = []
         self.eager = ""                         # why it runs uncompiled, if it does
@@ -303,6 +306,7 @@ class Compiled:
             traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
         finally:
             when_size_is_asked(before)
+        self.backend = choose(self.asked, traced.graph.device)
         self._warn(traced.effects)
         if watcher() is not None:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
@@ -421,7 +425,7 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
 
     Args:
         function: the function, or a module. `@compile` and `@compile(backend="numpy")` both work.
-        backend: "auto", "interpreter", "numpy" or "c".
+        backend: "auto", "interpreter", "numpy", "c" or "cuda" (see `backends.cuda`: not yet timed on a GPU).
         dynamic: True keeps every size of the arguments unknown, so that one trace serves all; False never does; by
             default a size becomes unknown when a second one has been seen.
         fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.

@@ -301,7 +301,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 def _cond(xp: Any, *xs: Any, then: Block, orelse: Block) -> Any:
-    return tuple((then if bool(np.asarray(xs[0])) else orelse)(*xs[1:]))
+    return tuple((then if bool(xs[0]) else orelse)(*xs[1:]))
 
 
 def _cond_xs(F: Any, g: Any, xs: Any, then: Block, orelse: Block) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import dtypes
+from ..device import is_array
 from ..errors import _PACKAGE
 from ..nn.module import Module
 from ..node import Leaf
@@ -112,7 +113,7 @@ class Environment:
             self._wrapped(what, value, depth)
         elif isinstance(value, (list, tuple, dict, set)):
             self._container(what, value, depth)
-        elif isinstance(value, np.ndarray):
+        elif is_array(value):
             self._array(what, value, where[3] if where is not None else None)
         elif isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
             self.generators[what] = value

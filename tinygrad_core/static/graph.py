@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..device import CPU, default_generator
+from ..device import CPU, default_generator, get_default_device, is_array, place
 from ..dispatch import _casts, _casts_needed, _several, _unpack, record
 from ..errors import EngineError, Line, at_line, here, learner_frame, learner_line
 from ..node import Leaf
@@ -145,6 +145,7 @@ class Graph:
 
     def __init__(self, name: str = "graph"):
         self.name = name
+        self.device = get_default_device()          # where its numbers will lie
         self.operations: list[Operation] = []
         self.finalized = False
         self.module = ""
@@ -253,7 +254,7 @@ class Graph:
         def place(value: Any) -> Any:
             if isinstance(value, Tensor):
                 value = value.array
-            if isinstance(value, (np.ndarray, Symbol)):
+            if isinstance(value, Symbol) or is_array(value):
                 more.append(self.symbol_of(value))
                 return Ref(len(more) - 1)
             return value
@@ -302,7 +303,7 @@ class Graph:
             called = next((n for n, p in own.items() if p is not None and p.array is array), None)
             name = tensor.name or called or _called(tensor)
             return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
-        return self.source("constant", np.shape(array), array.dtype, "constant", array)
+        return self.source("constant", np.shape(array), array.dtype, "constant", place(array, self.device))
 
     def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
         """Append what has no inputs: a placeholder, variable or constant."""

@@ -32,7 +32,7 @@ def answer(found: Break, value: Any) -> Hashable:
     """What a piece's number chooses the next piece by."""
     if "truth" in found.what:
         return bool(value)
-    return np.asarray(value).item() if np.size(value) == 1 else np.asarray(value).tobytes()
+    return value.item() if np.size(value) == 1 else value.tobytes()
 
 
 class Piece:
@@ -135,6 +135,6 @@ def finish_first_call(traced: Traced) -> list[Any]:
     graph = traced.graph
     values = [graph.computed(x) for x in ends(traced)]
     news = [(variable.operation.value, graph.computed(new)) for variable, new in graph.updates.items()]
-    for t, new in [(t, np.array(v)[()]) for t, v in news]:
+    for t, new in [(t, v.copy()) for t, v in news]:
         _store(t, new)
     return values

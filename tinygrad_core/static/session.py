@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
+from ..device import array_module, place
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
@@ -33,14 +34,14 @@ class Session:
 
     Args:
         graph: by default the graph that definitions go to at the moment.
-        backend: "auto", "interpreter", "numpy" or "c"; see `backends`.
+        backend: "auto", "interpreter", "numpy", "c" or "cuda"; see `backends`.
 
     `with Session() as session:` works too. No value outlives a run, except those of variables.
     """
 
     def __init__(self, graph: Graph | None = None, backend: str = "auto"):
         self.graph = graph if graph is not None else get_default_graph()
-        self.backend = choose(backend)
+        self.backend = choose(backend, self.graph.device)
         self._plans: dict[Any, Plan] = {}
 
     def __enter__(self) -> Session:
@@ -242,7 +243,7 @@ def _fitting(symbol: Symbol, value: Any) -> Any:
                         "of another run")
     if type(array) is not np.ndarray or array.dtype != symbol.dtype:
         try:
-            given = np.asarray(array)
+            given = array_module(array).asarray(array)
             array = given.astype(symbol.dtype, casting="same_kind" if given.dtype.kind != "i" else "unsafe")
         except (TypeError, ValueError) as error:
             raise FeedError(f"{symbol.name!r} is {symbol.dtype} and cannot be fed {value!r}: {error}\n  defined at "
@@ -251,4 +252,4 @@ def _fitting(symbol: Symbol, value: Any) -> Any:
     if len(array.shape) != len(shape) or any([m != n and not isinstance(n, Dim) for m, n in zip(array.shape, shape)]):
         raise FeedError(f"{symbol.name!r} has shape {shape_text(shape)} and was fed an array of shape "
                         f"{array.shape}\n  defined at {symbol.line}")
-    return array
+    return place(array, symbol.operation.graph.device)

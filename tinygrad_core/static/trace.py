@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import versions
-from ..device import array_module
+from ..device import CPU, array_module, is_array
+from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
 from ..symbol import StaticError, Symbol, size_of
@@ -61,6 +62,9 @@ class TraceGraph(Graph):
         known = next((t for t in self.environment.tensors.values() if t.array is array), tensor)
         if known is None:
             return super().capture(array, None)
+        inside = id(known) not in self.environment.tensors and not isinstance(array, np.generic)
+        if inside and known.device != self.device:
+            known = wrap(placed_on(array, self.device))     # array code made it, which does not know the device
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
                                    if p is known), self.environment.names.get(id(known), "tensor"))
         return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
@@ -168,6 +172,8 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     environment = Environment(function, (args, kwargs))
     outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
+    devices = [t.device for t in (*tensors, *environment.tensors.values())]
+    graph.device = next((d for d in devices if d != CPU), CPU if devices else graph.device)
     twins: dict[int, Tensor] = {}
     given, placeholders = [], []
     for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):
@@ -214,11 +220,11 @@ def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]
     places += [(f"argument {t.name or k}", t.array, written) for k, (t, written) in enumerate(arguments)]
     by_memory: dict[int, list[Any]] = {}
     for place in places:
-        if isinstance(place[1], np.ndarray):
+        if is_array(place[1]):
             by_memory.setdefault(id(versions.owner(place[1])), []).append(place)
     for group in by_memory.values():
         for one, other in combinations(group if any([written for *_, written in group]) else [], 2):
-            if (one[2] or other[2]) and np.may_share_memory(one[1], other[1]):
+            if (one[2] or other[2]) and array_module(one[1]).may_share_memory(one[1], other[1]):
                 raise StaticError(f"{one[0]!r} and {other[0]!r} share memory, and this function writes into one of them: in "
                                   "a graph each stands for itself. Use one tensor in both places, or pass a clone().")
 

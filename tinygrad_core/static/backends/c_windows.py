@@ -33,8 +33,8 @@ def fold(made: Any, o: Operation, number: int) -> bool:
     y, out = made.layout.array(o.sources[0]), made.layout.array(o.results[0])
     n = out.ndim - 2
     seen = window_view(out, y.shape[2:2 + n], y.shape[2 + n:], o.attrs["stride"], o.attrs["dilation"])
-    pointer = made.pointer(o.results[0])
-    made.say(f"{made.zeroed(o.results[0])} " + made.copied(seen, y, pointer, made.pointer(o.sources[0]), "+="))
+    made.say(made.zeroed(o.results[0]))
+    made.say(made.copied(seen, y, made.pointer(o.results[0]), made.pointer(o.sources[0]), "+="))
     return True
 
 
@@ -44,23 +44,16 @@ def pad(made: Any, o: Operation, number: int) -> bool:
     widths = o.attrs["widths"]
     kept = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True))]
     to = out[tuple(slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(widths, kept.shape, strict=True))]
-    pointer, source = made.pointer(o.results[0]), made.pointer(o.sources[0])
     if kept.size < out.size:
-        value = float(o.attrs["value"])
-        t = made.type_of(o.results[0])
-        made.say(f"for (I i = 0; i < {out.size}; i++) ({pointer})[i] = ({t}){literal(value)};" if value
-                 else f"memset({pointer}, 0, {out.nbytes});")
-    made.say(made.copied(to, kept, f"{pointer} + {_offset(to, out)}", f"{source} + {_offset(kept, x)}"))
+        value, t = float(o.attrs["value"]), made.type_of(o.results[0])
+        made.say(made.filled(o.results[0], f"({t}){literal(value)}") if value else made.zeroed(o.results[0]))
+    made.say(made.copied(to, kept, made.pointer(o.results[0], to), made.pointer(o.sources[0], kept)))
     return True
 
 
 def literal(value: float) -> str:
     """A number of Python as C has it."""
     return "NAN" if math.isnan(value) else ("INFINITY" if value > 0 else "-INFINITY") if math.isinf(value) else repr(value)
-
-
-def _offset(part: np.ndarray, whole: np.ndarray) -> int:
-    return (part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // whole.itemsize
 
 
 def max_pool(made: Any, o: Operation, number: int) -> bool:
