@@ -1,8 +1,8 @@
 """The CUDA back end: a whole program as kernels, started one after the other or as one CUDA graph.
 
 The kernels come from the same loops as C's; products of matrices are cuBLAS's. What has to do with a GPU and with CuPy is in
-`cuda_device`. Not yet timed on a GPU: the kernels are checked by NVIDIA's compiler, and by running them on the CPU, where
-threads are emulated (`tests/engine/emulated_cuda.py`).
+`cuda_device`. **None of it has run on a GPU yet, and none of it is timed**: NVIDIA's compiler takes the kernels, whole
+training steps run on the CPU with threads emulated (`tests/engine/emulated_cuda.py`), and CuPy's part was read there.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
 from ..program import Program, Rewriter
-from . import c
+from . import c, cuda_device
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
 
 SCRATCH = -2                    # as a base: room for what blocks leave to a second kernel
@@ -56,12 +56,9 @@ def _told(x: Any) -> str:
     return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch'}.get(x.base, f'input{x.base}')} + {x.offset}"
 
 
-def cuda(program: Program, device: Any = None) -> Any:
+def cuda(program: Program) -> Any:
     """The program as a function of arrays on the GPU, and of numbers."""
-    if device is None:
-        from .cuda_device import Device
-        device = Device()
-    return _Run(generated(program), device)
+    return _Run(generated(program), cuda_device.Device())
 
 
 def generated(program: Program) -> _Generated:
