@@ -87,9 +87,6 @@ class TrainingMonitor(Frame):
         """Begin another run; `total` is how many steps it will have, if not as many as the first."""
         new = Run(name, model, self._examples, total or self._total)
         self._finish()
-        old = self._runs[-1]
-        if old.layers is not None:
-            old.layers.close()
         if len(self._runs) == 1 and not self._runs[0].steps:
             self._runs = []
         self._runs.append(new)
@@ -148,6 +145,7 @@ class TrainingMonitor(Frame):
         spent, allowed = run.spent, self._budget * (now - run.began)
         rows, early = len(run.steps), spent < _ALLOWANCE
         if run.layers is not None:
+            run.layers.listen()
             if run.layers.armed:
                 if run.measure():
                     self._next[1] = 0
@@ -181,7 +179,7 @@ class TrainingMonitor(Frame):
         run = self._runs[-1]
         run.take(run.last if not run.waiting else perf_counter())
         if run.layers is not None:
-            run.layers.disarm()
+            run.layers.close()
         self._look(run)
         self._flush()
 

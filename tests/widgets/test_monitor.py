@@ -68,12 +68,17 @@ def test_watching_changes_nothing_of_the_training():
     assert all(m.training for m in watched.modules())
 
 
-def test_nothing_listens_any_longer_once_another_run_began():
+@pytest.mark.parametrize("over", ["another run", "the cell's end"])
+def test_nothing_listens_any_longer_once_it_is_over(over):
     x, y = moons(60).tensors
     model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.Linear(4, 2))
     monitor = TrainingMonitor(model, budget=1.0)
     fit(monitor, model, x, y, steps=4)
-    monitor.run("another")
+    assert model._hooks is not None  # it notices how the model is asked
+    if over == "another run":
+        monitor.run("another")
+    else:
+        monitor.settle()
     model(x)
     assert [m._hooks for m in model.modules()] == [None] * 4
 

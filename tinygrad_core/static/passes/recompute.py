@@ -28,6 +28,7 @@ MULTIPLICATIONS = 60.0          # a nanosecond
 PRICES = (20.0, 4.0, 1.0, 0.2)  # bytes that a nanosecond is worth: the first two cost no step anything that can be measured
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
 ROUNDS = 8
+WORTH = 0.97                    # a change that does not bring memory down to this part of it is not made
 
 
 class Planned(NamedTuple):
@@ -38,14 +39,16 @@ class Planned(NamedTuple):
     lives: dict[Any, Life]
 
 
-def recompute(program: Program, plan: Callable[[Program], Planned], budget: float | None = None) -> Program:
+def recompute(program: Program, plan: Callable[[Program], Planned]) -> Program:
     """The program that needs less memory at once.
+
+    Time is spent until it needs no more than its budget: bytes or, up to 1, a part of what it needs without recomputation.
+    Without a budget only what costs no time to speak of is computed again.
 
     Args:
         plan: orders a program's steps and tells how long values are needed.
-        budget: bytes; or, up to 1, a part of what the program needs without recomputation. Time is spent until the program
-            needs no more than that. By default only what costs no time to speak of is computed again.
     """
+    budget = program.budget
     planned = plan(program)
     most = _most(planned)
     limit = SMALL if budget is None else budget * most if budget <= 1 else budget
@@ -57,7 +60,7 @@ def recompute(program: Program, plan: Callable[[Program], Planned], budget: floa
             again = _Network(planned, where, price).again()
             tried = plan(_rewritten(planned, planned.schedule.steps, where, again))
             tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
-            if _most(tried) >= most:
+            if _most(tried) > most * WORTH:
                 break
             for x in again:
                 noted("recompute", x.operation, f"{math.prod(x.shape) * x.itemsize} bytes are computed again, not kept")
@@ -125,7 +128,7 @@ def time_of(o: Operation) -> float:
 class _Network:
     """What exists before a step and what is read from there on, as a network of values.
 
-    A value is two nodes: the arc into the first says what computing it again costs, the arc between them what keeping it does.
+    A value is two nodes: the arc into the first is what computing it again costs, the arc between them what keeping it does.
     """
 
     def __init__(self, planned: Planned, where: int, price: float):
@@ -163,13 +166,14 @@ class _Network:
             arcs = {node: list(to) for node, to in self.room.items()}
             while self._push("nothing", math.inf, levels, arcs) > 0:
                 pass
-        near, queue = {"readers"}, ["readers"]              # of cuts as small the one that computes the least again
+        queue: list[Any] = ["readers"]
+        near = set(queue)                   # of cuts as small the one that computes the least again
         for node in queue:
             for to in self.room.get(node, ()):
                 if to not in near and self.room[to][node] > 1e-6:
                     near.add(to)
                     queue.append(to)
-        return {node[0] for node in near if node[1] == "made"}
+        return {node[0] for node in near if node != "readers" and node[1] == "made"}
 
     def _levels(self, start: Any) -> dict[Any, int]:
         """How many arcs with room every node is away from the start."""
