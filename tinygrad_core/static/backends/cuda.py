@@ -27,7 +27,8 @@ from ..program import Program, Rewriter
 from . import c, cuda_device
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
 
-SCRATCH = -2                    # as a base: room for what blocks leave to a second kernel
+SCRATCH, WRONG = -2, -3         # as bases: room for what blocks leave to a second kernel, and a number for what went wrong
+NOTHING = np.full(1, -1, np.int64)      # that number, where nothing did
 
 
 class Place(NamedTuple):
@@ -53,7 +54,7 @@ class Call(NamedTuple):
 def _told(x: Any) -> str:
     if not isinstance(x, Place):
         return str(x)
-    return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch'}.get(x.base, f'input{x.base}')} + {x.offset}"
+    return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch', WRONG: 'wrong'}.get(x.base, f'input{x.base}')} + {x.offset}"
 
 
 def cuda(program: Program) -> Any:
@@ -222,7 +223,7 @@ class _Generated(c._Generated):
             return False
         whole, rows, places, inner, step = found
         table, count, self.picks = self.layout.array(whole), math.prod(places[0].shape), True
-        given = [self.reads(f"x{k}", x) for k, x in enumerate(places)]
+        given = [*[self.reads(f"x{k}", x) for k, x in enumerate(places)], ("I *wrong", Place(WRONG, 0))]
         here, there = (self.place_of(table, places, number, i) for i in "im")
         row = [("i", count, f"const I p = {here};"), ("j", inner, "")]
         if rows is o.results[0]:
@@ -283,7 +284,7 @@ class _Run:
         program, small = made.program, made.layout.small
         device.compile(made.code)
         self.held: dict[int, Any] = {c.BLOCK: device.empty(max(1, made.layout.block.nbytes)),
-                                     SCRATCH: device.empty(max(1, made.scratch))}
+                                     SCRATCH: device.empty(max(1, made.scratch)), WRONG: device.array(NOTHING)}
         self.bases = [made.base(small[x]) for x in program.inputs]
         for k, array in enumerate(made.bases):
             if k not in self.bases:             # a constant
@@ -386,8 +387,9 @@ class _Run:
 
     def _check(self) -> None:
         """Complain of an index that was out of range; to know it, the CPU waits for the GPU."""
-        step = self.device.taken_integer("wrong")
+        step = int(placed_on(self.held[WRONG], CPU)[0])
         if step >= 0:
+            self.device.put(self.held[WRONG], NOTHING)
             c.complain(self.made.schedule.steps[step].operations[0])
 
 
