@@ -339,7 +339,7 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
 
     Args:
         function: the function, or a module. `@compile` and `@compile(backend="numpy")` both work.
-        backend: "auto", "interpreter", "numpy", "c" or "cuda" (see `backends.cuda`: not yet timed on a GPU).
+        backend: "auto", "interpreter", "numpy", "c" or "cuda" (see `backends.cuda`: it has not run on a GPU yet).
         dynamic: True keeps every size of the arguments unknown, so that one trace serves all; False never does; by
             default a size becomes unknown when a second one has been seen.
         fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.
