@@ -183,8 +183,10 @@ def test_partial_functions_and_what_is_bound_in_them(monkeypatch):
 def test_hooks_and_the_default_dtype():
     layer = nn.Linear(3, 3)
     run(layer, lambda: layer.register_forward_hook(lambda module, args, out: out * 2), "_hooks was None")
-    run(lambda x: x + tg.zeros(3), lambda: tg.set_default_dtype(tg.float64), "the default dtype was")
-    tg.set_default_dtype(tg.float32)
+    try:
+        run(lambda x: x + tg.zeros(3), lambda: tg.set_default_dtype(tg.float64), "the default dtype was")
+    finally:
+        tg.set_default_dtype(tg.float32)
 
 
 def test_what_nobody_reads_may_change():
@@ -269,6 +271,23 @@ def test_an_argument_that_the_function_also_writes_from_outside(backend):
             assert eager.tolist() == traced.tolist(), k
     with pytest.raises(StaticError, match=r"share memory.*clone\(\)"):
         later(traced.detach()[:2])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_parts_of_one_block_are_things_of_their_own(backend):
+    block = np.ones(6, np.float32)
+    w, x = tg.from_numpy(block[:3]), tg.from_numpy(block[3:])
+    f = compile(lambda x: w.add_(x) * 1, backend=backend)
+    assert [f(x).tolist() for _ in range(2)] == [[2] * 3, [3] * 3] and block.tolist() == [3, 3, 3, 1, 1, 1]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_view_that_is_written_tells_its_base(backend):
+    block = tg.ones(6)
+    part = block[1:3]
+    f = compile(lambda x: (part.add_(x) * 1, block * 1), backend=backend)
+    for k in (2, 3):
+        assert [t.tolist() for t in f(tg.ones(2))] == [[k, k], [1, k, k, 1, 1, 1]] and block.tolist() == [1, k, k, 1, 1, 1]
 
 
 def test_a_view_of_what_is_written_is_refused():

@@ -186,7 +186,7 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Se
     start = [v if isinstance(v, Tensor) else Tensor(v) for v in loop_vars]
     graph = _graph_of(*start)
     if graph is None:
-        return _loop_now(cond, body, start, maximum_iterations)
+        return _loop(cond, body, start, maximum_iterations)
     start = [graph.tensor_of(t) for t in start]
     asks, goes = (traced(f, graph, name, start) for f, name in ((cond, "condition"), (body, "loop")))
     _alike("while_loop: the variables before and after the body", [t.array for t in start], goes[2])
@@ -195,7 +195,7 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Se
                       most=maximum_iterations))
 
 
-def _loop_now(cond: Any, body: Any, values: list[Any], most: int | None) -> list[Any]:
+def _loop(cond: Any, body: Any, values: Any, most: int | None) -> Any:
     done = 0
     while (most is None or done < most) and bool(cond(*values)):
         found = body(*values)
@@ -205,11 +205,9 @@ def _loop_now(cond: Any, body: Any, values: list[Any], most: int | None) -> list
 
 def _rounds(run: Any, xs: Sequence[Any], condition: Block, body: Block, count: int, most: int | None) -> tuple[Any, ...]:
     """The variables after the last round, on arrays or on a tape."""
-    values, outer = tuple(xs[:count]), xs[count:]
-    done = 0
-    while (most is None or done < most) and bool(run.call(condition, *values, *outer)[0]):
-        values, done = run.call(body, *values, *outer), done + 1
-    return values
+    outer = xs[count:]
+    return tuple(_loop(lambda *values: run.call(condition, *values, *outer)[0],
+                       lambda *values: run.call(body, *values, *outer), xs[:count], most))
 
 
 def _while_xs(F: Any, g: Any, xs: Any, condition: Block, body: Block, count: int, most: int | None) -> list[Any]:

@@ -187,7 +187,7 @@ class Environment:
             function = function.__func__
         code = getattr(function, "__code__", None)
         if code is None:
-            self._walk("the function", function, depth)
+            self._walk("the function", function, depth + 1)
             return
         if code.co_filename.startswith(_INSTALLED):
             return
@@ -218,18 +218,13 @@ class Environment:
                 for name, value, read, owner in _attributes(room, self._names):
                     if (id(room), name) not in done:
                         done.add((id(room), name))
-                        self._attribute(f"{what}.{name}", value, depth + 1, read, owner, name)
+                        code = self._names.get(name)
+                        place = (code, name) if code is not None else None
+                        self._walk(f"{what}.{name}", value, depth + 1, (read, owner, name, place) if read else None)
         for what, room, _ in self._rooms:
             kind: Any = type(room)
             if isinstance(getattr(room, "__dict__", None), dict) and not _installed(kind) and kind is not types.ModuleType:
                 self.containers.append((what, room, vars(room), contents(vars(room))))
-
-    def _attribute(self, what: str, value: Any, depth: int, read: str, owner: Any, name: str) -> None:
-        code = self._names.get(name)
-        if read:
-            self._walk(what, value, depth, (read, owner, name, (code, name) if code is not None else None))
-        else:                                           # a class's own: asked for through it, it would be another object
-            self._walk(what, value, depth)
 
 
 def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, str, Any]]:

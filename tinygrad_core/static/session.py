@@ -159,7 +159,7 @@ class Plan:
                 self._hold(solid)
             if self._written:
                 for k, a in enumerate(arrays):
-                    if id(a if a.base is None else versions.owner(a)) in self._written:
+                    if id(a if a.base is None else versions.owner(a)) in self._written and self._overlaps(a):
                         if not copy:
                             raise UnfitError("an argument looks into memory that the function writes")
                         arrays[k] = a.copy()
@@ -174,6 +174,10 @@ class Plan:
         self._held, self._writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
         self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
+
+    def _overlaps(self, array: Any) -> bool:
+        """Whether an array lies where a run writes, and not beside it in one block, as parameters often do."""
+        return any([array_module(array).may_share_memory(array, t.array) for t in self._changed if t.array.ndim])
 
     def _run_alone(self, arrays: list[Any], held: list[Any]) -> list[Any]:
         outputs, news = self._run([*arrays, *held])

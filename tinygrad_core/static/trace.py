@@ -217,7 +217,10 @@ def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, 
 
 
 def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]]) -> None:
-    """Refuse a tensor that looks into memory which the function writes through another: it would not see what is written."""
+    """Refuse a tensor that looks into memory which the function writes through another: it would not see what is written.
+
+    A view that is written tells its base (see `Graph.write`), so that both are.
+    """
     variables = [x for o in graph.operations if o.kind == "variable" for x in o.results]
     places = [(x.name, x.operation.value.array, x in graph.updates) for x in variables]
     places += [(f"argument {t.name or k}", t.array, written) for k, (t, written) in enumerate(arguments)]
@@ -226,8 +229,8 @@ def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]
         if is_array(place[1]):
             by_memory.setdefault(id(versions.owner(place[1])), []).append(place)
     for group in by_memory.values():
-        for one, other in combinations(group if any([written for *_, written in group]) else [], 2):
-            if (one[2] or other[2]) and array_module(one[1]).may_share_memory(one[1], other[1]):
+        for one, other in combinations(group, 2):
+            if one[2] != other[2] and array_module(one[1]).may_share_memory(one[1], other[1]):
                 raise StaticError(f"{one[0]!r} and {other[0]!r} share memory, and this function writes into one of them: in "
                                   "a graph each stands for itself. Use one tensor in both places, or pass a clone().")
 
