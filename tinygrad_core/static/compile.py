@@ -344,7 +344,7 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
             default a size becomes unknown when a second one has been seen.
         fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.
         memory_budget: how much memory the plan of the "c" back end may need at once, in bytes, or up to 1 as a part of what
-            it needs otherwise. Values are then computed a second time rather than kept, those first that save the most bytes
+            it needs by default. Values are then computed a second time rather than kept, those first that save most bytes
             for their time, until that is enough or nothing helps any more. By default only what costs no time to speak of.
 
     What the trace depends on is guarded: dtypes, shapes, Python numbers, globals, variables of enclosing functions, and

@@ -1,6 +1,7 @@
 """Session: runs the part of a graph that was asked for, as often as it is asked."""
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from itertools import compress
@@ -203,9 +204,13 @@ class Plan:
         made: Callable[[], str] | None = getattr(self._run, "memory", None)
         if made is None:
             return ""
-        again = [f"{name} ({r.why})" + (f" at {Line.at(r.operation.where)}" if r.operation.where is not None else "")
-                 for name, r in self.recomputed.items()]
-        return "\n    ".join([made(), *[f"computed again: {words}" for words in again]])
+        lines: dict[Any, list[Symbol]] = {}
+        for r in self.recomputed.values():
+            lines.setdefault(r.operation.where, []).extend(r.operation.results)
+        again = [(sum([math.prod(x.shape) * x.itemsize for x in found]), len(found), Line.at(where) if where else "no line")
+                 for where, found in lines.items()]
+        return "\n    ".join([made(), *[f"computed again, not kept: {size:,} bytes ({count} values) at {line}"
+                                        for size, count, line in sorted(again, key=lambda part: -part[0])]])
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""

@@ -26,10 +26,11 @@ SPEEDS = {**dict.fromkeys(CHEAP, 0.05), **dict.fromkeys(("sqrt", "identity"), 0.
           **dict.fromkeys(("clone", "pad", "cat", "assemble", "sum", "amax"), 0.25), "getitem": 0.5,
           **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"), 0.4)}
 MULTIPLICATIONS = 60.0          # a nanosecond
-PRICES = (20.0, 4.0, 1.0, 0.2)  # bytes that a nanosecond is worth: the first two cost no step anything that can be measured
+FREE = (20.0, 4.0)              # bytes that a nanosecond is worth, where no step gets slower that can be measured
+PRICES = (4.0, 1.0, 0.2, 0.02)  # and where memory has to be saved
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
 ROUNDS = 8
-WORTH = 0.97                    # a change that does not bring memory down to this part of it is not made
+WORTH = 0.97                    # without a budget a change that does not bring memory down to this part of it is not made
 
 
 class Planned(NamedTuple):
@@ -43,30 +44,42 @@ class Planned(NamedTuple):
 def recompute(program: Program, plan: Callable[[Program], Planned]) -> Program:
     """The program that needs less memory at once.
 
-    Time is spent until it needs no more than its budget: bytes or, up to 1, a part of what it needs without recomputation.
-    Without a budget only what costs no time to speak of is computed again.
+    What costs no time to speak of is done always. Beyond that time is spent until the program needs no more than its budget:
+    bytes or, up to 1, a part of what it needs otherwise; or until nothing helps.
 
     Args:
         plan: orders a program's steps and tells how long values are needed.
     """
-    budget = program.budget
-    planned = plan(program)
-    most = _most(planned)
-    limit = SMALL if budget is None else budget * most if budget <= 1 else budget
-    for price in PRICES if budget is not None else PRICES[:2]:
-        for _ in range(ROUNDS):
-            if most <= limit:
-                return planned.program
-            where, _ = most_alive(planned.lives.values())
-            again = _Network(planned, where, price).again()
-            tried = plan(_rewritten(planned, planned.schedule.steps, where, again))
-            tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
-            if _most(tried) > most * WORTH:
-                break
-            for x in again:
-                noted("recompute", x.operation, f"{math.prod(x.shape) * x.itemsize} bytes are computed again, not kept")
-            planned, most = tried, _most(tried)
+    planned, budget = plan(program), program.budget
+    for price in FREE:
+        planned = _smaller(planned, plan, price, SMALL, WORTH)
+    if budget is not None:
+        limit = budget * _most(planned) if budget <= 1 else budget
+        for price in PRICES:
+            planned = _smaller(planned, plan, price, limit, 1.0)
     return planned.program
+
+
+def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float, limit: float, worth: float) -> Planned:
+    """What comes of changes at this price: while more is alive at once than the limit, and each helps by that factor."""
+    for _ in range(ROUNDS):
+        where, most = most_alive(planned.lives.values())
+        later = (len(planned.schedule.steps) - where) // 2
+        # What is read soon has to be there soon: where that does not help, only what is read later is computed again.
+        for since in (where, where + later, where + later // 2)[:1 if price in FREE else 3]:
+            again = _Network(planned, where, since, price).again() if most > limit else None
+            if again:
+                tried = plan(_rewritten(planned, planned.schedule.steps, since, again))
+                tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
+                if _most(tried) < most * worth:
+                    break
+        else:
+            return planned
+        for x in again:
+            noted("recompute", x.operation, f"it takes {math.prod(x.shape) * x.itemsize} bytes and "
+                  f"{time_of(x.operation) / 1000:.1f} µs, and would have been kept while memory was fullest")
+        planned = tried
+    return planned
 
 
 def _most(planned: Planned) -> int:
@@ -127,17 +140,17 @@ def time_of(o: Operation) -> float:
 
 
 class _Network:
-    """What exists before a step and what is read from there on, as a network of values.
+    """What exists before step `where` and is read from step `since` on, as a network of values.
 
     A value is two nodes: the arc into the first is what computing it again costs, the arc between them what keeping it does.
     """
 
-    def __init__(self, planned: Planned, where: int, price: float):
-        self.planned, self.where = planned, where
-        program, place = planned.program, planned.schedule.place
-        free = {*program.inputs, *[owner(x) for x in program.results]}          # these are there in any case
+    def __init__(self, planned: Planned, where: int, since: int, price: float):
+        program, place, steps = planned.program, planned.schedule.place, planned.schedule.steps
+        soon, late = ([owner(x) for step in part for o in step.operations for x in o.sources]
+                      for part in (steps[where:since], steps[since:]))
+        free = {*program.inputs, *[owner(x) for x in program.results], *soon}   # these are there in any case
         self.room: dict[Any, dict[Any, float]] = {}
-        late = [owner(x) for step in planned.schedule.steps[where:] for o in step.operations for x in o.sources]
         stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free]
         for x in stack:
             self._arc((x, "kept"), "readers", math.inf)
