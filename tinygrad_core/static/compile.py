@@ -34,8 +34,9 @@ TRACES = 32         # of one function for arguments alike: where so many do not 
 class Entry:
     """One trace of a function, ready to run for arguments of these shapes."""
 
-    def __init__(self, traced: Traced, call: Call, sizes: list[tuple[Any, ...]], backend: str):
-        self.argument_nodes = [call.tensors[k].node for k in traced.given]
+    def __init__(self, traced: Traced, call: Call, sizes: list[tuple[Any, ...]], backend: str,
+                 budget: float | None = None):
+        self.argument_nodes, self.budget = [call.tensors[k].node for k in traced.given], budget
         self.traced, self.shapes, self.backend = traced, tuple(map(tuple, sizes)), backend
         self.guards, self.holds = traced.guards, predicate(traced.guards)
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
@@ -117,6 +118,7 @@ class Entry:
         traced = self.traced
         given = dict(zip(traced.placeholders, shapes, strict=True))
         program = specialise(ends(traced), given, list(traced.graph.updates.items()))
+        program.budget = self.budget
         return Plan(program, self.backend, len(given), watch, traced.graph.operations)
 
     # ---- a result that can be differentiated outside
@@ -145,13 +147,15 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
 class Compiled:
     """A function that runs as a plan. Made by `compile`."""
 
-    def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None, fullgraph: bool):
+    def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None, fullgraph: bool,
+                 memory_budget: float | None = None):
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function)
         self.function, self.dynamic, self.fullgraph = function, dynamic, fullgraph
         self.asked = backend
         self.backend = choose(backend, get_default_device() if backend == "auto" else CPU)
         self.entries: dict[Any, list[Any]] = {}
+        self.memory_budget = memory_budget
         self.breaks: list[str] = []
         self.eager = ""                         # why it runs uncompiled, if it does
         self.latest: tuple[Entry, bool] | None = None
@@ -216,7 +220,7 @@ class Compiled:
         self._warn(traced.effects)
         if watcher() is not None:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
-        entry = Entry(traced, call, sizes, self.backend)
+        entry = Entry(traced, call, sizes, self.backend, self.memory_budget)
         if entry.pieces is None:
             entries.append(entry)
             return self._run(entry, call)
@@ -276,11 +280,13 @@ class Compiled:
             or "Python was given a number that it had not been given before"
 
     def explain(self) -> str:
-        """Why this function was traced each time, where it breaks into pieces, and what side effects it has."""
+        """Why this function was traced each time, where it breaks into pieces, what side effects it has, and for each plan
+        how much memory it needs and what it computes again to need no more."""
         lines = [f"{self.__name__}: {sum(map(len, self.entries.values()))} traces, back end {self.backend}"]
         lines += [f"  {n + 1}. {why}" for n, why in enumerate(self.history)]
         lines += [f"  {words}" for words in self.breaks]
         lines += [f"  side effect: {words}" for words in self.effects]
+        lines += [f"  {words}" for plan in self._plans() if (words := plan.memory())]
         return "\n".join(lines)
 
     @property
@@ -290,8 +296,11 @@ class Compiled:
 
     def source(self) -> str:
         """The code that the back end generated for the latest trace."""
-        plans = [p for entries in self.entries.values() for e in entries for p in e.plans.values() if isinstance(p, Plan)]
+        plans = self._plans()
         return plans[-1].source() if plans else ""
+
+    def _plans(self) -> list[Plan]:
+        return [p for entries in self.entries.values() for e in entries for p in e.plans.values() if isinstance(p, Plan)]
 
 
 class _SizeNeeded(EngineError):
@@ -322,17 +331,21 @@ def _told_key(key: Any) -> str:
     return repr(key[1]) if isinstance(key, tuple) else "another object"
 
 
-def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None = None, fullgraph: bool = False) -> Any:
+def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None = None, fullgraph: bool = False,
+            memory_budget: float | None = None) -> Any:
     """Trace a function of tensors, modules and Python values at its first call, and run the plan at later ones.
 
     A whole training step can be compiled: forward, backward and the optimiser's update become one plan.
 
     Args:
         function: the function, or a module. `@compile` and `@compile(backend="numpy")` both work.
-        backend: "auto", "interpreter", "numpy", "c" or "cuda" (see `backends.cuda`: not yet timed on a GPU).
+        backend: "auto", "interpreter", "numpy", "c" or "cuda" (see `backends.cuda`: it has not run on a GPU yet).
         dynamic: True keeps every size of the arguments unknown, so that one trace serves all; False never does; by
             default a size becomes unknown when a second one has been seen.
         fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.
+        memory_budget: how much memory the plan of the "c" back end may need at once, in bytes, or up to 1 as a part of what
+            it needs by default. Values are then computed a second time rather than kept, those first that save most bytes
+            for their time, until that is enough or nothing helps any more. By default only what costs no time to speak of.
 
     What the trace depends on is guarded: dtypes, shapes, Python numbers, globals, variables of enclosing functions, and
     what is reached through them: attributes of objects, classes and Python modules, items of containers, the numbers in
@@ -345,11 +358,14 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
     time from another object than those that it mentions.
     """
     if function is None:
-        return lambda f: compile(f, backend=backend, dynamic=dynamic, fullgraph=fullgraph)
+        return lambda f: compile(f, backend=backend, dynamic=dynamic, fullgraph=fullgraph,
+                                 memory_budget=memory_budget)
+    if memory_budget is not None and not memory_budget > 0:
+        raise ValueError(f"memory_budget is a number of bytes, or a part of the memory up to 1, and was {memory_budget!r}")
     if not callable(function):
         raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")
     if isinstance(function, Module):
-        wrapper = Compiled(function.__call__, backend, dynamic, fullgraph)
+        wrapper = Compiled(function.__call__, backend, dynamic, fullgraph, memory_budget)
         wrapper.__name__ = type(function).__name__
         return wrapper
-    return Compiled(function, backend, dynamic, fullgraph)
+    return Compiled(function, backend, dynamic, fullgraph, memory_budget)

@@ -1,6 +1,7 @@
 """Session: runs the part of a graph that was asked for, as often as it is asked."""
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from itertools import compress
@@ -11,6 +12,7 @@ import numpy as np
 
 from .. import versions
 from ..device import array_module, place
+from ..errors import Line
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
@@ -18,6 +20,7 @@ from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
+from .passes.rewrites import Rewrite, noting
 from .program import Program, ancestors, specialise
 
 
@@ -120,6 +123,7 @@ class Plan:
     Attributes:
         program: what is run, after the passes.
         variables: the tensors that the program reads and changes.
+        recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
     """
 
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
@@ -135,10 +139,13 @@ class Plan:
         self._written: set[int] = set()                                         # and the memory that a run writes into
         self._writes: list[Any] | None = None
         self._lock = threading.Lock()
+        self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
-            self._run = compiled(self.program, backend)
+            with noting() as found:
+                self._run = compiled(self.program, backend)
+            self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
     def run(self, arrays: list[Any], copy: bool = False) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed.
@@ -191,6 +198,19 @@ class Plan:
     def apart(self, value: Any) -> Any:
         """A value, copied where it is or looks into a variable."""
         return value.copy() if value is not None and value.ndim and id(versions.owner(value)) in self._memory else value
+
+    def memory(self) -> str:
+        """How much memory a run needs, and what is computed again to need no more; empty where the back end does not plan."""
+        made: Callable[[], str] | None = getattr(self._run, "memory", None)
+        if made is None:
+            return ""
+        lines: dict[Any, list[Symbol]] = {}
+        for r in self.recomputed.values():
+            lines.setdefault(r.operation.where, []).extend(r.operation.results)
+        again = [(sum([math.prod(x.shape) * x.itemsize for x in found]), len(found), Line.at(where) if where else "no line")
+                 for where, found in lines.items()]
+        return "\n    ".join([made(), *[f"computed again, not kept: {size:,} bytes ({count} values) at {line}"
+                                        for size, count, line in sorted(again, key=lambda part: -part[0])]])
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""

@@ -17,6 +17,7 @@ from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
+from ..memory import most_alive
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
@@ -566,6 +567,14 @@ class _Run:
             return lambda: np.array(made.current(x))[()]
         array = made.layout.array(x)
         return array.copy if x.shape else lambda: array[()]
+
+    def memory(self) -> str:
+        """How large the plan's block is."""
+        layout, steps = self.made.layout, self.made.schedule.steps
+        where, most = most_alive(layout.lives.values())
+        kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
+        return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
+                f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
 
     def source(self) -> str:
         """The generated C."""

@@ -1,8 +1,8 @@
 """The CUDA back end: a whole program as kernels, started one after the other or as one CUDA graph.
 
 The kernels come from the same loops as C's; products of matrices are cuBLAS's. What has to do with a GPU and with CuPy is in
-`cuda_device`. Not yet timed on a GPU: the kernels are checked by NVIDIA's compiler, and by running them on the CPU, where
-threads are emulated (`tests/engine/emulated_cuda.py`).
+`cuda_device`. **None of it has run on a GPU yet, and none of it is timed**: NVIDIA's compiler takes the kernels, whole
+training steps run on the CPU with threads emulated (`tests/engine/emulated_cuda.py`), and CuPy's part was read there.
 """
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
 from ..program import Program, Rewriter
-from . import c
+from . import c, cuda_device
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
 
-SCRATCH = -2                    # as a base: room for what blocks leave to a second kernel
+SCRATCH, WRONG = -2, -3         # as bases: room for what blocks leave to a second kernel, and a number for what went wrong
+NOTHING = np.full(1, -1, np.int64)      # that number, where nothing did
 
 
 class Place(NamedTuple):
@@ -53,15 +54,12 @@ class Call(NamedTuple):
 def _told(x: Any) -> str:
     if not isinstance(x, Place):
         return str(x)
-    return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch'}.get(x.base, f'input{x.base}')} + {x.offset}"
+    return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch', WRONG: 'wrong'}.get(x.base, f'input{x.base}')} + {x.offset}"
 
 
-def cuda(program: Program, device: Any = None) -> Any:
+def cuda(program: Program) -> Any:
     """The program as a function of arrays on the GPU, and of numbers."""
-    if device is None:
-        from .cuda_device import Device
-        device = Device()
-    return _Run(generated(program), device)
+    return _Run(generated(program), cuda_device.Device())
 
 
 def generated(program: Program) -> _Generated:
@@ -225,7 +223,7 @@ class _Generated(c._Generated):
             return False
         whole, rows, places, inner, step = found
         table, count, self.picks = self.layout.array(whole), math.prod(places[0].shape), True
-        given = [self.reads(f"x{k}", x) for k, x in enumerate(places)]
+        given = [*[self.reads(f"x{k}", x) for k, x in enumerate(places)], ("I *wrong", Place(WRONG, 0))]
         here, there = (self.place_of(table, places, number, i) for i in "im")
         row = [("i", count, f"const I p = {here};"), ("j", inner, "")]
         if rows is o.results[0]:
@@ -286,7 +284,7 @@ class _Run:
         program, small = made.program, made.layout.small
         device.compile(made.code)
         self.held: dict[int, Any] = {c.BLOCK: device.empty(max(1, made.layout.block.nbytes)),
-                                     SCRATCH: device.empty(max(1, made.scratch))}
+                                     SCRATCH: device.empty(max(1, made.scratch)), WRONG: device.array(NOTHING)}
         self.bases = [made.base(small[x]) for x in program.inputs]
         for k, array in enumerate(made.bases):
             if k not in self.bases:             # a constant
@@ -389,8 +387,9 @@ class _Run:
 
     def _check(self) -> None:
         """Complain of an index that was out of range; to know it, the CPU waits for the GPU."""
-        step = self.device.taken_integer("wrong")
+        step = int(placed_on(self.held[WRONG], CPU)[0])
         if step >= 0:
+            self.device.put(self.held[WRONG], NOTHING)
             c.complain(self.made.schedule.steps[step].operations[0])
 
 
