@@ -194,14 +194,16 @@ class _Generated:
         self._copy_updates()
         self._compile()
 
-    def scheduled(self, program: Program) -> Schedule:
+    @classmethod
+    def scheduled(cls, program: Program) -> Schedule:
         """What runs together, and in which order."""
         return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
                         tiles(program, _tiled) if enabled("tiles") else {})
 
-    def planned(self, program: Program) -> Planned:
+    @classmethod
+    def planned(cls, program: Program) -> Planned:
         """That, and how long values are needed."""
-        schedule = self.scheduled(program)
+        schedule = cls.scheduled(program)
         return Planned(program, schedule, Layout(program, schedule).lives)
 
     # ---- where things are, in C

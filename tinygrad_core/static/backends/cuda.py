@@ -91,7 +91,8 @@ class _Generated(c._Generated):
     scratch = 0                         # bytes that blocks leave behind for another kernel, at most
     picks = False                       # whether indices are looked at, which may be wrong
 
-    def scheduled(self, program: Program) -> Schedule:
+    @classmethod
+    def scheduled(cls, program: Program) -> Schedule:
         """As C's, without anything image by image: a GPU has enough to do with all of them."""
         return Schedule(program, supported, LONGEST if enabled("fuse") else 1)
 
