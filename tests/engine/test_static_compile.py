@@ -430,6 +430,59 @@ def test_in_place_writes_reach_what_they_were_done_to(backend):
     assert f(x).tolist() == [6, 4] and total.tolist() == [6, 4]
 
 
+def _swapped(a, b):
+    t = a.clone()
+    a.copy_(b)
+    b.copy_(t + 1)
+    return t
+
+
+def _as_it_was(a, b):
+    old, part = a.clone(), a.clone()[::2]
+    a.add_(b)
+    return old, part
+
+
+def _seen_from_a_view(a, b):
+    view = a.t()
+    row = a[1:]
+    a.add_(1)
+    row.mul_(3)
+    return view, row, a.flip(0).sort(0)[0]
+
+
+def _picked_is_a_copy(a, b):
+    picked = a[[0, 1]]
+    picked.mul_(3)
+    return picked, a[:2].t().reshape(-1)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["closure", "argument"])
+@pytest.mark.parametrize("write", [_swapped, _as_it_was, _seen_from_a_view, _picked_is_a_copy])
+def test_in_place_writes_and_what_is_read_of_the_same_memory(write, given, backend):
+    def run(transform):
+        a, b = tg.arange(12.0).reshape(3, 4).clone(), tg.arange(12.0).reshape(3, 4) * 3 + 1
+        f, seen = transform(write if given else lambda: write(a, b)), []
+        for _ in range(3):
+            found = f(*((a, b) if given else ()))
+            seen += [t.numpy().copy() for t in (*(found if isinstance(found, tuple) else [found]), a, b)]
+        return seen
+
+    for now, expected in zip(run(lambda f: compile(f, backend=backend)), run(lambda f: f), strict=True):
+        np.testing.assert_array_equal(now, expected)
+
+
+def test_gradients_pass_through_a_part_that_is_written(backend):
+    def f(x):
+        y = x * 2
+        whole = y.t()
+        y[0].mul_(3)
+        return tg.autograd.grad((y * y).sum() + whole.sum(), [x])[0]
+
+    x = tg.arange(6.0).reshape(2, 3).clone().requires_grad_()
+    close(compile(f, backend=backend)(x), f(x))
+
+
 def test_numpy_arrays_are_refused_with_advice():
     with pytest.raises(StaticError, match="from_numpy"):
         compile(lambda x: x)(np.ones(2))
