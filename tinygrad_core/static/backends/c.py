@@ -140,6 +140,8 @@ def supported(o: Operation) -> bool:
         return o.results[0].dtype.name in ("float32", "float64")
     if name not in EXPRESSIONS and name != "clamp":
         return False
+    if name == "add" and o.results[0].dtype.kind == "b":        # an or, to NumPy
+        return False
     types = {x.dtype.name for x in (*o.sources, o.results[0])}
     if not types <= set(TYPES):
         return False
