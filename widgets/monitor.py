@@ -76,7 +76,7 @@ class TrainingMonitor(Frame):
         self._runs: list[Run] = [Run(name, model, self._examples, total)]
         super().__init__(data=self._text(), logarithmic=logarithmic, smoothing=smoothing, hints=hints, step=-1)
         self._unsaved = False
-        self._began = self._sent = self._thought = perf_counter()
+        self._began = self._sent = self._thought = self._glanced = perf_counter()
         self._due, self._due_row = 0.0, 0  # nothing is to be done before that time and that row
         self._patience = 1  # steps that are only put down before the clock is looked at
         self._again = 2 * _PAUSE  # seconds after which all is sent again
@@ -133,11 +133,13 @@ class TrainingMonitor(Frame):
     def _glance(self, run: Run) -> None:
         """Take down what waits, and see whether anything is due."""
         now = perf_counter()
+        a_step, self._glanced = (now - self._glanced) / max(1, len(run.waiting)), now
         run.take(now)
         rows = len(run.steps)
         if now > self._due or rows > self._due_row:
             self._attend(run, now)
-        self._patience = 1 if self._due == 0.0 else max(1, min(_GLANCE, self._due_row - rows + 1))
+        in_a_pause = int(_PAUSE / max(a_step, 1e-9))  # of a slow training every step is looked at
+        self._patience = 1 if self._due == 0.0 else max(1, min(_GLANCE, in_a_pause, self._due_row - rows + 1))
 
     def _attend(self, run: Run, now: float) -> None:
         """Whatever is due: to measure this step, the next one, or the examples, and to send what is new."""

@@ -104,11 +104,6 @@ class Device:
         status = getattr(self.library, f"run_{name}")(blocks, threads, table)
         assert not status, f"{name}: threads wait for others that never come"
 
-    def taken_integer(self, name):
-        variable = ctypes.c_int64.in_dll(self.library, name)
-        value, variable.value = variable.value, -1
-        return value
-
     @asked
     def product(self, dtype, ta, tb, m, n, k, a, lda, step_a, b, ldb, step_b, to, ldc, step_c, count):
         def matrix(address, rows, columns, step, lead, turned):

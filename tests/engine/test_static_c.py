@@ -10,6 +10,7 @@ import tinygrad_core as tg
 from tinygrad_core.errors import ShapeError
 from tinygrad_core.static import Graph, Session, Variable, assign, compile, group, placeholder, toolchain
 from tinygrad_core.static.backends import compiled
+from tinygrad_core.static.passes import disable, enable
 from tinygrad_core.static.program import specialise
 
 pytestmark = pytest.mark.skipif(toolchain.compiler(quiet=True) is None, reason="there is no C compiler here")
@@ -92,6 +93,30 @@ def test_windows(stride, padding, dilation):
     same(lambda x, w: F.conv2d(x, w, stride=stride, padding=padding, dilation=dilation, groups=2), x, w, rtol=2e-4)
     same(lambda x, w: F.max_pool2d(x, 3, stride, min(padding, 1), dilation), x, w)
     same(lambda x, w: F.avg_pool2d(x, 2, stride), x, w, rtol=1e-5)
+
+
+@pytest.mark.parametrize("off", ["", "tiles", "narrow"])
+def test_windows_of_many_images_and_their_gradients(off):
+    """Windows are unfolded and folded image by image, and never lie in memory as a whole."""
+    rng = np.random.default_rng(1)
+    x, w = (tg.tensor(rng.standard_normal(s).astype(np.float32)) for s in ((16, 8, 12, 12), (8, 4, 3, 3)))
+
+    def step(x, w):
+        x, w = x.clone().requires_grad_(), w.clone().requires_grad_()
+        out = F.max_pool2d(F.conv2d(x, w, padding=1, groups=2).relu(), 2)
+        up = F.conv_transpose2d(out, w.reshape(8, 4, 3, 3), stride=2, groups=2)
+        return tg.autograd.grad((up * up).sum() + out.sum(), [x, w])
+
+    wanted = step(x, w)
+    disable(*off.split())
+    try:
+        f = compile(step, backend="c")
+        for a, b in zip(f(x, w), wanted, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-3)
+        run = next(iter(next(iter(f.entries.values()))[0].plans.values()))._run
+    finally:
+        enable()
+    assert (run.made.layout.plan.total < 16 * 8 * 9 * 144 * 4) == (off != "tiles")
 
 
 def test_arrays_that_are_not_contiguous_are_fed_and_updated():

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 import tinygrad_core as tg
 from tinygrad_core.static import Graph, gradients, placeholder
 from tinygrad_core.static.backends import compiled
+from tinygrad_core.static.backends.c import _Generated, _prepared
 from tinygrad_core.static.lower import lower
-from tinygrad_core.static.memory import Life, plan_memory
-from tinygrad_core.static.passes import PASSES, disable, enable, optimised
+from tinygrad_core.static.memory import Life, most_alive, plan_memory
+from tinygrad_core.static.passes import PASSES, PLANNING, disable, enable, optimised
+from tinygrad_core.static.passes.recompute import recompute
 from tinygrad_core.static.passes.rewrites import noting
 from tinygrad_core.static.program import specialise
 
@@ -90,7 +92,7 @@ def test_the_numpy_back_end_gives_the_interpreters_bits(made):
         same(run(feeds)[0], values(program, feeds), rtol=1e-6)         # nothing is left over from the run before
 
 
-@pytest.mark.parametrize("off", ["", "fuse", "recompute", "memory"])
+@pytest.mark.parametrize("off", ["", *PLANNING])
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=programs())
 def test_the_c_back_end_gives_the_interpreters_values(off, made):
@@ -105,9 +107,69 @@ def test_the_c_back_end_gives_the_interpreters_values(off, made):
         enable()
 
 
+@pytest.mark.parametrize("budget", [1, 0.3])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=programs())
+def test_recomputation_under_a_budget_changes_no_value(budget, made):
+    """However small the budget: the same values, and never more memory alive than without recomputation."""
+    program, feeds = made
+    with np.errstate(all="ignore"):
+        wanted = values(program, feeds)
+        plain = _Generated.planned(_prepared(program))
+        program.budget = budget
+        with_less = _Generated.planned(recompute(_prepared(program), _Generated.planned))
+        assert most_alive(with_less.lives.values())[1] <= most_alive(plain.lives.values())[1]
+        same(values(with_less.program, feeds), wanted, rtol=2e-4)
+        same(compiled(program, "c")(feeds)[0], wanted, rtol=2e-4)
+
+
+def chain(budget=None, draws=0):
+    """A compiled step of many layers with dropout, its parameter, and the numbers that its runs return."""
+    tg.manual_seed(0)
+    weight = tg.nn.Parameter(tg.eye(64) * 0.9)
+    sgd = tg.optim.SGD([weight], lr=0.1)
+
+    @tg.compile(backend="c", memory_budget=budget)
+    def step(x):
+        h = x
+        for _ in range(6):
+            h = F.dropout(tg.tanh(h @ weight), 0.5)
+            h = F.gelu(h, approximate="tanh") * 2
+        loss = (h * h).mean()
+        loss.backward()
+        sgd.step()
+        sgd.zero_grad()
+        return loss
+
+    x = tg.ones(256, 64)
+    return step, [step(x).item() for _ in range(3)], weight
+
+
+def alive(step):
+    return next(iter(step.entries.values()))[0].plans[((256, 64),)]._run.made.layout.plan.total
+
+
+def test_a_budget_costs_memory_no_more_and_random_numbers_are_drawn_once():
+    plain, wanted, weight = chain()
+    small, found, other = chain(0.5)
+    assert alive(small) < 0.9 * alive(plain)
+    assert found == pytest.approx(wanted, rel=1e-5)
+    np.testing.assert_allclose(weight.detach().numpy(), other.detach().numpy(), rtol=1e-4, atol=1e-6)
+    assert "computed again" in small.explain() and "bytes in one block" in small.explain()
+    assert "gelu" in small.explain()            # the learner's line
+
+
+@pytest.mark.parametrize("budget", [0, -1])
+def test_a_budget_is_a_positive_number(budget):
+    with pytest.raises(ValueError, match="memory_budget"):
+        tg.compile(lambda x: x, memory_budget=budget)
+
+
 @given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 20), st.integers(0, 8)), max_size=40))
 def test_values_that_are_needed_at_once_lie_apart(lives):
     plan = plan_memory({k: Life(size, first, first + more) for k, (size, first, more) in enumerate(lives)})
+    step, most = most_alive([Life(size, first, first + more) for size, first, more in lives])
+    assert most <= plan.total and most == sum(size for size, first, more in lives if first <= step <= first + more)
     for a, (size_a, first_a, more_a) in enumerate(lives):
         assert plan.offsets[a] % 64 == 0 and plan.offsets[a] + size_a <= plan.total <= plan.alone
         for b, (size_b, first_b, more_b) in enumerate(lives[:a]):

@@ -264,3 +264,18 @@ def test_a_model_of_another_framework_is_watched_as_well():
     (run,) = saved(monitor)
     assert run["samples"][0]["out"][1] and run["looks"][-1]["right"] > 20 and run["examples"]["plane"]
     assert "gradients are not cleared" in monitor.suspicions()[0]
+
+
+def test_of_a_slow_training_every_step_is_sent(monkeypatch):
+    now, monitor, sent = [0.0], TrainingMonitor(), []
+    monkeypatch.setattr("widgets.monitor.perf_counter", lambda: now[0])
+    monkeypatch.setattr(monitor, "send", sent.append)
+    monitor._began = monitor._sent = monitor._glanced = 0.0
+    for _ in range(40):
+        now[0] += 0.1
+        monitor.log(loss=1.0)
+    assert len(sent) == 40
+    for _ in range(2000):
+        now[0] += 0.0001
+        monitor.log(loss=1.0)
+    assert 42 <= len(sent) <= 44  # of a quick one, what came in each twentieth of a second

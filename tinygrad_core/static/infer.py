@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import CPU, Generator, place
-from ..symbol import PROBES, Dim, Symbol, hint, leaves, mapped
+from ..symbol import Dim, Symbol, hint, leaves, mapped
 
 if TYPE_CHECKING:
     from .graph import Operation
@@ -84,6 +84,3 @@ def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dt
 def concrete(value: Any, sizes: Any) -> Any:
     """Attributes with every unknown size as a number: a probe's (`sizes` 0 or 1), or by a function of dims."""
     return mapped(value, lambda v: v if not isinstance(v, Dim) else hint(v, sizes) if isinstance(sizes, int) else sizes(v))
-
-
-__all__ = ["NEW", "PROBES", "concrete", "infer", "stand_in"]

@@ -233,6 +233,3 @@ def huber(x: Tensor, *, delta: float) -> Tensor:
     size = F.abs(x)
     near = F.minimum(size, delta)
     return near * (size - near * 0.5)
-
-
-__all__ = ["FORMULAS", "formula", "lower"]

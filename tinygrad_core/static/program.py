@@ -18,11 +18,13 @@ class Program:
         outputs: the symbols whose arrays a run returns.
         updates: (variable, its new value) for every variable that a run changes; a variable is read before that,
             whatever the order of operations, and changed after its last reader.
+        budget: how much memory a run may need at once, as `compile` takes it, or None.
     """
 
     def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol],
-                 updates: Sequence[tuple[Symbol, Symbol]] = ()):
+                 updates: Sequence[tuple[Symbol, Symbol]] = (), budget: float | None = None):
         self.graph, self.inputs, self.outputs, self.updates = graph, list(inputs), list(outputs), list(updates)
+        self.budget = budget
 
     @property
     def operations(self) -> list[Operation]:
@@ -125,7 +127,7 @@ class Rewriter:
     def program(self, old: Program) -> Program:
         """The new program, which is given and returns what the old one was and did."""
         return Program(self.graph, [self.new[x] for x in old.inputs], [self.new[x] for x in old.outputs],
-                       [(self.new[v], self.new[x]) for v, x in old.updates])
+                       [(self.new[v], self.new[x]) for v, x in old.updates], old.budget)
 
 
 def rewritten(program: Program, change: Callable[[Rewriter, Operation], Any] | None = None,
@@ -171,6 +173,3 @@ def specialise(outputs: Sequence[Symbol], given: dict[Symbol, tuple[int, ...]],
 def _changed(r: Rewriter, o: Operation) -> bool:
     """Whether an input has another shape than when the operation was defined, as a fed intermediate may."""
     return any([r.new[x].shape != x.shape for x in o.sources])
-
-
-__all__ = ["Program", "Rewriter", "ancestors", "rewritten", "specialise"]

@@ -1,6 +1,7 @@
 """Session: runs the part of a graph that was asked for, as often as it is asked."""
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from itertools import compress
@@ -11,6 +12,7 @@ import numpy as np
 
 from .. import versions
 from ..device import array_module, place
+from ..errors import Line
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
 from .backends import choose, compiled
@@ -18,6 +20,7 @@ from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
+from .passes.rewrites import Rewrite, noting
 from .program import Program, ancestors, specialise
 
 
@@ -120,6 +123,7 @@ class Plan:
     Attributes:
         program: what is run, after the passes.
         variables: the tensors that the program reads and changes.
+        recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
     """
 
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
@@ -135,10 +139,13 @@ class Plan:
         self._written: set[int] = set()                                         # and the memory that a run writes into
         self._writes: list[Any] | None = None
         self._lock = threading.Lock()
+        self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
-            self._run = compiled(self.program, backend)
+            with noting() as found:
+                self._run = compiled(self.program, backend)
+            self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
     def run(self, arrays: list[Any], copy: bool = False) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed.
@@ -153,7 +160,7 @@ class Plan:
                 self._hold(solid)
             if self._written:
                 for k, a in enumerate(arrays):
-                    if id(a if a.base is None else versions.owner(a)) in self._written:
+                    if id(a if a.base is None else versions.owner(a)) in self._written and self._overlaps(a):
                         if not copy:
                             raise UnfitError("an argument looks into memory that the function writes")
                         arrays[k] = a.copy()
@@ -163,10 +170,15 @@ class Plan:
         """Look at variables whose memory is not that of the latest run."""
         for x, a in zip(self._symbols, arrays, strict=True):
             if a.shape != x.shape or a.dtype != x.dtype:
-                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}")
+                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
+                                 "graph is made for variables as they are, so define it anew for others.")
         self._held, self._writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
         self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
+
+    def _overlaps(self, array: Any) -> bool:
+        """Whether an array lies where a run writes, and not beside it in one block, as parameters often do."""
+        return any([array_module(array).may_share_memory(array, t.array) for t in self._changed if t.array.ndim])
 
     def _run_alone(self, arrays: list[Any], held: list[Any]) -> list[Any]:
         outputs, news = self._run([*arrays, *held])
@@ -175,7 +187,7 @@ class Plan:
         if news:                                # what the back end has not written into the variables' memory itself
             for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
-                    _store(t, new)
+                    store(t, new)
         if self._changed:                       # backward passes must notice
             if self._writes is None:
                 self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
@@ -187,13 +199,26 @@ class Plan:
         """A value, copied where it is or looks into a variable."""
         return value.copy() if value is not None and value.ndim and id(versions.owner(value)) in self._memory else value
 
+    def memory(self) -> str:
+        """How much memory a run needs, and what is computed again to need no more; empty where the back end does not plan."""
+        made: Callable[[], str] | None = getattr(self._run, "memory", None)
+        if made is None:
+            return ""
+        lines: dict[Any, list[Symbol]] = {}
+        for r in self.recomputed.values():
+            lines.setdefault(r.operation.where, []).extend(r.operation.results)
+        again = [(sum([math.prod(x.shape) * x.itemsize for x in found]), len(found), Line.at(where) if where else "no line")
+                 for where, found in lines.items()]
+        return "\n    ".join([made(), *[f"computed again, not kept: {size:,} bytes ({count} values) at {line}"
+                                        for size, count, line in sorted(again, key=lambda part: -part[0])]])
+
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""
         made: Callable[[], str] | None = getattr(self._run, "source", None)
         return made() if made is not None else str(self.program)
 
 
-def _store(t: Tensor, new: Any) -> None:
+def store(t: Tensor, new: Any) -> None:
     """Give a variable its new value, in its own memory."""
     if isinstance(t.array, np.generic):
         t.array = unboxed(new)

@@ -17,6 +17,7 @@ from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
+from ..memory import most_alive
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
@@ -193,14 +194,16 @@ class _Generated:
         self._copy_updates()
         self._compile()
 
-    def scheduled(self, program: Program) -> Schedule:
+    @classmethod
+    def scheduled(cls, program: Program) -> Schedule:
         """What runs together, and in which order."""
         return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
                         tiles(program, _tiled) if enabled("tiles") else {})
 
-    def planned(self, program: Program) -> Planned:
+    @classmethod
+    def planned(cls, program: Program) -> Planned:
         """That, and how long values are needed."""
-        schedule = self.scheduled(program)
+        schedule = cls.scheduled(program)
         return Planned(program, schedule, Layout(program, schedule).lives)
 
     # ---- where things are, in C
@@ -284,6 +287,26 @@ class _Generated:
             known = self.functions[signature + body] = (f"k{len(self.functions)}", signature, [body])
         self.origins.setdefault(known[0], {}).update(self.lines)
         return known[0]
+
+    def reads(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Any]:
+        """A parameter for what a kernel reads."""
+        return f"const {self.type_of(x)} *restrict {name}", self.pointer(x, part)
+
+    def writes(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Any]:
+        """A parameter for what a kernel writes."""
+        return f"{self.type_of(x)} *restrict {name}", self.pointer(x, part)
+
+    def nest(self, operands: list[tuple[str, Any]], loops: Sequence[tuple[str, int, str]], body: str) -> Any:
+        """A function that runs `body` for every index of the loops, in any order.
+
+        Args:
+            operands: parameters, and the addresses that they are given.
+            loops: the name of each index, how many it goes through, and what a round begins with.
+        """
+        text = "".join(f"for (I {name} = 0; {name} < {n}; {name}++) {{ {begin} " for name, n, begin in loops)
+        parameters = ", ".join(parameter for parameter, _ in operands)
+        name = self.function(f"({parameters})", f"{{ {text}{body} {'}' * len(loops)} }}")
+        return f"{name}({', '.join(pointer for _, pointer in operands)});"
 
     def product(self, o: Operation, number: int) -> bool:
         """A product of matrices, or of stacks of them; False where the memory's layout does not allow it."""
@@ -546,6 +569,14 @@ class _Run:
             return lambda: np.array(made.current(x))[()]
         array = made.layout.array(x)
         return array.copy if x.shape else lambda: array[()]
+
+    def memory(self) -> str:
+        """How large the plan's block is."""
+        layout, steps = self.made.layout, self.made.schedule.steps
+        where, most = most_alive(layout.lives.values())
+        kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
+        return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
+                f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
 
     def source(self) -> str:
         """The generated C."""

@@ -1,14 +1,13 @@
 """The CUDA back end: a whole program as kernels, started one after the other or as one CUDA graph.
 
 The kernels come from the same loops as C's; products of matrices are cuBLAS's. What has to do with a GPU and with CuPy is in
-`cuda_device`. Not yet timed on a GPU: the kernels are checked by NVIDIA's compiler, and by running them on the CPU, where
-threads are emulated (`tests/engine/emulated_cuda.py`).
+`cuda_device`. **None of it has run on a GPU yet, and none of it is timed**: NVIDIA's compiler takes the kernels, whole
+training steps run on the CPU with threads emulated (`tests/engine/emulated_cuda.py`), and CuPy's part was read there.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,11 +24,11 @@ from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
 from ..program import Program, Rewriter
-from . import c
+from . import c, cuda_device
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
-from .cuda_windows import KERNELS as WINDOWS
 
-SCRATCH = -2                    # as a base: room for what blocks leave to a second kernel
+SCRATCH, WRONG = -2, -3         # as bases: room for what blocks leave to a second kernel, and a number for what went wrong
+NOTHING = np.full(1, -1, np.int64)      # that number, where nothing did
 
 
 class Place(NamedTuple):
@@ -55,15 +54,12 @@ class Call(NamedTuple):
 def _told(x: Any) -> str:
     if not isinstance(x, Place):
         return str(x)
-    return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch'}.get(x.base, f'input{x.base}')} + {x.offset}"
+    return f"{ {c.BLOCK: 'block', SCRATCH: 'scratch', WRONG: 'wrong'}.get(x.base, f'input{x.base}')} + {x.offset}"
 
 
-def cuda(program: Program, device: Any = None) -> Any:
+def cuda(program: Program) -> Any:
     """The program as a function of arrays on the GPU, and of numbers."""
-    if device is None:
-        from .cuda_device import Device
-        device = Device()
-    return _Run(generated(program), device)
+    return _Run(generated(program), cuda_device.Device())
 
 
 def generated(program: Program) -> _Generated:
@@ -95,7 +91,8 @@ class _Generated(c._Generated):
     scratch = 0                         # bytes that blocks leave behind for another kernel, at most
     picks = False                       # whether indices are looked at, which may be wrong
 
-    def scheduled(self, program: Program) -> Schedule:
+    @classmethod
+    def scheduled(cls, program: Program) -> Schedule:
         """As C's, without anything image by image: a GPU has enough to do with all of them."""
         return Schedule(program, supported, LONGEST if enabled("fuse") else 1)
 
@@ -136,11 +133,7 @@ class _Generated(c._Generated):
         return Call("launch", (name, blocks, threads, *[place for _, place in operands]))
 
     def nest(self, operands: list[tuple[str, Place]], loops: Sequence[tuple[str, int, str]], body: str) -> Call | None:
-        """A kernel that runs `body` for every index of the loops, a thread each.
-
-        Args:
-            loops: the name of each index, how many it goes through, and what a round begins with.
-        """
+        """A kernel with a thread for every index of the loops."""
         count = math.prod(n for _, n, _ in loops)
         if not count:
             return None
@@ -149,14 +142,6 @@ class _Generated(c._Generated):
             below //= n
             text += f"    const I {name} = n / {below}u % {n}u; {begin}\n"
         return self.started(operands, f"{{\n{each(count, f'{text}    {body}')}\n}}", blocks_for(count), 256)
-
-    def reads(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Place]:
-        """A parameter for what a kernel reads."""
-        return f"const {self.type_of(x)} *restrict {name}", self.pointer(x, part)
-
-    def writes(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Place]:
-        """A parameter for what a kernel writes."""
-        return f"{self.type_of(x)} *restrict {name}", self.pointer(x, part)
 
     def zeroed(self, x: Symbol) -> Call:
         return Call("zero", (self.pointer(x), self.layout.array(x).nbytes))
@@ -239,7 +224,7 @@ class _Generated(c._Generated):
             return False
         whole, rows, places, inner, step = found
         table, count, self.picks = self.layout.array(whole), math.prod(places[0].shape), True
-        given = [self.reads(f"x{k}", x) for k, x in enumerate(places)]
+        given = [*[self.reads(f"x{k}", x) for k, x in enumerate(places)], ("I *wrong", Place(WRONG, 0))]
         here, there = (self.place_of(table, places, number, i) for i in "im")
         row = [("i", count, f"const I p = {here};"), ("j", inner, "")]
         if rows is o.results[0]:
@@ -259,8 +244,22 @@ class _Generated(c._Generated):
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
-        """C's, with CUDA's own in the place of those that go through windows."""
-        return {**super().kernels, **{name: (partial(kernel, self),) for name, kernel in WINDOWS.items()}}
+        return {**super().kernels, "fold": (self.folded,)}
+
+    def folded(self, o: Operation, number: int) -> bool:
+        """What lies in each window is added where the window lay: each element of the image collects it."""
+        y, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
+        n, find = out.ndim - 2, ""
+        for k, (s, d) in enumerate(zip(o.attrs["stride"], o.attrs["dilation"], strict=True)):
+            find += (f"for (I w{k} = 0; w{k} < {y.shape[2 + k]}; w{k}++) {{ "
+                     f"const I d{k} = i{k + 2} - w{k} * {d}, p{k} = d{k} / {s}; "
+                     f"if (d{k} < 0 || d{k} % {s} || p{k} >= {y.shape[2 + n + k]}) continue; ")
+        names = ["i0", "i1", *[f"w{k}" for k in range(n)], *[f"p{k}" for k in range(n)]]
+        self.say(self.nest([self.writes("o", o.results[0]), self.reads("x", o.sources[0])],
+                           [(f"i{k}", m, "") for k, m in enumerate(out.shape)],
+                           f"{self.type_of(o.results[0])} s = 0; {find}s += x[{element(y, names)}]; {'}' * n} "
+                           f"o[{element(out)}] = s;"))
+        return True
 
 
 def _steps(array: np.ndarray, dims: Sequence[int], number: str) -> str:
@@ -286,7 +285,7 @@ class _Run:
         program, small = made.program, made.layout.small
         device.compile(made.code)
         self.held: dict[int, Any] = {c.BLOCK: device.empty(max(1, made.layout.block.nbytes)),
-                                     SCRATCH: device.empty(max(1, made.scratch))}
+                                     SCRATCH: device.empty(max(1, made.scratch)), WRONG: device.array(NOTHING)}
         self.bases = [made.base(small[x]) for x in program.inputs]
         for k, array in enumerate(made.bases):
             if k not in self.bases:             # a constant
@@ -389,8 +388,9 @@ class _Run:
 
     def _check(self) -> None:
         """Complain of an index that was out of range; to know it, the CPU waits for the GPU."""
-        step = self.device.taken_integer("wrong")
+        step = int(placed_on(self.held[WRONG], CPU)[0])
         if step >= 0:
+            self.device.put(self.held[WRONG], NOTHING)
             c.complain(self.made.schedule.steps[step].operations[0])
 
 

@@ -69,14 +69,6 @@ class Device:
             kernel = self.functions[name] = self.module.get_function(name)
         kernel((blocks,), (threads,), addresses)
 
-    def taken_integer(self, name: str) -> int:
-        """The value of a variable of the kernels, which is -1 afterwards; waits for the GPU."""
-        variable = self.xp.ndarray((1,), np.int64, self.module.get_global(name))
-        value = int(variable.get()[0])
-        if value != -1:
-            variable.fill(-1)
-        return value
-
     # ---- products of matrices
     def product(self, dtype: str, ta: int, tb: int, m: int, n: int, k: int, a: int, lda: int, step_a: int, b: int, ldb: int,
                 step_b: int, to: int, ldc: int, step_c: int, count: int) -> None:

@@ -26,9 +26,14 @@ RUNTIME = r"""
 #define NAN __int_as_float(0x7fffffff)
 #endif
 typedef long long I;
-__device__ I wrong = -1;
-/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
-static __device__ inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
+/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. `wrong` is
+   a parameter of every kernel that looks for places. */
+#define at(k, n, who) found(k, n, who, wrong)
+static __device__ inline I found(I k, I n, I who, I *wrong) {
+  if (k < 0) k += n;
+  if (k < 0 || k >= n) { *wrong = who; k = 0; }
+  return k;
+}
 template <int MAX, class T> __device__ inline T two(T a, T b) { return MAX ? (b > a || b != b ? b : a) : a + b; }
 /* The sum (or maximum) of what the N threads of a block have, for each of them: always in the same order. */
 template <int N, int MAX, class T> __device__ inline T all(T v) {

@@ -39,12 +39,21 @@ class _Again:
             for k, x in enumerate(inputs):
                 if isinstance(x, Symbol):
                     leaves: set[Symbol] = set()
-                    if self._possible(x, leaves, 0) and len(leaves - self.loaded) <= LEAVES:
+                    if self._possible(x, leaves, 0) and len(leaves - self.loaded) <= LEAVES and self._waits_for(leaves, x):
                         self.loaded |= leaves
                         inputs[k] = self._copy(x)
             o.inputs = tuple(inputs)
             self.operations.append(o)
         self.step.operations = self.operations
+
+    def _waits_for(self, leaves: set[Symbol], x: Symbol) -> bool:
+        """Whether the leaves are there anyway, or wait for this loop in the place of something as large."""
+        longer = [y for y in leaves if y.operation.kind == "operation" and self.last(y) < self.number]
+        return sum([math.prod(y.shape) * y.itemsize for y in longer]) <= math.prod(x.shape) * x.itemsize
+
+    def last(self, x: Symbol) -> int:
+        """The last step that reads a value."""
+        return max([self.schedule.place[o] for o in self.schedule.users(x)], default=-1)
 
     def _is_from_before(self, x: Symbol) -> bool:
         """Whether a value as large as the loop comes out of an earlier loop as something cheap."""

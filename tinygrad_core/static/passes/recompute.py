@@ -6,6 +6,7 @@ reader must be cut somewhere (as in "Min-cut optimal(-ish) recomputation", H. He
 """
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -25,9 +26,11 @@ SPEEDS = {**dict.fromkeys(CHEAP, 0.05), **dict.fromkeys(("sqrt", "identity"), 0.
           **dict.fromkeys(("clone", "pad", "cat", "assemble", "sum", "amax"), 0.25), "getitem": 0.5,
           **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"), 0.4)}
 MULTIPLICATIONS = 60.0          # a nanosecond
-PRICES = (20.0, 4.0, 1.0, 0.2)  # bytes that a nanosecond is worth: the first two cost no step anything that can be measured
+FREE = (20.0, 4.0)              # bytes that a nanosecond is worth, where no step gets slower that can be measured
+PRICES = (4.0, 1.0, 0.2, 0.02)  # and where memory has to be saved
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
 ROUNDS = 8
+WORTH = 0.97                    # without a budget a change that does not bring memory down to this part of it is not made
 
 
 class Planned(NamedTuple):
@@ -38,31 +41,45 @@ class Planned(NamedTuple):
     lives: dict[Any, Life]
 
 
-def recompute(program: Program, plan: Callable[[Program], Planned], budget: float | None = None) -> Program:
+def recompute(program: Program, plan: Callable[[Program], Planned]) -> Program:
     """The program that needs less memory at once.
+
+    What costs no time to speak of is done always. Beyond that time is spent until the program needs no more than its budget:
+    bytes or, up to 1, a part of what it needs otherwise; or until nothing helps.
 
     Args:
         plan: orders a program's steps and tells how long values are needed.
-        budget: bytes; or, up to 1, a part of what the program needs without recomputation. Time is spent until the program
-            needs no more than that. By default only what costs no time to speak of is computed again.
     """
-    planned = plan(program)
-    most = _most(planned)
-    limit = SMALL if budget is None else budget * most if budget <= 1 else budget
-    for price in PRICES if budget is not None else PRICES[:2]:
-        for _ in range(ROUNDS):
-            if most <= limit:
-                return planned.program
-            where, _ = most_alive(planned.lives.values())
-            again = _Network(planned, where, price).again()
-            tried = plan(_rewritten(planned, planned.schedule.steps, where, again))
-            tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
-            if _most(tried) >= most:
-                break
-            for x in again:
-                noted("recompute", x.operation, f"{math.prod(x.shape) * x.itemsize} bytes are computed again, not kept")
-            planned, most = tried, _most(tried)
+    planned, budget = plan(program), program.budget
+    for price in FREE:
+        planned = _smaller(planned, plan, price, SMALL, WORTH)
+    if budget is not None:
+        limit = budget * _most(planned) if budget <= 1 else budget
+        for price in PRICES:
+            planned = _smaller(planned, plan, price, limit, 1.0)
     return planned.program
+
+
+def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float, limit: float, worth: float) -> Planned:
+    """What comes of changes at this price: while more is alive at once than the limit, and each helps by that factor."""
+    for _ in range(ROUNDS):
+        where, most = most_alive(planned.lives.values())
+        later = (len(planned.schedule.steps) - where) // 2
+        # What is read soon has to be there soon: where that does not help, only what is read later is computed again.
+        for since in (where, where + later, where + later // 2)[:1 if price in FREE else 3]:
+            again = _Network(planned, where, since, price).again() if most > limit else None
+            if again:
+                tried = plan(_rewritten(planned, planned.schedule.steps, since, again))
+                tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
+                if _most(tried) < most * worth:
+                    break
+        else:
+            return planned
+        for x in again:
+            noted("recompute", x.operation, f"it takes {math.prod(x.shape) * x.itemsize} bytes and "
+                  f"{time_of(x.operation) / 1000:.1f} µs, and would have been kept while memory was fullest")
+        planned = tried
+    return planned
 
 
 def _most(planned: Planned) -> int:
@@ -123,17 +140,17 @@ def time_of(o: Operation) -> float:
 
 
 class _Network:
-    """What exists before a step and what is read from there on, as a network of values.
+    """What exists before step `where` and is read from step `since` on, as a network of values.
 
-    A value is two nodes: the arc into the first says what computing it again costs, the arc between them what keeping it does.
+    A value is two nodes: the arc into the first is what computing it again costs, the arc between them what keeping it does.
     """
 
-    def __init__(self, planned: Planned, where: int, price: float):
-        self.planned, self.where = planned, where
-        program, place = planned.program, planned.schedule.place
-        free = {*program.inputs, *[owner(x) for x in program.results]}          # these are there in any case
+    def __init__(self, planned: Planned, where: int, since: int, price: float):
+        program, place, steps = planned.program, planned.schedule.place, planned.schedule.steps
+        soon, late = ([owner(x) for step in part for o in step.operations for x in o.sources]
+                      for part in (steps[where:since], steps[since:]))
+        free = {*program.inputs, *[owner(x) for x in program.results], *soon}   # these are there in any case
         self.room: dict[Any, dict[Any, float]] = {}
-        late = [owner(x) for step in planned.schedule.steps[where:] for o in step.operations for x in o.sources]
         stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free]
         for x in stack:
             self._arc((x, "kept"), "readers", math.inf)
@@ -160,16 +177,15 @@ class _Network:
             levels = self._levels("nothing")
             if "readers" not in levels:
                 break
-            arcs = {node: list(to) for node, to in self.room.items()}
-            while self._push("nothing", math.inf, levels, arcs) > 0:
-                pass
-        near, queue = {"readers"}, ["readers"]              # of cuts as small the one that computes the least again
+            self._send(levels)
+        queue: list[Any] = ["readers"]
+        near = set(queue)                   # of cuts as small the one that computes the least again
         for node in queue:
             for to in self.room.get(node, ()):
                 if to not in near and self.room[to][node] > 1e-6:
                     near.add(to)
                     queue.append(to)
-        return {node[0] for node in near if node[1] == "made"}
+        return {node[0] for node in near if node != "readers" and node[1] == "made"}
 
     def _levels(self, start: Any) -> dict[Any, int]:
         """How many arcs with room every node is away from the start."""
@@ -181,21 +197,28 @@ class _Network:
                     queue.append(to)
         return levels
 
-    def _push(self, node: Any, most: float, levels: dict[Any, int], arcs: dict[Any, list[Any]]) -> float:
-        """Send as much as fits along one path (Dinic's way: level by level, dead ends are tried once)."""
-        if node == "readers":
-            return most
-        while arcs[node]:
-            to = arcs[node][-1]
-            room = self.room[node][to]
-            if room > 1e-6 and levels.get(to, -1) == levels[node] + 1:
-                sent = self._push(to, min(most, room), levels, arcs)
-                if sent > 0:
-                    self.room[node][to] -= sent
-                    self.room[to][node] += sent
-                    return sent
-            arcs[node].pop()
-        return 0.0
+    def _send(self, levels: dict[Any, int]) -> None:
+        """Send as much as fits along paths from level to level (Dinic's way: an arc that leads nowhere is tried once)."""
+        arcs = {node: list(to) for node, to in self.room.items()}
+        path = ["nothing"]
+        while path:
+            node = path[-1]
+            if node == "readers":
+                pairs = list(itertools.pairwise(path))
+                sent = min([self.room[a][b] for a, b in pairs])
+                for a, b in pairs:
+                    self.room[a][b] -= sent
+                    self.room[b][a] += sent
+                full = next(k for k, (a, b) in enumerate(pairs) if self.room[a][b] <= 1e-6)
+                del path[full + 1:]
+            elif not arcs[node]:
+                path.pop()
+                if path:
+                    arcs[path[-1]].pop()
+            elif self.room[node][arcs[node][-1]] > 1e-6 and levels.get(arcs[node][-1], -1) == levels[node] + 1:
+                path.append(arcs[node][-1])
+            else:
+                arcs[node].pop()
 
 
 def _rewritten(planned: Planned, order: list[Step], where: int, again: set[Symbol]) -> Program:
@@ -211,17 +234,20 @@ def _rewritten(planned: Planned, order: list[Step], where: int, again: set[Symbo
 
     def bring(x: Symbol) -> None:
         """Let `r.new` have a symbol for the next operation: what waits is computed again, with the views of it."""
-        o = x.operation
-        if x in fresh or o.kind != "operation" or not (is_view(o) or x in waiting):
-            return
-        waiting.discard(x)
-        for y in o.sources:
-            bring(y)
-        if not is_view(o) or x not in r.new or not fresh.isdisjoint(o.sources):
-            twice = x in r.new
-            if twice:
-                fresh.add(x)
-            r.keep(o).again = twice
+        stack = [(x, False)]
+        while stack:
+            x, ready = stack.pop()
+            o = x.operation
+            if ready:
+                if not is_view(o) or x not in r.new or not fresh.isdisjoint(o.sources):
+                    twice = x in r.new
+                    if twice:
+                        fresh.add(x)
+                    r.keep(o).again = twice
+            elif x not in fresh and o.kind == "operation" and (is_view(o) or x in waiting):
+                waiting.discard(x)
+                stack.append((x, True))
+                stack += [(y, False) for y in reversed(o.sources)]
 
     for number, step in enumerate(order):
         if number == where:
