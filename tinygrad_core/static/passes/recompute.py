@@ -25,7 +25,7 @@ SPEEDS = {**dict.fromkeys(CHEAP, 0.05), **dict.fromkeys(("sqrt", "identity"), 0.
           **dict.fromkeys(("clone", "pad", "cat", "assemble", "sum", "amax"), 0.25), "getitem": 0.5,
           **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"), 0.4)}
 MULTIPLICATIONS = 60.0          # a nanosecond
-FREE = (20.0, 4.0)              # bytes that a nanosecond is worth, where no step gets slower that can be measured
+FREE = 4.0                      # bytes that a nanosecond is worth where no step shall get slower so that it can be measured,
 PRICES = (4.0, 1.0, 0.2, 0.02)  # and where memory has to be saved
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
 ROUNDS = 8
@@ -50,12 +50,11 @@ def recompute(program: Program, plan: Callable[[Program], Planned]) -> Program:
         plan: orders a program's steps and tells how long values are needed.
     """
     planned, budget = plan(program), program.budget
-    for price in FREE:
-        planned = _smaller(planned, plan, price, SMALL, WORTH)
+    planned = _earlier(_smaller(_earlier(planned, plan), plan, FREE, SMALL, WORTH), plan)
     if budget is not None:
         limit = budget * _most(planned) if budget <= 1 else budget
         for price in PRICES:
-            planned = _smaller(planned, plan, price, limit, 1.0)
+            planned = _earlier(_smaller(planned, plan, price, limit, 1.0), plan)
     return planned.program
 
 
@@ -65,11 +64,10 @@ def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float,
         where, most = most_alive(planned.lives.values())
         later = (len(planned.schedule.steps) - where) // 2
         # What is read soon has to be there soon: where that does not help, only what is read later is computed again.
-        for since in (where, where + later, where + later // 2)[:1 if price in FREE else 3]:
+        for since in (where, where + later, where + later // 2)[:1 if worth < 1 else 3]:
             again = _Network(planned, where, since, price).again() if most > limit else None
             if again:
                 tried = plan(_rewritten(planned, planned.schedule.steps, since, again))
-                tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
                 if _most(tried) < most * worth:
                     break
         else:
@@ -83,6 +81,13 @@ def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float,
 
 def _most(planned: Planned) -> int:
     return most_alive(planned.lives.values())[1]
+
+
+def _earlier(planned: Planned, plan: Callable[[Program], Planned]) -> Planned:
+    """The same with steps that let go of more than they make moved forward, where that helps."""
+    if _most(planned) <= SMALL:
+        return planned
+    return min(planned, plan(_rewritten(planned, _early(planned), 0, set())), key=_most)
 
 
 def _early(planned: Planned) -> list[Step]:
