@@ -24,8 +24,9 @@ from .rewrites import noted
 SPEEDS = {**dict.fromkeys(CHEAP, 0.05), **dict.fromkeys(("sqrt", "identity"), 0.1),
           **dict.fromkeys(("clone", "pad", "cat", "assemble", "sum", "amax"), 0.25), "getitem": 0.5,
           **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"), 0.4)}
-MULTIPLICATIONS = 60.0          # a nanosecond
-FREE = 4.0                      # bytes that a nanosecond is worth where no step shall get slower so that it can be measured,
+MULTIPLICATIONS = 20.0          # a nanosecond, in products that are not large
+TRAFFIC = 10.0                  # bytes a nanosecond, to and from memory
+FREE = 20.0                     # bytes that a nanosecond is worth where no step shall get slower so that it can be measured,
 PRICES = (4.0, 1.0, 0.2, 0.02)  # and where memory has to be saved
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
 ROUNDS = 8
@@ -143,6 +144,12 @@ def time_of(o: Operation) -> float:
     return SPEEDS[o.op.name] * max([math.prod(x.shape) for x in (*o.sources, o.results[0])])
 
 
+def cost_of_keeping(x: Symbol, price: float) -> float:
+    """A value's bytes and, where it does not stay in the cache, what the time is worth in which it is written and read."""
+    size = math.prod(x.shape) * x.itemsize
+    return size * (1 + 2 * price / TRAFFIC) if size > SMALL else size
+
+
 class _Network:
     """What exists before step `where` and is read from step `since` on, as a network of values.
 
@@ -162,7 +169,7 @@ class _Network:
         while stack:
             x = stack.pop()
             time = time_of(x.operation)
-            self._arc((x, "made"), (x, "kept"), math.prod(x.shape) * x.itemsize)
+            self._arc((x, "made"), (x, "kept"), cost_of_keeping(x, price))
             self._arc("nothing", (x, "made"), time * price)
             for y in dict.fromkeys(map(owner, x.operation.sources)) if time < math.inf else ():
                 if y.operation.kind == "operation" and y not in free:
