@@ -248,6 +248,8 @@ def first_paints(page, figures, rounds):
     for what, cell, bar in (
         ("GraphStepper, 200 nodes", "GraphStepper(rec200, step=-1, folded=[])", 300),
         ("GraphStepper, 2,000 nodes", "GraphStepper(rec2000, step=-1, folded=[])", 1000),
+        ("BackwardQuiz, 200 nodes", "BackwardQuiz(rec200, step=-1)", 300),
+        ("Tape, 200 nodes", "Tape(rec200, step=-1)", 300),
         ("DynamicVsStatic, 200 nodes a side", "DynamicVsStatic(*sides, step=-1)", 300),
         ("GraphStepper, 10,000 nodes, folded", "GraphStepper(rec10000)", 3000),
     ):
@@ -265,6 +267,8 @@ def steps(page, figures, times):
     for what, cell, bar in (
         ("GraphStepper, 200 nodes", "GraphStepper(rec200, folded=[])", 50),
         ("GraphStepper, 2,000 nodes", "GraphStepper(rec2000, folded=[])", 100),
+        ("BackwardQuiz, 200 nodes", "BackwardQuiz(rec200)", 50),
+        ("Tape, 200 nodes", "Tape(rec200)", 50),
         ("DynamicVsStatic, 200 nodes a side", "DynamicVsStatic(*sides)", 50),
         ("DynamicVsStatic, 2,000 nodes a side", "DynamicVsStatic(*large)", 100),
     ):
@@ -306,6 +310,8 @@ def monitor(page, figures):
     for rows in (0, 100_000):
         page.run(f"shown = training({rows})")
         page.paint("shown")
+        page.lab.page.wait_for_function("rows => Number([...document.querySelectorAll('.tgs-slider')].at(-1).max) >= rows - 1",
+                                        arg=rows)
         for rate in (50, 200):
             page.put(f"feed({rate}, 4)")
             page.lab.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell'); }")

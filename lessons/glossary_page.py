@@ -23,7 +23,8 @@ def in_source(term: Term) -> str:
 def page(place: Callable[[Term], str] = in_notebook) -> str:
     """The glossary as a table in Markdown; `place` says where the link of a term leads."""
     rows = [["term 术语", "in the words of the lesson", "lesson"], [":--"] * 3]
-    rows += [[f"**{t.name}**<br>{t.chinese}", t.words, f"[{int(t.lesson.id[:2])}]({place(t)})"] for t in terms()]
+    for t in terms():
+        rows.append([f"**{t.name}**<br>{t.chinese}", t.words, f'[{int(t.lesson.id[:2])}]({place(t)} "{t.heading}")'])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -39,8 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(ROOT / "artifacts"),
         help="folder for screenshots and logs (default: artifacts/ in the repository)",
     )
-    parser.addoption("--device", default="cpu", choices=("cpu", "cuda"),
-                     help="where the engine's tests compute (default: cpu); without a GPU they are skipped")
+    parser.addoption("--device", default="cpu", choices=("cpu", "cuda", "emulated"),
+                     help="where the engine's tests compute (default: cpu); without a GPU those of cuda are skipped, and "
+                          "emulated is NumPy with CuPy's manners")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -84,6 +84,11 @@ def array_module(*arrays: Any) -> Any:
     return np
 
 
+def is_array(value: Any) -> bool:
+    """Whether it is an array of either library; NumPy's scalars are none."""
+    return isinstance(value, np.ndarray) or (cupy is not None and isinstance(value, cupy.ndarray))
+
+
 def device_of(array: Any) -> Device:
     """Where an array lies."""
     if cupy is not None and isinstance(array, cupy.ndarray):
@@ -93,7 +98,7 @@ def device_of(array: Any) -> Device:
 
 def place(array: Any, device: Any) -> Any:
     """An array on another device; the same array where it is there already."""
-    device = Device(device)
+    device = device if type(device) is Device else Device(device)
     if device.type == "cpu":
         return array.get() if cupy is not None and isinstance(array, cupy.ndarray) else array
     xp = require_cupy()

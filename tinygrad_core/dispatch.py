@@ -73,7 +73,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     if type(out) is ndarray:
         if not out.ndim:
             out = out[()]
-    elif type(out) is Symbol:                   # array code was written down; the operation itself shall be
+    elif type(out) is Symbol:                   # what does nothing to arrays, such as an alias, is written down too
         return out.operation.graph.define(op, inputs, attrs)
     result = _new(Tensor)
     result.array = out

@@ -251,19 +251,17 @@ def is_contiguous(self: Tensor) -> bool:
 def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
     """&, | and ^ of booleans, bit by bit for integers."""
     def method(self: Tensor, other: Any) -> Tensor:
-        values = other.array if isinstance(other, Tensor) else other
         if self.dtype.kind not in "biu":
             raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}.")
-        if self.dtype.kind == "b" and isinstance(other, Tensor) and values.dtype.kind == "b":
-            return apply(OPS[f"logical_{name.strip('_')}"], self, other)
-        return wrap(getattr(self.array, name)(values))
+        booleans = self.dtype.kind == "b" and isinstance(other, Tensor) and other.dtype.kind == "b"
+        return apply(OPS[f"{'logical' if booleans else 'bitwise'}_{name}"], self, other)
     return method
 
 
 def _invert(self: Tensor) -> Tensor:
     if self.dtype.kind not in "biu":
         raise DTypeError(f"~ is for booleans and integers, this tensor is {self.dtype}.")
-    return wrap(~self.array)
+    return apply(OPS["logical_not" if self.dtype.kind == "b" else "bitwise_not"], self)
 
 
 def _bind() -> None:
@@ -288,8 +286,8 @@ def _bind() -> None:
                            ("mod", "remainder"), ("floordiv", "floor_divide")):
         setattr(Tensor, f"__i{operator}__", getattr(Tensor, name + "_"))
     for name in ("and", "or", "xor"):
-        setattr(Tensor, f"__{name}__", _logical(f"__{name}__"))
-        setattr(Tensor, f"__r{name}__", _logical(f"__{name}__"))
+        setattr(Tensor, f"__{name}__", _logical(name))
+        setattr(Tensor, f"__r{name}__", _logical(name))
     for name, dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),
                         ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16),
                         ("bool", dtypes.bool_)):

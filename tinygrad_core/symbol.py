@@ -176,29 +176,16 @@ class Symbol:
     def __len__(self) -> int:
         return operator.index(self.shape[0])
 
-    def __iter__(self) -> Iterator[Any]:
-        return (self[k] for k in range(len(self)))
-
-    # ---- array code, as in functions that compute on `t.array`: it is written down too
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if "out" in kwargs or method not in ("__call__", "reduce"):
-            raise NoValueError(f"{ufunc.__name__} cannot write into a symbolic tensor")
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        return _array_call(name, inputs, kwargs)
+    # ---- what code that computes with arrays meets: an operation of the engine is written down instead
+    def _no_array(self, *_: Any, **__: Any) -> Any:
+        raise NoValueError(f"array code cannot compute with a value that does not exist yet ({self.name}, {self.dtype} "
+                           f"{shape_text(self.shape)}, defined at {self.line}): use the engine's own operations on tensors.")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in _ASKED:                  # about the shape, which is known
-            return _ASKED[function](args[0])
-        return _array_call(function.__name__, args, kwargs)
+        return _ASKED[function](args[0]) if function in _ASKED else self._no_array()    # about the shape, which is known
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         return self._value("turned into a NumPy array")
-
-    def __getitem__(self, index: Any) -> Any:
-        return _array_call("getitem", (self, index), {})
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise NoValueError(f"array code cannot write into a symbolic value{self._defined()}")
 
     def _value(self, what: str, convert: Callable[[Any], Any] = lambda v: v) -> Any:
         """The numbers, which only a trace that can stop and run what it has got so far may know."""
@@ -224,9 +211,6 @@ class Symbol:
 
     __index__ = __int__
 
-    def _defined(self) -> str:
-        return f" ({self.name}, {self.dtype} {shape_text(self.shape)}, defined at {self.line})"
-
     def __repr__(self) -> str:
         return f"<{self.name}: {self.dtype} {shape_text(self.shape)}>"
 
@@ -235,30 +219,15 @@ _ASKED: dict[Any, Callable[[Symbol], Any]] = {
     np.shape: lambda x: x.shape, np.ndim: lambda x: x.ndim, np.size: lambda x: x.size}
 
 
-def _array_operator(name: str, function: str) -> None:
-    setattr(Symbol, f"__{name}__", lambda self, other: _array_call(function, (self, other), {}))
-    setattr(Symbol, f"__r{name}__", lambda self, other: _array_call(function, (other, self), {}))
-
-
-for _name, _function in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide",
-                         "floordiv": "floor_divide", "mod": "remainder", "pow": "power", "and": "bitwise_and",
-                         "or": "bitwise_or", "matmul": "matmul"}.items():
-    _array_operator(_name, _function)
-for _name, _function in {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
-                         "ge": "greater_equal"}.items():
-    setattr(Symbol, f"__{_name}__", lambda self, other, f=_function: _array_call(f, (self, other), {}))
-for _name, _function in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
-    setattr(Symbol, f"__{_name}__", lambda self, f=_function: _array_call(f, (self,), {}))
-setattr(Symbol, "__hash__", object.__hash__)                            # noqa: B010
+for _name in ("array_ufunc", "getitem", "setitem", "iter", "eq", "ne", "lt", "le", "gt", "ge", "neg", "abs", "invert",
+              *(swapped + name for swapped in ("", "r") for name in (
+                  "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul"))):
+    setattr(Symbol, f"__{_name}__", Symbol._no_array)
 for _name in ("all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumsum", "max", "mean", "min",
-              "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "transpose", "var"):
-    setattr(Symbol, _name, lambda self, *args, f=_name, **kwargs: _array_call(f"ndarray.{f}", (self, *args), kwargs))
-
-
-def _array_call(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    symbol = first_symbol((args, tuple(kwargs.values())))
-    assert symbol is not None
-    return symbol.operation.graph.array_call(name, args, kwargs)
+              "nonzero", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take",
+              "transpose", "var", "view"):
+    setattr(Symbol, _name, Symbol._no_array)
+setattr(Symbol, "__hash__", object.__hash__)                            # noqa: B010
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -138,8 +138,9 @@ class Tensor:
 
     @property
     def device(self) -> devices.Device:
-        """Where the numbers lie: "cpu" or "cuda:0"."""
-        return devices.device_of(self.array)
+        """Where the numbers lie, or will: "cpu" or "cuda:0"."""
+        array = self.array
+        return array.operation.graph.device if type(array) is Symbol else devices.device_of(array)
 
     @property
     def nbytes(self) -> int:

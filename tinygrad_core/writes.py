@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import versions
-from .device import array_module
+from .device import array_module, is_array
 from .dispatch import record
 from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
@@ -51,7 +51,7 @@ def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:
     """What a node saved, with copies of what lies in memory that is about to be written: `y.mul_(w)` needs old y."""
     memory = versions.owner(array)
     return tuple([np.array(v)[()] if v is array and isinstance(v, np.generic)
-                  else v.copy() if isinstance(v, ndarray) and versions.owner(v) is memory else v for v in saved])
+                  else v.copy() if is_array(v) and versions.owner(v) is memory else v for v in saved])
 
 
 def store(t: Tensor, values: Any) -> None:

@@ -76,7 +76,7 @@ class TrainingMonitor(Frame):
         self._runs: list[Run] = [Run(name, model, self._examples, total)]
         super().__init__(data=self._text(), logarithmic=logarithmic, smoothing=smoothing, hints=hints, step=-1)
         self._unsaved = False
-        self._began = self._sent = self._thought = perf_counter()
+        self._began = self._sent = self._thought = self._glanced = perf_counter()
         self._due, self._due_row = 0.0, 0  # nothing is to be done before that time and that row
         self._patience = 1  # steps that are only put down before the clock is looked at
         self._again = 2 * _PAUSE  # seconds after which all is sent again
@@ -87,9 +87,6 @@ class TrainingMonitor(Frame):
         """Begin another run; `total` is how many steps it will have, if not as many as the first."""
         new = Run(name, model, self._examples, total or self._total)
         self._finish()
-        old = self._runs[-1]
-        if old.layers is not None:
-            old.layers.close()
         if len(self._runs) == 1 and not self._runs[0].steps:
             self._runs = []
         self._runs.append(new)
@@ -136,11 +133,13 @@ class TrainingMonitor(Frame):
     def _glance(self, run: Run) -> None:
         """Take down what waits, and see whether anything is due."""
         now = perf_counter()
+        a_step, self._glanced = (now - self._glanced) / max(1, len(run.waiting)), now
         run.take(now)
         rows = len(run.steps)
         if now > self._due or rows > self._due_row:
             self._attend(run, now)
-        self._patience = 1 if self._due == 0.0 else max(1, min(_GLANCE, self._due_row - rows + 1))
+        in_a_pause = int(_PAUSE / max(a_step, 1e-9))  # of a slow training every step is looked at
+        self._patience = 1 if self._due == 0.0 else max(1, min(_GLANCE, in_a_pause, self._due_row - rows + 1))
 
     def _attend(self, run: Run, now: float) -> None:
         """Whatever is due: to measure this step, the next one, or the examples, and to send what is new."""
@@ -148,6 +147,7 @@ class TrainingMonitor(Frame):
         spent, allowed = run.spent, self._budget * (now - run.began)
         rows, early = len(run.steps), spent < _ALLOWANCE
         if run.layers is not None:
+            run.layers.listen()
             if run.layers.armed:
                 if run.measure():
                     self._next[1] = 0
@@ -181,7 +181,7 @@ class TrainingMonitor(Frame):
         run = self._runs[-1]
         run.take(run.last if not run.waiting else perf_counter())
         if run.layers is not None:
-            run.layers.disarm()
+            run.layers.close()
         self._look(run)
         self._flush()
 

@@ -16,8 +16,8 @@ _HEIGHTS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-"  #
 class Layers:
     """The layers of a model, measured in one step now and then.
 
-    `arm` before a step, `measure` after it. Between the two, hooks listen; outside of them the model has none, but
-    for one that notices answers given in training mode, where a model has parts that behave differently then.
+    `arm` before a step, `measure` after it. Between the two, hooks listen; from `listen` to `close` another one notices
+    answers given in training mode, where a model has parts that behave differently then. Otherwise it has none.
     """
 
     def __init__(self, model: Any):
@@ -33,12 +33,17 @@ class Layers:
         self.spent = 0.0  # seconds inside hooks
         self._parts = [m for _, m in parts]
         self._step: _Step | None = None
-        self._notice = model.register_forward_hook(self._asked) if self.moody else None
+        self._notice: Any = None
 
     @property
     def armed(self) -> bool:
         """Whether the step to come is measured."""
         return self._step is not None
+
+    def listen(self) -> None:
+        """Notice from now on whether the model is asked in training mode."""
+        if self.moody and self._notice is None:
+            self._notice = self.model.register_forward_hook(self._asked)
 
     def arm(self) -> None:
         """Copy the weights, and listen to what the next step brings."""
@@ -55,15 +60,11 @@ class Layers:
         step.release()
         return step.sample(len(self._parts))
 
-    def disarm(self) -> None:
-        """The step to come is not measured after all."""
+    def close(self) -> None:
+        """Take off everything that listens; the step to come is not measured after all."""
         if self._step is not None:
             self._step.release()
             self._step = None
-
-    def close(self) -> None:
-        """Take off everything that listens."""
-        self.disarm()
         if self._notice is not None:
             self._notice.remove()
             self._notice = None

@@ -1,16 +1,17 @@
-"""On which device the engine's tests run: `--device cuda` runs the same files on a GPU."""
+"""On which device the engine's tests run: `--device cuda` runs the same files on a GPU, `--device emulated` as on one."""
 from collections.abc import Iterator
 
 import pytest
 
 import tinygrad_core as tg
-from tinygrad_core.device import require_cupy
+from tests.engine import emulated_cupy
 
 # What is about the computer's own processor or memory, whatever device tensors lie on.
 ON_THE_CPU = {
     **dict.fromkeys(("test_data_workers", "test_mnist_listing"), "hands arrays through the computer's memory"),
-    **dict.fromkeys(("test_static_c", "test_static_compile", "test_static_control", "test_static_graph", "test_static_passes",
-                     "test_static_save"), "graphs that run later run on the CPU"),
+    **dict.fromkeys(("test_static_c", "test_static_compile", "test_static_control", "test_static_graph", "test_static_guards",
+                     "test_static_passes", "test_static_save"),
+                    "is about the back ends that compute on the CPU; test_static_cuda is the GPU's"),
     **dict.fromkeys(("test_operations_page",), "computes nothing"),
 }
 
@@ -26,12 +27,7 @@ def chosen_device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if file in ON_THE_CPU:
         pytest.skip(f"not for --device {name}: {ON_THE_CPU[file]}")
     try:
-        require_cupy()
+        emulated_cupy.use(monkeypatch, name)
     except tg.errors.DeviceError as error:
         pytest.skip(f"--device {name}: {error}")
-    numpy = tg.Tensor.numpy
-    monkeypatch.setattr(tg.Tensor, "numpy", lambda self: numpy(self.cpu()))
-    before = tg.get_default_device()
-    tg.set_default_device(name)
     yield
-    tg.set_default_device(before)

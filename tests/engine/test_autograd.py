@@ -278,7 +278,7 @@ def test_bad_input_is_answered_with_what_to_do(run, patterns):
         run()
     words(error, *patterns)
     if isinstance(error.value, tg.errors.EngineError):
-        words(error, r"test_autograd\.py, line \d+")
+        words(error, r"(test_autograd|emulated_cupy)\.py, line \d+")
 
 
 # ---- what it leaves in memory

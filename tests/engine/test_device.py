@@ -15,6 +15,13 @@ def test_the_engines_tests_run_on_a_gpu_or_say_why_not(root):
         assert "passed" not in result.stdout and 'stay on device="cpu"' in result.stdout
 
 
+def test_models_train_on_arrays_with_cupys_manners(root):
+    options = ["-q", "-p", "no:cacheprovider", "--device", "emulated", "tests/engine/test_nn_training.py",
+               "tests/engine/test_in_place.py"]
+    result = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=root, capture_output=True, text=True)
+    assert result.returncode == 0 and "passed" in result.stdout, result.stdout[-2000:]
+
+
 def test_a_gpu_that_is_not_there_is_explained():
     if tg.cuda.is_available():
         pytest.skip("there is a GPU")

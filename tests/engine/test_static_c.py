@@ -16,6 +16,21 @@ from tinygrad_core.static.program import specialise
 pytestmark = pytest.mark.skipif(toolchain.compiler(quiet=True) is None, reason="there is no C compiler here")
 
 F = tg.nn.functional
+UNARY = """abs acos acosh asin asinh atan atanh ceil cos cosh erf exp exp2 expm1 floor log log10 log1p log2 neg relu round
+    rsqrt sigmoid sign sin sinh sqrt square tanh trunc isnan isinf isfinite logical_not reciprocal""".split()
+BINARY = "add sub mul div maximum minimum eq ne lt le gt ge logical_and logical_or pow".split()
+REDUCTIONS = [lambda x: x.amax(1), lambda x: x.sum(0), lambda x: x.sum(), lambda x: x.mean(1, keepdim=True),
+              lambda x: tg.where(x > 0, x, -x), lambda x: tg.clamp(x, -1, 2), lambda x: x.sum((0, 1))]
+INTEGERS = [
+    lambda i: i + 3, lambda i: i * i - 2, lambda i: i > 2, lambda i: i == i.flip(0), lambda i: i.float() / 2, lambda i: -i,
+    lambda i: i % 3, lambda i: i // 2, lambda i: i.sum(), lambda i: F.one_hot(i, 9).float().sum(0),
+    lambda i: i.to(tg.int32) + 1]
+LAYOUTS = [
+    lambda x: x.T.reshape(-1) * 2, lambda x: x[::2, 1:].T @ x[::2, :1], lambda x: x.permute(1, 0).sum(0),
+    lambda x: tg.cat([x.T, x.T * 2], 1).reshape(-1), lambda x: x[:, None, :] * x[None], lambda x: x.flip(0) + x,
+    lambda x: tg.stack([x, x + 1]).permute(1, 2, 0).sum(2), lambda x: x.reshape(2, 2, 3).permute(2, 0, 1).reshape(3, 4) @ x,
+    lambda x: F.pad(x, (1, 2, 0, 1), value=3.0), lambda x: x[1, 2] + x[0].sum(), lambda x: x[tg.tensor([2, 0, 2])],
+    lambda x: x.cumsum(0), lambda x: tg.einsum("ij,kj->ik", x, x), lambda x: x.expand(2, 4, 3).sum(0)]
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, np.inf, -np.inf, np.nan, 1e-30, 1e30, 100.0], np.float32)
 
 
@@ -36,23 +51,19 @@ def same(function, *arrays, rtol=2e-6):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", """abs acos acosh asin asinh atan atanh ceil cos cosh erf exp exp2 expm1 floor log log10
-    log1p log2 neg relu round rsqrt sigmoid sign sin sinh sqrt square tanh trunc isnan isinf isfinite logical_not
-    reciprocal""".split())
+@pytest.mark.parametrize("name", UNARY)
 def test_special_values_of_one_operand(name, dtype):
     values = SPECIAL[:-2] if name in ("sin", "cos") else SPECIAL        # the sine of 1e30 is anybody's guess
     same(getattr(tg, name), values.astype(dtype), rtol=1e-5 if dtype is np.float32 else 1e-12)
 
 
-@pytest.mark.parametrize("name", "add sub mul div maximum minimum eq ne lt le gt ge logical_and logical_or pow".split())
+@pytest.mark.parametrize("name", BINARY)
 def test_special_values_of_two_operands(name):
     a, b = np.meshgrid(SPECIAL, SPECIAL)
     same(getattr(tg, name), np.ascontiguousarray(a), np.ascontiguousarray(b), rtol=2e-5)
 
 
-@pytest.mark.parametrize("function", [lambda x: x.amax(1), lambda x: x.sum(0), lambda x: x.sum(),
-                                      lambda x: x.mean(1, keepdim=True), lambda x: tg.where(x > 0, x, -x),
-                                      lambda x: tg.clamp(x, -1, 2), lambda x: x.sum((0, 1))])
+@pytest.mark.parametrize("function", REDUCTIONS)
 def test_special_values_in_reductions(function):
     same(function, np.stack([SPECIAL, SPECIAL[::-1], np.zeros_like(SPECIAL)]))
 
@@ -65,20 +76,12 @@ def test_masks_of_minus_infinity():
     same(lambda s: F.softmax(s, 1) + F.log_softmax(s, 1).exp(), scores)
 
 
-@pytest.mark.parametrize("function", [
-    lambda i: i + 3, lambda i: i * i - 2, lambda i: i > 2, lambda i: i == i.flip(0), lambda i: i.float() / 2, lambda i: -i,
-    lambda i: i % 3, lambda i: i // 2, lambda i: i.sum(), lambda i: F.one_hot(i, 9).float().sum(0),
-    lambda i: i.to(tg.int32) + 1])
+@pytest.mark.parametrize("function", INTEGERS)
 def test_integers(function):
     same(function, np.array([1, 2, 3, 8, 0]))
 
 
-@pytest.mark.parametrize("function", [
-    lambda x: x.T.reshape(-1) * 2, lambda x: x[::2, 1:].T @ x[::2, :1], lambda x: x.permute(1, 0).sum(0),
-    lambda x: tg.cat([x.T, x.T * 2], 1).reshape(-1), lambda x: x[:, None, :] * x[None], lambda x: x.flip(0) + x,
-    lambda x: tg.stack([x, x + 1]).permute(1, 2, 0).sum(2), lambda x: x.reshape(2, 2, 3).permute(2, 0, 1).reshape(3, 4) @ x,
-    lambda x: F.pad(x, (1, 2, 0, 1), value=3.0), lambda x: x[1, 2] + x[0].sum(), lambda x: x[tg.tensor([2, 0, 2])],
-    lambda x: x.cumsum(0), lambda x: tg.einsum("ij,kj->ik", x, x), lambda x: x.expand(2, 4, 3).sum(0)])
+@pytest.mark.parametrize("function", LAYOUTS)
 def test_layouts(function):
     same(function, np.arange(12, dtype=np.float32).reshape(4, 3), rtol=1e-5)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import tinygrad_core as tg
 from tinygrad_core.static import Graph, gradients, placeholder
 from tinygrad_core.static.backends import compiled
-from tinygrad_core.static.backends.c import _planned, _prepared
+from tinygrad_core.static.backends.c import _Generated, _prepared
 from tinygrad_core.static.lower import lower
 from tinygrad_core.static.memory import Life, most_alive, plan_memory
 from tinygrad_core.static.passes import PASSES, PLANNING, disable, enable, optimised
@@ -115,9 +115,9 @@ def test_recomputation_under_a_budget_changes_no_value(budget, made):
     program, feeds = made
     with np.errstate(all="ignore"):
         wanted = values(program, feeds)
-        plain = _planned(_prepared(program))
+        plain = _Generated.planned(_prepared(program))
         program.budget = budget
-        with_less = _planned(recompute(_prepared(program), _planned))
+        with_less = _Generated.planned(recompute(_prepared(program), _Generated.planned))
         assert most_alive(with_less.lives.values())[1] <= most_alive(plain.lives.values())[1]
         same(values(with_less.program, feeds), wanted, rtol=2e-4)
         same(compiled(program, "c")(feeds)[0], wanted, rtol=2e-4)

@@ -239,8 +239,8 @@ FIGURES = {
         ("lr = 0.05", "step  0   loss 18\nstep 20   loss 1.0281"),
     ],
     "07-why-is-it-not-learning": [
-        ('print("  terms', "\nB    50    1.0    1.00   1.00"),
-        ("%%after diagnose", "F shapes broadcast ✓\nG dead units ✓\nH healthy ✓"),
+        ('print("  terms', "\nD    50    1.0    1.00   1.00"),
+        ("%%after diagnose", "E dropout left on ✓\nF healthy ✓\nG labels shuffled ✓"),
         ("%%after overfit", "softmax at the end: None steps"),
         ("%%measure log-softmax", "raw scores:     0.241311\nof log_softmax: 0.241311\nof softmax:     0.701717"),
     ],
@@ -276,12 +276,15 @@ def test_lesson_7_what_it_says_of_its_trainings_is_what_they_do(lesson, solved):
     assert times[0] > 1e6 and times[0] > times[2] > times[1] > 2 and 0.3 < times[3] < 3
     sheet = {row[0]: row.split() for row in printed(solved[1], 'print("  terms').splitlines()[1:]}
     first, last = ({letter: float(row[k]) for letter, row in sheet.items()} for k in (-2, -1))
-    assert {letter for letter in "ABCDEFGH" if abs(last[letter] - first[letter]) < 0.2} == set("BCEG")
-    assert last["D"] > last["A"] > 3 and last["H"] < 0.3
+    assert {letter for letter in "BCDEFGHI" if abs(last[letter] - first[letter]) < 0.2} == set("BDGH")
+    assert last["I"] > 2 * first["I"] and last["A"] > 1.5 and last["E"] < 0.6 and last["F"] < 0.6
+    assert {letter for letter, row in sheet.items() if float(row[-3]) > 0.02} == {"E"}
+    rates = re.findall(r"(\d+) of 100 unseen", printed(solved[1], "%%after lr-range-test"))
+    assert int(rates[1]) > 90 and int(rates[0]) < 40 and int(rates[2]) < 40
     listings = printed(solved[1], "%%measure softmax-and")
     raw, log, twice = (int(n) for n in re.findall(r"(\d+) of 100", listings))
     assert abs(raw - log) <= 1 and twice < raw - 5
-    assert printed(solved[1], "%%after diagnose").count("✓") == 8
+    assert printed(solved[1], "%%after diagnose").count("✓") == 9
 
 
 def test_what_is_said_afterwards_names_what_was_printed(lesson, solved):

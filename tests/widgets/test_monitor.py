@@ -68,12 +68,17 @@ def test_watching_changes_nothing_of_the_training():
     assert all(m.training for m in watched.modules())
 
 
-def test_nothing_listens_any_longer_once_another_run_began():
+@pytest.mark.parametrize("over", ["another run", "the cell's end"])
+def test_nothing_listens_any_longer_once_it_is_over(over):
     x, y = moons(60).tensors
     model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.Linear(4, 2))
     monitor = TrainingMonitor(model, budget=1.0)
     fit(monitor, model, x, y, steps=4)
-    monitor.run("another")
+    assert model._hooks is not None  # it notices how the model is asked
+    if over == "another run":
+        monitor.run("another")
+    else:
+        monitor.settle()
     model(x)
     assert [m._hooks for m in model.modules()] == [None] * 4
 
@@ -259,3 +264,18 @@ def test_a_model_of_another_framework_is_watched_as_well():
     (run,) = saved(monitor)
     assert run["samples"][0]["out"][1] and run["looks"][-1]["right"] > 20 and run["examples"]["plane"]
     assert "gradients are not cleared" in monitor.suspicions()[0]
+
+
+def test_of_a_slow_training_every_step_is_sent(monkeypatch):
+    now, monitor, sent = [0.0], TrainingMonitor(), []
+    monkeypatch.setattr("widgets.monitor.perf_counter", lambda: now[0])
+    monkeypatch.setattr(monitor, "send", sent.append)
+    monitor._began = monitor._sent = monitor._glanced = 0.0
+    for _ in range(40):
+        now[0] += 0.1
+        monitor.log(loss=1.0)
+    assert len(sent) == 40
+    for _ in range(2000):
+        now[0] += 0.0001
+        monitor.log(loss=1.0)
+    assert 42 <= len(sent) <= 44  # of a quick one, what came in each twentieth of a second

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
-from ..device import array_module
+from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
 from ..node import FREED, Leaf, Node, Output, ancestors
@@ -124,7 +124,7 @@ def _seed(t: Tensor, gradient: Any) -> Any:
             raise _refused(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
                            f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
                            f"t.mean().backward()), or pass gradient= in its shape.", t.node)
-        return t.array.dtype.type(1) if not t.array.ndim else array_module(t.array).ones_like(t.array)
+        return t.array.dtype.type(1) if isinstance(t.array, np.generic) else array_module(t.array).ones_like(t.array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
         raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}.")
@@ -137,8 +137,8 @@ def _later_seed(t: Tensor, gradient: Any) -> Tensor:
         raise GradError(f"gradients need one number to start from, and {t.array.name!r} has shape "
                         f"{shape_text(t.array.shape)}: reduce it first, as by mean().")
     if gradient is None:
-        one = np.ones(t.array.shape, t.dtype)[()]
-        return wrap(t.array.operation.graph.source("constant", one.shape, one.dtype, "one", one))
+        one, graph = np.ones(t.array.shape, t.dtype)[()], t.array.operation.graph
+        return wrap(graph.source("constant", one.shape, one.dtype, "one", place(one, graph.device)))
     return t.array.operation.graph.tensor_of(gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype))
 
 
@@ -411,13 +411,13 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
     if before is None:
         if create:
             leaf.grad = g
-        elif type(g) is ndarray and (g.base is not None or getrefcount(g) > 3):
+        elif is_array(g) and (g.base is not None or getrefcount(g) > 3):
             leaf.grad = wrap(g.copy())          # a view, or still referenced elsewhere: a leaf owns its gradient
         else:
             leaf.grad = wrap(g)
     elif create:
         leaf.grad = before + g
-    elif type(before.array) is ndarray:
+    elif is_array(before.array):
         before.array += g
     else:
         before.array = before.array + g

@@ -48,7 +48,7 @@ class Normalize:
         self.mean, self.std = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (mean, std))
 
     def __call__(self, image: Tensor) -> Tensor:
-        return (image - tensor(self.mean)) / tensor(self.std)
+        return (image - tensor(self.mean, device=image.device)) / tensor(self.std, device=image.device)
 
 
 class Lambda:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .. import functions
-from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
@@ -212,7 +211,7 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
 
 def _highest(labels: Any) -> int:
     """The highest label, where a negative one counts as very high: read without a sign, it is."""
-    return int(array_module(labels).maximum.reduce(labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)), None))
+    return int(labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)).max())
 
 
 _UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}

@@ -248,8 +248,11 @@ for _name, _label, _forward in (
     primitive(_name, _forward, label=_label, broadcasts=True)
 for _name, _forward in (("logical_and", lambda xp, x, y: xp.logical_and(x, y)),
                         ("logical_or", lambda xp, x, y: xp.logical_or(x, y)),
-                        ("logical_xor", lambda xp, x, y: xp.logical_xor(x, y))):
+                        ("logical_xor", lambda xp, x, y: xp.logical_xor(x, y)),
+                        ("bitwise_and", lambda xp, x, y: x & y), ("bitwise_or", lambda xp, x, y: x | y),
+                        ("bitwise_xor", lambda xp, x, y: x ^ y)):
     primitive(_name, _forward, broadcasts=True)
+primitive("bitwise_not", lambda xp, x: ~x)
 for _name, _forward in (("logical_not", lambda xp, x: xp.logical_not(x)), ("isnan", lambda xp, x: xp.isnan(x)),
                         ("isinf", lambda xp, x: xp.isinf(x)), ("isfinite", lambda xp, x: xp.isfinite(x))):
     primitive(_name, _forward)

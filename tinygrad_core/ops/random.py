@@ -12,7 +12,10 @@ def _draw(xp: Any, *, call: str, args: tuple[Any, ...], generator: Any, device: 
     """What the generator's stream on the device gives for a call such as `random(shape)`."""
     if call not in _CALLS:                      # it may have come from a file
         raise ValueError(f"draw cannot call {call!r}; there are {', '.join(sorted(_CALLS))}")
-    return getattr(generator.on(device), call)(*args)
+    stream = generator.on(device)
+    if call == "permutation" and not hasattr(stream, call):     # CuPy's
+        return stream.random(*args).argsort()
+    return getattr(stream, call)(*args)
 
 
 primitive("draw", _draw, label="random", notation={"out": "random"})

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ..device import is_array
 from ..symbol import StaticError, mapped
-from ..tensor import Tensor
+from ..tensor import Tensor, mode
 from .guards import PLAIN
 
 
@@ -21,6 +20,23 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         return type(other) is _Same and other.value is self.value
+
+
+class Call:
+    """What a function is called with: its tensors, their shapes, and a key of what else the call is told apart by."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]):
+        self.args, self.kwargs = args, kwargs
+        self.tensors: list[Tensor] = []
+        key: list[Any] = [mode.grad]
+        leaves_of(args, self.tensors, key)
+        if kwargs:
+            leaves_of(kwargs, self.tensors, key)
+        number = {id(t): k for k, t in enumerate(self.tensors)}
+        if len(number) < len(self.tensors):         # which of the arguments are one tensor
+            key.append(tuple([number[id(t)] for t in self.tensors]))
+        self.key = tuple(key)
+        self.shapes = tuple([t.array.shape for t in self.tensors])
 
 
 def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
@@ -38,9 +54,9 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
         key.append((dict, tuple(value)))
         for v in value.values():
             leaves_of(v, tensors, key)
-    elif isinstance(value, np.ndarray):
+    elif is_array(value):
         raise StaticError(f"a compiled function takes tensors, and got a NumPy {type(value).__name__}: its numbers would "
-                          f"become part of the trace. Write from_numpy(x).")
+                          "become part of the trace. Write from_numpy(x).")
     else:
         key.append(_Same(value))
 

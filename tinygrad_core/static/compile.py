@@ -6,23 +6,21 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ..autograd import Function
-from ..autograd import grad as differentiate
+from ..device import CPU, get_default_device
 from ..errors import EngineError, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
-from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
+from ..symbol import Dim, when_size_is_asked
 from ..tensor import Tensor, mode, wrap
-from .arguments import leaves_of, replaced
+from .arguments import Call, replaced
 from .backends import choose
 from .guards import Guard, predicate
+from .joint import Both, Joint
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
-from .program import ancestors, specialise
-from .session import Plan, UnfitError, watcher
-from .trace import GraphBreakError, Traced, trace
+from .program import specialise
+from .session import Plan, UnfitError, store, watcher
+from .trace import Traced, trace
 
 
 class TraceWarning(UserWarning):
@@ -30,16 +28,16 @@ class TraceWarning(UserWarning):
 
 
 _MISS = object()
-TRACES = 16         # of one function for arguments alike: where so many do not serve, another will not either
+TRACES = 32         # of one function for arguments alike: where so many do not serve, another will not either
 
 
 class Entry:
     """One trace of a function, ready to run for arguments of these shapes."""
 
-    def __init__(self, traced: Traced, shapes: tuple[Any, ...], backend: str, tensors: list[Tensor],
+    def __init__(self, traced: Traced, call: Call, sizes: list[tuple[Any, ...]], backend: str,
                  budget: float | None = None):
-        self.argument_nodes, self.budget = [tensors[k].node for k in traced.given], budget
-        self.traced, self.shapes, self.backend = traced, shapes, backend
+        self.argument_nodes, self.budget = [call.tensors[k].node for k in traced.given], budget
+        self.traced, self.shapes, self.backend = traced, tuple(map(tuple, sizes)), backend
         self.guards, self.holds = traced.guards, predicate(traced.guards)
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
@@ -61,9 +59,9 @@ class Entry:
         return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
             [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)]))
 
-    def serves(self, shapes: tuple[Any, ...], tensors: list[Tensor]) -> bool:
+    def serves(self, call: Call) -> bool:
         """Whether this trace can run these arguments now."""
-        return self.fits(shapes) and self.holds() and not self.strangers(tensors)
+        return self.fits(call.shapes) and self.holds() and not self.strangers(call.tensors)
 
     def strangers(self, tensors: list[Tensor]) -> list[str]:
         """Which arguments had to be a certain tensor and are another."""
@@ -128,7 +126,7 @@ class Entry:
         joint = self.plans.get("joint")
         if joint is None:
             joint = self.plans["joint"] = Joint(self)
-        values = _Compiled.apply(joint, *tensors, *joint.captured)
+        values = Both.apply(joint, *tensors, *joint.captured)
         return replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
 
 
@@ -140,93 +138,10 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
         leaf.grad = None if symbol is None else wrap(values[at])
         at += symbol is not None
     for (k, _), value in zip(traced.argument_writes, values[at:]):
-        _write_argument(tensors[k], value)
+        store(tensors[k], value)
     for act in traced.graph.after:
         act()
     return replaced(traced.result, made)
-
-
-def _write_argument(t: Tensor, value: Any) -> None:
-    if isinstance(t.array, np.ndarray):
-        t.array[...] = value
-    else:
-        t.array = value
-
-
-class Joint:
-    """A traced function with the backward pass that its results will want: two plans, and what goes from one to the other."""
-
-    def __init__(self, entry: Entry):
-        self.entry = entry
-        traced, graph = entry.traced, entry.traced.graph
-        self.captured = [o.value for o in graph.operations
-                         if o.kind == "variable" and isinstance(o.value, Tensor) and isinstance(o.value.node, Leaf)]
-        self.inputs = [*traced.placeholders, *[graph._known[id(t.array)][1] for t in self.captured]]
-        self.wanted = [k for k, t in enumerate(entry.result_tensors) if t.node is not None]
-        forward_end = len(graph.operations)
-        with graph:
-            self.seeds = [graph.source("placeholder", x.shape, x.dtype, "gradient") for x in
-                          (entry.outputs[k] for k in self.wanted)]
-            sources = [_leaf_tensor(s, t) for s, t in zip(self.inputs, [*self._argument_leaves(), *self.captured])]
-            asked = [t for t in sources if t is not None and t.node is not None]
-            grads = differentiate([entry.result_tensors[k] for k in self.wanted], asked, [wrap(s) for s in self.seeds],
-                                  retain_graph=True, allow_unused=True)
-        found = iter(grads)
-        self.grads = [next(found) if t is not None and t.node is not None else None for t in sources]
-        made = set(ancestors([g.array for g in self.grads if g is not None]))
-        cut = {x for o in made if o.number >= forward_end for x in o.sources if x.operation.number < forward_end
-               and x.operation.kind != "constant"}
-        self.kept = sorted(cut - set(self.inputs), key=lambda x: (x.operation.number, x.index))
-        self.plans: dict[Any, tuple[Plan, Plan]] = {}
-
-    def _argument_leaves(self) -> list[Any]:
-        return [self.entry.argument_nodes[k] for k in range(len(self.entry.traced.placeholders))]
-
-    def planned(self, shapes: tuple[Any, ...]) -> tuple[Plan, Plan]:
-        """The forward and the backward plan for arguments of these shapes."""
-        found = self.plans.get(shapes)
-        if found is None:
-            entry, graph = self.entry, self.entry.traced.graph
-            given = dict(zip(entry.traced.placeholders, shapes, strict=True))
-            forward = specialise([*entry.outputs, *self.kept], given, list(graph.updates.items()))
-            known = {x: y.shape for x, y in zip([*entry.outputs, *self.kept], forward.outputs, strict=True)}
-            behind = {s: known[entry.outputs[k]] for s, k in zip(self.seeds, self.wanted, strict=True)}
-            behind.update({x: known[x] for x in self.kept})
-            behind.update({x: (given.get(x, x.shape)) for x in self.inputs})
-            backward = specialise([g.array for g in self.grads if g is not None], behind)
-            found = self.plans[shapes] = (Plan(forward, entry.backend, len(given)),
-                                          Plan(backward, entry.backend, len(behind)))
-        return found
-
-
-def _leaf_tensor(symbol: Symbol, like: Any) -> Tensor | None:
-    t = wrap(symbol)
-    t.node = like.node if isinstance(like, Tensor) else like
-    return t
-
-
-class _Compiled(Function):
-    """Runs a joint's plans as one differentiable operation."""
-
-    @staticmethod
-    def forward(ctx: Any, joint: Joint, *tensors: Tensor) -> Any:
-        count = len(joint.entry.traced.placeholders)
-        arrays = [t.array for t in tensors[:count]]
-        first, ctx.second = joint.planned(tuple([a.shape for a in arrays]))
-        values = first.run(arrays)
-        results = len(joint.entry.outputs)
-        ctx.joint, ctx.kept, ctx.arrays = joint, values[results:], [t.array for t in tensors]
-        return tuple([wrap(v) for v in values[:results]])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        joint = ctx.joint
-        if mode.grad:
-            raise StaticError("gradients of gradients do not pass through a compiled function: compute the first gradient "
-                              "inside it (autograd.grad(..., create_graph=True)), or leave the function uncompiled.")
-        seeds = [grads[k].array for k in joint.wanted]
-        found = iter(ctx.second.run([*seeds, *ctx.kept, *ctx.arrays]))
-        return (None, *[None if g is None else wrap(next(found)) for g in joint.grads])
 
 
 class Compiled:
@@ -236,7 +151,9 @@ class Compiled:
                  memory_budget: float | None = None):
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function)
-        self.function, self.backend, self.dynamic, self.fullgraph = function, choose(backend), dynamic, fullgraph
+        self.function, self.dynamic, self.fullgraph = function, dynamic, fullgraph
+        self.asked = backend
+        self.backend = choose(backend, get_default_device() if backend == "auto" else CPU)
         self.entries: dict[Any, list[Any]] = {}
         self.memory_budget = memory_budget
         self.breaks: list[str] = []
@@ -259,89 +176,74 @@ class Compiled:
                 found = _MISS
             if found is not _MISS:
                 return found
-        tensors: list[Tensor] = []
-        key: list[Any] = [mode.grad]
-        leaves_of(args, tensors, key)
-        if kwargs:
-            leaves_of(kwargs, tensors, key)
-        number = {id(t): k for k, t in enumerate(tensors)}
-        if len(number) < len(tensors):              # which of the arguments are one tensor
-            key.append(tuple([number[id(t)] for t in tensors]))
-        shapes = tuple([t.array.shape for t in tensors])
-        entries = self.entries.setdefault(tuple(key), [])
-        unfit = ""
-        for entry in entries:
-            if entry.serves(shapes, tensors):
-                try:
-                    return self._run(entry, tensors, args)
-                except UnfitError as error:
-                    unfit = error.args[0].partition("\n")[0]
-                except NewBranch as new:
-                    piece = new.args[0]
-                    if len(piece.children) >= BRANCHES:
-                        return self._give_up(f"{piece.ask.symbol.name!r} was {piece.ask.what} at {piece.ask.line} and had "
-                                             f"more than {BRANCHES} different values: return the tensor, and take its "
-                                             "number outside", args, kwargs)
-                    break
-        reason = unfit or self._reason(shapes, tensors, entries, key)
-        if sum([e.fits(shapes) for e in entries]) >= TRACES:
-            return self._give_up(f"it was traced {TRACES} times for arguments alike, and would be again, because {reason}: "
-                                 "pass what changes as an argument that is a tensor", args, kwargs)
-        return self._trace(args, kwargs, tensors, shapes, entries, reason)
+        return self._called(Call(args, kwargs))
 
-    def _trace(self, args: Any, kwargs: Any, tensors: list[Tensor], shapes: tuple[Any, ...], entries: list[Any],
-               reason: str) -> Any:
+    def _called(self, call: Call) -> Any:
+        """Run the first trace that serves; where none does, trace anew, unless that has been in vain too often."""
+        unfit = ""
+        for entry in self.entries.setdefault(call.key, []):
+            if entry.serves(call):
+                try:
+                    return self._run(entry, call)
+                except UnfitError as error:
+                    unfit = error.args[0].partition("\n")[0].partition(": ")[0]
+                except NewBranch as new:
+                    if len(new.piece.children) >= BRANCHES:
+                        return self._give_up(f"{new}: return the tensor, and take its number outside", call)
+                    break
+        reason = unfit or self._reason(call)
+        if sum([e.fits(call.shapes) for entries in self.entries.values() for e in entries]) >= TRACES:
+            return self._give_up(f"it was traced {TRACES} times for arguments alike, and would be again, because {reason}: "
+                                 "pass what changes as an argument that is a tensor", call)
         self.history.append(f"traced again: {reason}" if reason else "traced at the first call")
         if reason and watcher() is not None:
             watcher().graphs.guarded(self.__name__, reason)
-        sizes = self._sizes(shapes, entries)
+        return self._trace(call)
+
+    def _trace(self, call: Call) -> Any:
+        """Call the function with symbols, keep what it did for calls to come, and return its result."""
+        entries = self.entries[call.key]
+        sizes = self._sizes(call.shapes, entries)
         before = when_size_is_asked(_ask_for_sizes)
         try:
-            traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
+            traced = trace(self.function, call, self.fullgraph, sizes)
         except (_SizeNeeded, EngineError) as needed:
-            if self.dynamic or sizes == list(shapes):
+            if self.dynamic or sizes == list(call.shapes):
                 raise
             why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
             self.history[-1] += f"; sizes cannot be left unknown: {why}"
-            sizes, self.dynamic = list(shapes), False
-            traced = trace(self.function, args, kwargs, tensors, self.fullgraph, sizes)
+            sizes, self.dynamic = list(call.shapes), False
+            traced = trace(self.function, call, self.fullgraph, sizes)
         finally:
             when_size_is_asked(before)
+        self.backend = choose(self.asked, traced.graph.device)
         self._warn(traced.effects)
         if watcher() is not None:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
-        if traced.graph.breaks:
-            return self._in_pieces(traced, tensors, entries, sizes)
-        entry = Entry(traced, tuple(map(tuple, sizes)), self.backend, tensors, self.memory_budget)
-        entries.append(entry)
-        return self._run(entry, tensors, args)
+        entry = Entry(traced, call, sizes, self.backend, self.memory_budget)
+        if entry.pieces is None:
+            entries.append(entry)
+            return self._run(entry, call)
+        self._tell_breaks(traced)
+        known = next((e for e in entries if e.pieces is not None and e.serves(call)), None)
+        if known is None:
+            entries.append(entry)
+        else:
+            known.pieces.add(traced)
+        return finished(traced, finish_first_call(traced), [call.tensors[k] for k in traced.given])
 
-    def _give_up(self, why: str, args: Any, kwargs: Any) -> Any:
+    def _give_up(self, why: str, call: Call) -> Any:
         """Run the function as it is, from now on: every call is another one to a trace."""
         self.eager = f"runs uncompiled, because {why}"
         self.history.append(self.eager)
-        warnings.warn(f"{self.__name__} {self.eager}.", TraceWarning, stacklevel=4)
-        return self.function(*args, **kwargs)
+        warnings.warn(f"{self.__name__} {self.eager}.", TraceWarning, stacklevel=5)
+        return self.function(*call.args, **call.kwargs)
 
-    def _in_pieces(self, traced: Traced, tensors: list[Tensor], entries: list[Any], sizes: Any) -> Any:
-        """The result of a traced call that broke into pieces; the pieces are kept for the calls to come."""
-        for found in traced.graph.breaks:
-            words = f"breaks into pieces at {found.line}: {found.symbol.name!r} was {found.what}"
-            if words not in self.breaks:
-                self.breaks.append(words)
-        shapes = tuple([t.array.shape for t in tensors])
-        known = next((e for e in entries if e.pieces is not None and e.serves(shapes, tensors)), None)
-        if known is None:
-            entries.append(Entry(traced, tuple(map(tuple, sizes)), self.backend, tensors))
-        else:
-            known.pieces.add(traced)
-        return finished(traced, finish_first_call(traced), [tensors[k] for k in traced.given])
-
-    def _run(self, entry: Entry, tensors: list[Tensor], args: tuple[Any, ...]) -> Any:
+    def _run(self, entry: Entry, call: Call) -> Any:
         """Run a trace, and remember it for calls alike where the arguments are tensors and nothing else."""
-        plain = len(tensors) == len(args) and all([isinstance(a, Tensor) for a in args])
+        plain = len(call.tensors) == len(call.args) and all([isinstance(a, Tensor) for a in call.args])
         self.latest = (entry, mode.grad) if plain and entry.simple and not entry.differentiable else None
-        return entry.run(tensors)
+        return entry.run(call.tensors)
 
     def _sizes(self, shapes: tuple[Any, ...], entries: list[Any]) -> list[tuple[Any, ...]]:
         """The arguments' shapes with None for what shall stay unknown: all sizes, or those seen to differ."""
@@ -357,18 +259,24 @@ class Compiled:
         for words in effects:
             if words not in self.effects:
                 self.effects.append(words)
-                warnings.warn(f"{self.__name__}: {words}.", TraceWarning, stacklevel=4)
+                warnings.warn(f"{self.__name__}: {words}.", TraceWarning, stacklevel=5)
 
-    def _reason(self, shapes: tuple[Any, ...], tensors: list[Tensor], entries: list[Any], key: Any) -> str:
+    def _tell_breaks(self, traced: Traced) -> None:
+        for found in traced.graph.breaks:
+            words = f"breaks into pieces at {found.line}: {found.symbol.name!r} was {found.what}"
+            if words not in self.breaks:
+                self.breaks.append(words)
+
+    def _reason(self, call: Call) -> str:
         """Why no trace serves; empty where there is none yet."""
-        if not entries:
+        if not self.entries[call.key]:
             others = [k for k, found in self.entries.items() if found]
-            return _key_difference(others[-1], tuple(key)) if others else ""
-        latest = entries[-1]
-        if not latest.fits(shapes):
-            return _shape_difference(latest.shapes, shapes)
+            return _key_difference(others[-1], call.key) if others else ""
+        latest = self.entries[call.key][-1]
+        if not latest.fits(call.shapes):
+            return _shape_difference(latest.shapes, call.shapes)
         changes = (change for change in map(Guard.change, latest.guards) if change)
-        return next(changes, "") or "; ".join(latest.strangers(tensors)) \
+        return next(changes, "") or "; ".join(latest.strangers(call.tensors)) \
             or "Python was given a number that it had not been given before"
 
     def explain(self) -> str:
@@ -431,7 +339,7 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
 
     Args:
         function: the function, or a module. `@compile` and `@compile(backend="numpy")` both work.
-        backend: "auto", "interpreter", "numpy" or "c".
+        backend: "auto", "interpreter", "numpy", "c" or "cuda" (see `backends.cuda`: it has not run on a GPU yet).
         dynamic: True keeps every size of the arguments unknown, so that one trace serves all; False never does; by
             default a size becomes unknown when a second one has been seen.
         fullgraph: make it an error, with the line, when Python needs a number and the function would break into pieces.
@@ -461,6 +369,3 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
         wrapper.__name__ = type(function).__name__
         return wrapper
     return Compiled(function, backend, dynamic, fullgraph, memory_budget)
-
-
-__all__ = ["Compiled", "GraphBreakError", "TraceWarning", "compile"]

@@ -6,153 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import enable_grad, no_grad
-from ..autograd import grad as differentiate
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
-from ..node import Leaf
 from ..ops import OPS
 from ..ops.core import primitive
 from ..symbol import StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, wrap
-from .backends.interpreter import interpreter
-from .graph import Graph, fill
+from .block import Block, as_blocks, gone_back, leaf, traced
+from .graph import Graph
 from .infer import described, described_input
-from .program import specialise
-
-
-class Block:
-    """A body: a graph with inputs and outputs, which is run by another graph's operation."""
-
-    def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol]):
-        self.graph, self.inputs, self.outputs = graph, list(inputs), list(outputs)
-        self._runs: dict[Any, Any] = {}
-        self._gradient: Block | None = None
-
-    @property
-    def stateful(self) -> bool:
-        """Whether two runs may differ."""
-        return any(o.stateful for o in self.graph.operations)
-
-    def __call__(self, *arrays: Any) -> list[Any]:
-        """The outputs' arrays for the inputs' arrays."""
-        shapes = tuple([np.shape(a) for a in arrays])
-        run = self._runs.get(shapes)
-        if run is None:
-            run = self._runs[shapes] = interpreter(specialise(self.outputs, dict(zip(self.inputs, shapes, strict=True))))
-        return run(list(arrays))[0]
-
-    def gradient(self) -> Block:
-        """The body that computes the gradients of the inputs from the inputs and the gradients of the outputs.
-
-        Only floating-point inputs have one, and only floating-point outputs bring one; where there is no path it is zeros.
-        """
-        if self._gradient is None:
-            self._gradient = self._differentiated()
-        return self._gradient
-
-    def _differentiated(self) -> Block:
-        if self.stateful:
-            raise StaticError(f"gradients do not pass through random numbers that are drawn inside the {self.graph.name} of "
-                              "cond, while_loop or scan: going back would draw others. Draw them outside; scan can go along "
-                              "them.")
-        graph = Graph(f"{self.graph.name}'s gradient")
-        given = [graph.source("placeholder", _sizes(x), x.dtype, x.operation.name.rpartition("/")[2]) for x in self.inputs]
-        seeds = [graph.source("placeholder", _sizes(x), x.dtype, "gradient") for x in self.outputs if x.dtype.kind == "f"]
-        with graph, enable_grad():
-            tensors = [_leaf(s) for s in given]
-            outs = [t for t in _replayed(self, tensors) if t.dtype.kind == "f"]
-            asked = [t for t in tensors if t.dtype.kind == "f"]
-            paths = [(t, wrap(s)) for t, s in zip(outs, seeds, strict=True) if t.node is not None]
-            found = differentiate([t for t, _ in paths], asked, [s for _, s in paths], retain_graph=True, create_graph=True,
-                                  allow_unused=True) if paths and asked else (None,) * len(asked)
-            with no_grad():
-                grads = [(t * 0 if g is None else g) for t, g in zip(asked, found, strict=True)]
-        return Block(graph, [*given, *seeds], [graph.tensor_of(g).array for g in grads])
-
-
-def _sizes(x: Symbol) -> tuple[Any, ...]:
-    return tuple([n if isinstance(n, int) else None for n in x.shape])
-
-
-def _leaf(array: Any) -> Tensor:
-    """An array or symbol as a tensor that gradients can be taken with respect to."""
-    t = wrap(array)
-    if array.dtype.kind == "f":
-        t.node = Leaf()
-    return t
-
-
-def _replayed(block: Block, tensors: list[Tensor]) -> list[Tensor]:
-    """A body's operations again, on tensors of the graph that is being built, with a tape."""
-    known: dict[Symbol, Any] = dict(zip(block.inputs, tensors, strict=True))
-    for o in block.graph.operations:
-        if o.kind == "constant":
-            known[o.results[0]] = wrap(mode.graph.symbol_of(o.value))
-        elif o.kind == "operation":
-            assert o.op is not None
-            inputs = tuple([known[x] if isinstance(x, Symbol) else x for x in o.inputs])
-            attrs = fill(o.attrs, tuple([t.array if isinstance(t, Tensor) else t for t in inputs]))
-            out = apply(o.op, *inputs[:o.operands], **attrs)
-            known.update(zip(o.results, out if isinstance(out, tuple) else (out,)))
-    return [known[x] for x in block.outputs]
-
-
-class _Body(Graph):
-    """A graph that takes what it needs of the graph around it as inputs."""
-
-    def __init__(self, around: Graph, name: str):
-        super().__init__(name)
-        self.around = around
-        self.taken: dict[Symbol, Symbol] = {}           # a symbol of the graph around -> the input that brings it
-        self.outer: dict[Symbol, Tensor] = {}           # and the tensor that it was
-
-    def tensor_of(self, t: Tensor) -> Tensor:
-        """A tensor in this body; one from outside comes in as an input."""
-        if type(t.array) is Symbol and t.array.operation.graph is self:
-            return t
-        if type(t.array) is not Symbol and not isinstance(t.node, Leaf):
-            return super().tensor_of(t)
-        return wrap(self.take(self.around.tensor_of(t)))
-
-    def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
-        """The symbol of an array in this body."""
-        if type(array) is Symbol and array.operation.graph is not self:
-            return self.take(wrap(array))
-        return super().symbol_of(array, tensor)
-
-    def take(self, outer: Tensor) -> Symbol:
-        """The input that brings a tensor of the graph around."""
-        x = outer.array
-        if x not in self.taken:
-            self.taken[x] = self.source("placeholder", _sizes(x), x.dtype, x.operation.name.rpartition("/")[2])
-            self.outer[x] = outer
-        return self.taken[x]
-
-
-Traced = tuple[_Body, list[Symbol], list[Symbol]]
-
-
-def _traced(function: Callable[..., Any], around: Graph, name: str, given: Sequence[Tensor] = ()) -> Traced:
-    """A Python function as a body: its graph, the inputs for `given`, and its results."""
-    body = _Body(around, name)
-    inputs = [body.source("placeholder", _sizes(t.array), t.dtype, t.array.operation.name.rpartition("/")[2]) for t in given]
-    with body, no_grad():
-        results = function(*[wrap(s) for s in inputs])
-        flat = list(results) if isinstance(results, (tuple, list)) else [results]
-        flat = [body.tensor_of(t if isinstance(t, Tensor) else Tensor(t)).array for t in flat]
-    return body, inputs, flat
-
-
-def _blocks(bodies: list[Traced]) -> tuple[list[Block], list[Tensor]]:
-    """Bodies as blocks with one list of what they take from outside, and those tensors."""
-    outer: dict[Symbol, Tensor] = {}
-    for body, _, _ in bodies:
-        outer.update(body.outer)
-    made = []
-    for body, inputs, outputs in bodies:
-        made.append(Block(body, [*inputs, *[body.take(t) for t in outer.values()]], outputs))
-    return made, list(outer.values())
 
 
 def _graph_of(*tensors: Any) -> Graph | None:
@@ -250,20 +112,14 @@ def _pulled_back(F: Any, xs: Any, seeds: list[Any], name: str, **attrs: Any) -> 
 def _back(run: Any, xs: Sequence[Tensor], of: tuple[str, tuple[Any, ...]], count: int, taped: bool = True) -> list[Tensor]:
     """The gradients of the first `count` inputs, from those of the results: the loop is run again, and gone back."""
     name, attrs = of
-    own, seeds = xs[:count], xs[count:]
-    outs = [t for t in TAPED[name](run, own, **dict(attrs)) if t.dtype.kind == "f"]
-    asked = [t for t in own if t.dtype.kind == "f"]
-    paths = [(t, s) for t, s in zip(outs, seeds, strict=True) if t.node is not None]
-    found = differentiate([t for t, _ in paths], asked, [s for _, s in paths], create_graph=taped, allow_unused=True) \
-        if paths and asked else (None,) * len(asked)
-    return [t * 0 if g is None else g for t, g in zip(asked, found, strict=True)]
+    return gone_back(TAPED[name](run, xs[:count], **dict(attrs)), xs[:count], xs[count:], taped)
 
 
 def _pullback(xp: Any, *xs: Any, of: tuple[str, tuple[Any, ...]], count: int) -> tuple[Any, ...]:
     watch, learns = mode.watch, mode.grad
     mode.watch, mode.grad = None, True          # the tape is this operation's own affair
     try:
-        return tuple([t.array for t in _back(Tape, [_leaf(x) for x in xs], of, count, False)])
+        return tuple([t.array for t in _back(Tape, [leaf(x) for x in xs], of, count, False)])
     finally:
         mode.watch, mode.grad = watch, learns
 
@@ -293,15 +149,15 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     graph = _graph_of(pred)
     if graph is None or not isinstance(pred, Tensor):
         return true_fn() if pred else false_fn()
-    yes, no = (_traced(f, graph, name) for f, name in ((true_fn, "true branch"), (false_fn, "false branch")))
+    yes, no = (traced(f, graph, name) for f, name in ((true_fn, "true branch"), (false_fn, "false branch")))
     _alike("cond", yes[2], no[2])
-    (then, orelse), outer = _blocks([yes, no])
+    (then, orelse), outer = as_blocks([yes, no])
     results = apply(OPS["cond"], pred, *outer, then=then, orelse=orelse)
     return results[0] if len(results) == 1 else results
 
 
 def _cond(xp: Any, *xs: Any, then: Block, orelse: Block) -> Any:
-    return tuple((then if bool(np.asarray(xs[0])) else orelse)(*xs[1:]))
+    return tuple((then if bool(xs[0]) else orelse)(*xs[1:]))
 
 
 def _cond_xs(F: Any, g: Any, xs: Any, then: Block, orelse: Block) -> list[Any]:
@@ -330,16 +186,16 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Se
     start = [v if isinstance(v, Tensor) else Tensor(v) for v in loop_vars]
     graph = _graph_of(*start)
     if graph is None:
-        return _loop_now(cond, body, start, maximum_iterations)
+        return _loop(cond, body, start, maximum_iterations)
     start = [graph.tensor_of(t) for t in start]
-    asks, goes = (_traced(f, graph, name, start) for f, name in ((cond, "condition"), (body, "loop")))
+    asks, goes = (traced(f, graph, name, start) for f, name in ((cond, "condition"), (body, "loop")))
     _alike("while_loop: the variables before and after the body", [t.array for t in start], goes[2])
-    (condition, step), outer = _blocks([asks, goes])
+    (condition, step), outer = as_blocks([asks, goes])
     return list(apply(OPS["while_loop"], *start, *outer, condition=condition, body=step, count=len(start),
                       most=maximum_iterations))
 
 
-def _loop_now(cond: Any, body: Any, values: list[Any], most: int | None) -> list[Any]:
+def _loop(cond: Any, body: Any, values: Any, most: int | None) -> Any:
     done = 0
     while (most is None or done < most) and bool(cond(*values)):
         found = body(*values)
@@ -349,11 +205,9 @@ def _loop_now(cond: Any, body: Any, values: list[Any], most: int | None) -> list
 
 def _rounds(run: Any, xs: Sequence[Any], condition: Block, body: Block, count: int, most: int | None) -> tuple[Any, ...]:
     """The variables after the last round, on arrays or on a tape."""
-    values, outer = tuple(xs[:count]), xs[count:]
-    done = 0
-    while (most is None or done < most) and bool(run.call(condition, *values, *outer)[0]):
-        values, done = run.call(body, *values, *outer), done + 1
-    return values
+    outer = xs[count:]
+    return tuple(_loop(lambda *values: run.call(condition, *values, *outer)[0],
+                       lambda *values: run.call(body, *values, *outer), xs[:count], most))
 
 
 def _while_xs(F: Any, g: Any, xs: Any, condition: Block, body: Block, count: int, most: int | None) -> list[Any]:
@@ -397,9 +251,9 @@ def scan(function: Callable[..., Any], init: Any, xs: Any) -> tuple[Any, Any]:
         shape.append(isinstance(y, Tensor))
         return [*([after] if isinstance(after, Tensor) else after), *([y] if isinstance(y, Tensor) else y)]
 
-    body, inputs, outputs = _traced(flat, graph, "scan", [*states, *[t[0] for t in rows]])
+    body, inputs, outputs = traced(flat, graph, "scan", [*states, *[t[0] for t in rows]])
     _alike("scan: the state before and after", [t.array for t in states], outputs[:len(states)])
-    (block,), outer = _blocks([(body, inputs, outputs)])
+    (block,), outer = as_blocks([(body, inputs, outputs)])
     found = apply(OPS["scan"], *states, *rows, *outer, body=block, count=len(states), rows=len(rows))
     end, ys = list(found[:len(states)]), list(found[len(states):])
     return (end if alone[0] else end[0]), (ys[0] if shape[0] else ys)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import dtypes
+from ..device import is_array
 from ..errors import _PACKAGE
 from ..nn.module import Module
 from ..node import Leaf
@@ -26,6 +27,7 @@ LARGEST = 1 << 18               # bytes of a NumPy array whose numbers are compa
 _INSTALLED = tuple({_PACKAGE, *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))})
 _LOOKS_AT_ALL = {"getattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
 _FUNCTIONS = (types.FunctionType, types.MethodType)
+_WRAPPERS = (property, classmethod, staticmethod, functools.partial, functools.cached_property)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")      # guarded as a whole
 _BEGINNING = {"__init__", "__new__", "__post_init__"}                # of objects that are not there yet
 _UNUSED = {"__repr__", "__str__", "__eq__", "__hash__", "__del__", "__reduce__", "__getstate__", "__setstate__"}
@@ -108,11 +110,11 @@ class Environment:
             self._optimizer(what, value, depth)
         elif isinstance(value, _FUNCTIONS):
             self._walk_function(value, depth)
-        elif isinstance(value, (property, classmethod, staticmethod, functools.partial)) or hasattr(value, "__wrapped__"):
+        elif isinstance(value, _WRAPPERS) or hasattr(value, "__wrapped__"):
             self._wrapped(what, value, depth)
         elif isinstance(value, (list, tuple, dict, set)):
             self._container(what, value, depth)
-        elif isinstance(value, np.ndarray):
+        elif is_array(value):
             self._array(what, value, where[3] if where is not None else None)
         elif isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
             self.generators[what] = value
@@ -185,7 +187,7 @@ class Environment:
             function = function.__func__
         code = getattr(function, "__code__", None)
         if code is None:
-            self._walk("the function", function, depth)
+            self._walk("the function", function, depth + 1)
             return
         if code.co_filename.startswith(_INSTALLED):
             return
@@ -216,18 +218,13 @@ class Environment:
                 for name, value, read, owner in _attributes(room, self._names):
                     if (id(room), name) not in done:
                         done.add((id(room), name))
-                        self._attribute(f"{what}.{name}", value, depth + 1, read, owner, name)
+                        code = self._names.get(name)
+                        place = (code, name) if code is not None else None
+                        self._walk(f"{what}.{name}", value, depth + 1, (read, owner, name, place) if read else None)
         for what, room, _ in self._rooms:
             kind: Any = type(room)
             if isinstance(getattr(room, "__dict__", None), dict) and not _installed(kind) and kind is not types.ModuleType:
                 self.containers.append((what, room, vars(room), contents(vars(room))))
-
-    def _attribute(self, what: str, value: Any, depth: int, read: str, owner: Any, name: str) -> None:
-        code = self._names.get(name)
-        if read:
-            self._walk(what, value, depth, (read, owner, name, (code, name) if code is not None else None))
-        else:                                           # a class's own: asked for through it, it would be another object
-            self._walk(what, value, depth)
 
 
 def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, str, Any]]:
@@ -253,7 +250,7 @@ def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, st
             if isinstance(value, types.MemberDescriptorType):       # a slot
                 if room is not kind and (everything or name in names) and hasattr(room, name):
                     yield name, getattr(room, name), "attribute", room
-            elif isinstance(value, (*_FUNCTIONS, property, classmethod, staticmethod)):
+            elif hasattr(type(value), "__get__"):                   # a function, a property: not asked for, but walked
                 if name in names or (name.startswith("__") and name.endswith("__") and name not in _UNUSED
                                      and (room is kind or name not in _BEGINNING)):
                     yield name, value, "", None
@@ -274,10 +271,10 @@ def _said_in(kind: type) -> frozenset[str]:
 def _installed(thing: Any) -> bool:
     """Whether a module or class belongs to what does not change under a learner's hands."""
     module = thing if isinstance(thing, types.ModuleType) else sys.modules.get(thing.__module__)
-    file = getattr(module, "__file__", None)
-    if file is not None:
-        return file.startswith(_INSTALLED)
-    return getattr(module, "__name__", "").partition(".")[0] in sys.stdlib_module_names
+    name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
+    if name == "__main__":                      # whoever started it, what is defined there is the learner's
+        return False
+    return file.startswith(_INSTALLED) if file is not None else name.partition(".")[0] in sys.stdlib_module_names
 
 
 def _cell(cell: Any) -> Any:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..device import CPU, default_generator
+from ..device import get_default_device, is_array, place
 from ..dispatch import _casts, _casts_needed, _several, _unpack, record
-from ..errors import EngineError, Line, at_line, here, learner_frame, learner_line
+from ..errors import EngineError, at_line, here, learner_frame, learner_line
 from ..node import Leaf
 from ..ops import OPS, Op
-from ..symbol import Dim, NoValueError, StaticError, Symbol, mapped, shape_text
+from ..symbol import PROBES, Dim, NoValueError, StaticError, Symbol, mapped, shape_text
 from ..tensor import Tensor, describe, mode, root_of, wrap
-from .infer import NEW, PROBES, concrete, infer
+from .infer import NEW, concrete, infer
 
 _NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_./\-]*$")
 
@@ -91,6 +91,7 @@ class Operation:
         return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))
 
     def __repr__(self) -> str:
+        from .show import listing_line
         return listing_line(self)
 
 
@@ -145,6 +146,7 @@ class Graph:
 
     def __init__(self, name: str = "graph"):
         self.name = name
+        self.device = get_default_device()          # where its numbers will lie
         self.operations: list[Operation] = []
         self.finalized = False
         self.module = ""
@@ -209,8 +211,6 @@ class Graph:
         operation = Operation(self, "operation", op, inputs, attrs, self.unique(name or op.name))
         operation.operands = operands
         self._check_sources(operation)
-        for x in operation.sources:
-            self._settle(x.operation)
         try:
             described = infer(operation)
         except (EngineError, RecursionError):
@@ -238,42 +238,20 @@ class Graph:
             self.recorder.defined(operation)
 
 
-    def _settle(self, operation: Operation) -> None:
-        """Give array code its place in the list, now that an operation reads it."""
-        if operation.number < 0:
-            for x in operation.sources:
-                self._settle(x.operation)
-            operation.name = self.unique(operation.name)
-            self._append(operation)
-
     def _referred(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Inputs and attributes with every symbol (or tensor) among the attributes made a further input."""
         more = list(inputs)
 
-        def place(value: Any) -> Any:
+        def referred(value: Any) -> Any:
             if isinstance(value, Tensor):
                 value = value.array
-            if isinstance(value, (np.ndarray, Symbol)):
+            if isinstance(value, Symbol) or is_array(value):
                 more.append(self.symbol_of(value))
                 return Ref(len(more) - 1)
             return value
 
-        placed = mapped(attrs, place)
+        placed = mapped(attrs, referred)
         return tuple(more), placed
-
-    def array_call(self, name: str, args: Any, kwargs: dict[str, Any]) -> Symbol | Any:
-        """Write down a NumPy function that array code calls on a symbol; it joins the list when something reads it."""
-        inputs, attrs = self._referred((), {"call": name, "args": list(args), "kwargs": tuple(kwargs.items())})
-        operation = Operation(self, "operation", OPS["array"], inputs, attrs, name.rpartition(".")[2])
-        operation.operands = 0
-        try:
-            described = infer(operation)
-        except EngineError:
-            raise
-        except Exception as error:
-            raise self._explain(operation, error) from None
-        operation.results = tuple([_symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
-        return operation.results[0] if len(operation.results) == 1 else operation.results
 
     # ---- symbols for what is not computed here
     def tensor_of(self, t: Tensor) -> Tensor:
@@ -302,7 +280,7 @@ class Graph:
             called = next((n for n, p in own.items() if p is not None and p.array is array), None)
             name = tensor.name or called or _called(tensor)
             return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
-        return self.source("constant", np.shape(array), array.dtype, "constant", array)
+        return self.source("constant", np.shape(array), array.dtype, "constant", place(array, self.device))
 
     def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
         """Append what has no inputs: a placeholder, variable or constant."""
@@ -436,6 +414,7 @@ class Graph:
         return found
 
     def __str__(self) -> str:
+        from .show import listing
         return listing(self.operations)
 
     def __repr__(self) -> str:
@@ -456,38 +435,3 @@ def _called(tensor: Tensor) -> str:
     from ..recorder import variable_name
     name = variable_name(tensor, learner_frame()) or ""
     return name if _NAME.match(name) else "variable"
-
-
-def listing(operations: list[Operation]) -> str:
-    """A typed listing, one operation a line, with the source lines they came from."""
-    lines = [(listing_line(o), f"# {Line.at(o.where)}" if o.where is not None else "") for o in operations]
-    width = min(max((len(code) for code, _ in lines), default=0), 72)
-    text = "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
-    open_ = any(isinstance(n, Dim) for o in operations for r in o.results if r is not None for n in r.shape)
-    return text + "\n# ? in a shape is a size that each run decides" * open_
-
-
-def listing_line(o: Operation) -> str:
-    """`add: float32 [?, 3] = add(matmul, b)`."""
-    types = ", ".join("-" if r is None else f"{r.dtype} {shape_text(r.shape)}" for r in o.results)
-    if o.kind != "operation":
-        return f"{o.name}: {types} = {o.kind}"
-    assert o.op is not None
-    inputs = [x.name if isinstance(x, Symbol) else _short(x) for x in o.inputs[:o.operands]]
-    attrs = [f"{k}={_short(fill(v, tuple(x.name if isinstance(x, Symbol) else x for x in o.inputs)))}"
-             for k, v in o.attrs.items() if v is not default_generator and v is not CPU]
-    after = f"  after {', '.join(c.name for c in o.control)}" if o.control else ""
-    return f"{o.name}: {types} = {o.op.name}({', '.join(inputs + attrs)}){after}"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"<{value.dtype} array {shape_text(value.shape)}>"
-    if isinstance(value, slice):
-        return f"{'' if value.start is None else value.start}:{'' if value.stop is None else value.stop}"
-    if isinstance(value, tuple):
-        return "(" + ", ".join(_short(v) for v in value) + ("," if len(value) == 1 else "") + ")"
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = str(value.name) if hasattr(value, "name") else repr(value)
-    return text if len(text) <= 60 else f"<{type(value).__name__}>"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import CPU, Generator, place
-from ..symbol import PROBES, Dim, Symbol, hint, leaves, mapped
+from ..symbol import Dim, Symbol, hint, leaves, mapped
 
 if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-_OF_ITS_OWN = {"draw": {"generator": Generator()}}      # what is tried out must not advance a random stream
+_OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is tried out must not advance a random stream
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
@@ -63,7 +63,7 @@ def _tried(operation: Operation, k: int) -> list[Any]:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
         outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
-    return [None if out is None else (np.shape(out), np.asarray(out).dtype) for out in outs]
+    return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
 
 
 def _value(x: Symbol, k: int) -> Any:
@@ -84,6 +84,3 @@ def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dt
 def concrete(value: Any, sizes: Any) -> Any:
     """Attributes with every unknown size as a number: a probe's (`sizes` 0 or 1), or by a function of dims."""
     return mapped(value, lambda v: v if not isinstance(v, Dim) else hint(v, sizes) if isinstance(sizes, int) else sizes(v))
-
-
-__all__ = ["NEW", "PROBES", "concrete", "infer", "stand_in"]

@@ -181,6 +181,13 @@ def _reduced(name: str, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
 
 
 @formula
+def split(x: Tensor, *, stops: tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
+    """Each piece is a slice."""
+    return tuple([F.getitem(x, index=((slice(None),) * dim + (slice(start, stop),)))
+                  for start, stop in zip((0, *stops), stops)])
+
+
+@formula
 def sum_to(x: Tensor, *, shape: tuple[int, ...]) -> Tensor:
     """The sum over the dims that stretching had added or widened."""
     if x.shape == shape:
@@ -226,6 +233,3 @@ def huber(x: Tensor, *, delta: float) -> Tensor:
     size = F.abs(x)
     near = F.minimum(size, delta)
     return near * (size - near * 0.5)
-
-
-__all__ = ["FORMULAS", "formula", "lower"]

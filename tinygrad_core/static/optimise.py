@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +14,6 @@ from ..tensor import Tensor, mode, wrap
 from .define import Group, assign, gradients
 from .define import group as make_group
 from .guards import Guard
-
-
-class _Nobody:
-    guards: ClassVar[list[Any]] = []            # a session runs what was defined, whatever has changed since
-
-
-_NOBODY = _Nobody()
 
 
 class Step:
@@ -136,8 +129,9 @@ class Step:
             return wrap(self.graph.slot(lambda: number(now()[k]), None, f"{kind}.number_{k}"))
 
         values = now()
-        if phase(at(1)) != phase(at(10_000)):   # what is no number of the step changes all the same: trace anew then
-            getattr(self.graph, "environment", _NOBODY).guards.append(Guard(
+        # What is no number of the step changes all the same: then trace anew; a session runs what was defined.
+        if phase(at(1)) != phase(at(10_000)) and hasattr(self.graph, "environment"):
+            self.graph.environment.guards.append(Guard(
                 f"the phase of {type(optimizer).__name__}", "result", lambda: phase(now()), None, phase(values)))
         return tuple([slot(k, v) for k, v in enumerate(values)])
 
@@ -181,6 +175,3 @@ def minimize(optimizer: Optimizer, loss: Tensor) -> Group:
     graph = loss.array.operation.graph
     with graph:
         return Step(optimizer, graph).minimize(loss)
-
-
-__all__ = ["minimize", "step"]

@@ -11,7 +11,7 @@ from ..device import default_generator
 from ..symbol import Symbol
 from ..tensor import Tensor
 from .program import ancestors, specialise
-from .session import Plan, _store
+from .session import Plan, store
 from .trace import Break, Traced
 
 BRANCHES = 8        # of one break: a number that takes more values than this does not choose among pieces
@@ -21,6 +21,12 @@ Place = tuple[int, int]             # a symbol by its operation's number and its
 
 class NewBranch(Exception):
     """Python was given a number that no trace knows how to go on from."""
+
+    def __init__(self, piece: Piece):
+        ask = piece.ask
+        assert ask is not None
+        self.piece = piece
+        super().__init__(f"{ask.symbol.name!r} was {ask.what} at {ask.line} and had more than {BRANCHES} different values")
 
 
 def place_of(x: Symbol) -> Place:
@@ -32,7 +38,7 @@ def answer(found: Break, value: Any) -> Hashable:
     """What a piece's number chooses the next piece by."""
     if "truth" in found.what:
         return bool(value)
-    return np.asarray(value).item() if np.size(value) == 1 else np.asarray(value).tobytes()
+    return value.item() if np.size(value) == 1 else value.tobytes()
 
 
 class Piece:
@@ -135,6 +141,6 @@ def finish_first_call(traced: Traced) -> list[Any]:
     graph = traced.graph
     values = [graph.computed(x) for x in ends(traced)]
     news = [(variable.operation.value, graph.computed(new)) for variable, new in graph.updates.items()]
-    for t, new in [(t, np.array(v)[()]) for t, v in news]:
-        _store(t, new)
+    for t, new in [(t, v.copy()) for t, v in news]:
+        store(t, new)
     return values

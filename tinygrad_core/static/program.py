@@ -173,6 +173,3 @@ def specialise(outputs: Sequence[Symbol], given: dict[Symbol, tuple[int, ...]],
 def _changed(r: Rewriter, o: Operation) -> bool:
     """Whether an input has another shape than when the operation was defined, as a fed intermediate may."""
     return any([r.new[x].shape != x.shape for x in o.sources])
-
-
-__all__ = ["Program", "Rewriter", "ancestors", "rewritten", "specialise"]

@@ -15,7 +15,7 @@ from ..ops.core import Op, gradient_op
 from ..serialization import FileError
 from ..symbol import Dim, StaticError, Symbol
 from ..tensor import Tensor, unboxed, wrap
-from .control import Block
+from .block import Block
 from .graph import Graph, Operation, Ref, Slot
 from .program import ancestors
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import versions
+from ..device import array_module, place
 from ..errors import Line
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed
@@ -36,14 +37,14 @@ class Session:
 
     Args:
         graph: by default the graph that definitions go to at the moment.
-        backend: "auto", "interpreter", "numpy" or "c"; see `backends`.
+        backend: "auto", "interpreter", "numpy", "c" or "cuda"; see `backends`.
 
     `with Session() as session:` works too. No value outlives a run, except those of variables.
     """
 
     def __init__(self, graph: Graph | None = None, backend: str = "auto"):
         self.graph = graph if graph is not None else get_default_graph()
-        self.backend = choose(backend)
+        self.backend = choose(backend, self.graph.device)
         self._plans: dict[Any, Plan] = {}
 
     def __enter__(self) -> Session:
@@ -159,7 +160,7 @@ class Plan:
                 self._hold(solid)
             if self._written:
                 for k, a in enumerate(arrays):
-                    if id(a if a.base is None else versions.owner(a)) in self._written:
+                    if id(a if a.base is None else versions.owner(a)) in self._written and self._overlaps(a):
                         if not copy:
                             raise UnfitError("an argument looks into memory that the function writes")
                         arrays[k] = a.copy()
@@ -169,10 +170,15 @@ class Plan:
         """Look at variables whose memory is not that of the latest run."""
         for x, a in zip(self._symbols, arrays, strict=True):
             if a.shape != x.shape or a.dtype != x.dtype:
-                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}")
+                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
+                                 "graph is made for variables as they are, so define it anew for others.")
         self._held, self._writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
         self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
+
+    def _overlaps(self, array: Any) -> bool:
+        """Whether an array lies where a run writes, and not beside it in one block, as parameters often do."""
+        return any([array_module(array).may_share_memory(array, t.array) for t in self._changed if t.array.ndim])
 
     def _run_alone(self, arrays: list[Any], held: list[Any]) -> list[Any]:
         outputs, news = self._run([*arrays, *held])
@@ -181,7 +187,7 @@ class Plan:
         if news:                                # what the back end has not written into the variables' memory itself
             for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
-                    _store(t, new)
+                    store(t, new)
         if self._changed:                       # backward passes must notice
             if self._writes is None:
                 self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
@@ -212,7 +218,7 @@ class Plan:
         return made() if made is not None else str(self.program)
 
 
-def _store(t: Tensor, new: Any) -> None:
+def store(t: Tensor, new: Any) -> None:
     """Give a variable its new value, in its own memory."""
     if isinstance(t.array, np.generic):
         t.array = unboxed(new)
@@ -262,7 +268,7 @@ def _fitting(symbol: Symbol, value: Any) -> Any:
                         "of another run")
     if type(array) is not np.ndarray or array.dtype != symbol.dtype:
         try:
-            given = np.asarray(array)
+            given = array_module(array).asarray(array)
             array = given.astype(symbol.dtype, casting="same_kind" if given.dtype.kind != "i" else "unsafe")
         except (TypeError, ValueError) as error:
             raise FeedError(f"{symbol.name!r} is {symbol.dtype} and cannot be fed {value!r}: {error}\n  defined at "
@@ -271,4 +277,4 @@ def _fitting(symbol: Symbol, value: Any) -> Any:
     if len(array.shape) != len(shape) or any([m != n and not isinstance(n, Dim) for m, n in zip(array.shape, shape)]):
         raise FeedError(f"{symbol.name!r} has shape {shape_text(shape)} and was fed an array of shape "
                         f"{array.shape}\n  defined at {symbol.line}")
-    return array
+    return place(array, symbol.operation.graph.device)

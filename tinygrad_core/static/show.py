@@ -1,15 +1,53 @@
-"""Graphs as pictures: in Graphviz's language, and in a notebook."""
+"""Graphs to be read and seen: as listings, in Graphviz's language, and in a notebook."""
 from __future__ import annotations
 
 import html
 from typing import Any
 
+import numpy as np
+
+from ..device import CPU, default_generator
 from ..errors import Line
-from ..symbol import shape_text
-from .graph import Operation, listing
+from ..symbol import Dim, Symbol, shape_text
+from .graph import Operation, fill
 
 _SHAPES = {"placeholder": "invhouse", "variable": "box3d", "constant": "note", "operation": "box"}
 LARGEST = 300                   # operations; a larger graph is listed, not drawn, in a notebook
+
+
+def listing(operations: list[Operation]) -> str:
+    """A typed listing, one operation a line, with the source lines they came from."""
+    lines = [(listing_line(o), f"# {Line.at(o.where)}" if o.where is not None else "") for o in operations]
+    width = min(max((len(code) for code, _ in lines), default=0), 72)
+    text = "\n".join(f"{code:{width}}  {line}".rstrip() for code, line in lines)
+    open_ = any(isinstance(n, Dim) for o in operations for r in o.results if r is not None for n in r.shape)
+    return text + "\n# ? in a shape is a size that each run decides" * open_
+
+
+def listing_line(o: Operation) -> str:
+    """`add: float32 [?, 3] = add(matmul, b)`."""
+    types = ", ".join("-" if r is None else f"{r.dtype} {shape_text(r.shape)}" for r in o.results)
+    if o.kind != "operation":
+        return f"{o.name}: {types} = {o.kind}"
+    assert o.op is not None
+    inputs = [x.name if isinstance(x, Symbol) else _short(x) for x in o.inputs[:o.operands]]
+    attrs = [f"{k}={_short(fill(v, tuple(x.name if isinstance(x, Symbol) else x for x in o.inputs)))}"
+             for k, v in o.attrs.items() if v is not default_generator and v is not CPU]
+    after = f"  after {', '.join(c.name for c in o.control)}" if o.control else ""
+    return f"{o.name}: {types} = {o.op.name}({', '.join(inputs + attrs)}){after}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} array {shape_text(value.shape)}>"
+    if isinstance(value, slice):
+        return f"{'' if value.start is None else value.start}:{'' if value.stop is None else value.stop}"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_short(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value.name) if hasattr(value, "name") else repr(value)
+    return text if len(text) <= 60 else f"<{type(value).__name__}>"
 
 
 def _quoted(text: str) -> str:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import versions
-from ..device import array_module
+from ..device import CPU, array_module, is_array
+from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
 from ..symbol import StaticError, Symbol, size_of
 from ..tensor import Tensor, unboxed, wrap
-from .arguments import leaves_of, replaced
+from .arguments import Call, leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
 from .graph import Graph, Operation
@@ -61,6 +62,9 @@ class TraceGraph(Graph):
         known = next((t for t in self.environment.tensors.values() if t.array is array), tensor)
         if known is None:
             return super().capture(array, None)
+        inside = id(known) not in self.environment.tensors and not isinstance(array, np.generic)
+        if inside and known.device != self.device:
+            known = wrap(placed_on(array, self.device))     # array code made it, which does not know the device
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
                                    if p is known), self.environment.names.get(id(known), "tensor"))
         return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
@@ -97,8 +101,6 @@ class TraceGraph(Graph):
                 "  defined at "
                 f"{symbol.line}\nUse where() or cond() for the choice, return the tensor and take its number outside, or "
                 "leave fullgraph=True out.")
-        if symbol.operation.number < 0:
-            self._settle(symbol.operation)
         value = self.computed(symbol)
         self.breaks.append(Break(symbol, what, line, len(self.operations), value))
         return value
@@ -157,19 +159,50 @@ class Traced(NamedTuple):
     outputs: list[Symbol]
 
 
-def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor],
-          fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
+def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list[tuple[Any, ...]]) -> Traced:
     """Call the function with symbols in the place of its tensors, and return what it did.
 
     Args:
-        tensors: the tensors among the arguments.
-        sizes: for each tensor its shape, with None for sizes that shall stay unknown.
+        sizes: for each tensor of the call its shape, with None for sizes that shall stay unknown.
     """
-    environment = Environment(function, (args, kwargs))
-    outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
+    environment = Environment(function, (call.args, call.kwargs))
     graph = TraceGraph(getattr(function, "__name__", type(function).__name__), environment, fullgraph)
+    devices = [t.device for t in (*call.tensors, *environment.tensors.values())]
+    graph.device = next((d for d in devices if d != CPU), CPU if devices else graph.device)
+    given, twins = _stand_ins(graph, call.tensors, sizes)
+    before = {key: leaf.grad for key, leaf in environment.leaves.items()}
+    for key, g in before.items():
+        if g is not None:
+            leaf = environment.leaves[key]
+            graph.slot(*_gradient_of(leaf), "grad")
+    try:
+        with graph, Effects(environment) as effects:
+            result = function(*replaced(call.args, twins), **replaced(call.kwargs, twins))
+            found: list[Tensor] = []
+            leaves_of(result, found, [])
+            outputs = [graph.tensor_of(t).array for t in found]
+        grads = _changed_grads(graph, before)
+    finally:
+        for key, g in before.items():
+            environment.leaves[key].grad = g
+    placeholders = list(graph.arguments)
+    now = [twins[id(call.tensors[k])].array for k in given]
+    writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
+    touched = [leaf for leaf, _ in grads]
+    fixed = [(k, t) for k, t in enumerate(call.tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
+    _refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
+    waits = tuple([before[id(leaf)] is None for leaf in touched])
+    kept = [Guard("whether .grad is None", "result", _empty(touched), None, waits)] if touched else []
+    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *kept], effects.found,
+                  found, outputs)
+
+
+def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, ...]]) -> tuple[list[int], dict[int, Tensor]]:
+    """Placeholders for the arguments' tensors: for which of them, and what stands for each, by id."""
+    environment = graph.environment
+    outside = {id(t.array) for t in environment.tensors.values() if not isinstance(t.array, np.generic)}
     twins: dict[int, Tensor] = {}
-    given, placeholders = [], []
+    given = []
     for k, (t, shape) in enumerate(zip(tensors, sizes, strict=True)):
         if isinstance(t.node, Leaf):
             environment.leaves[id(t.node)] = t.node
@@ -179,46 +212,25 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         twin = twins[id(t)] = wrap(symbol)
         twin.node = t.node
         given.append(k)
-        placeholders.append(symbol)
         graph.arguments[symbol] = t.array
-    before = {key: leaf.grad for key, leaf in environment.leaves.items()}
-    for key, g in before.items():
-        if g is not None:
-            leaf = environment.leaves[key]
-            graph.slot(*_gradient_of(leaf), "grad")
-    try:
-        with graph, Effects(environment) as effects:
-            result = function(*replaced(args, twins), **replaced(kwargs, twins))
-            found: list[Tensor] = []
-            leaves_of(result, found, [])
-            outputs = [graph.tensor_of(t).array for t in found]
-        grads = _changed_grads(graph, before)
-    finally:
-        for key, g in before.items():
-            environment.leaves[key].grad = g
-    now = [twins[id(tensors[k])].array for k in given]
-    writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
-    touched = [leaf for leaf, _ in grads]
-    fixed = [(k, t) for k, t in enumerate(tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
-    _refuse_shared_memory(graph, [(tensors[k], k in dict(writes)) for k in given])
-    waits = tuple([before[id(leaf)] is None for leaf in touched])
-    kept = [Guard("whether .grad is None", "result", _empty(touched), None, waits)] if touched else []
-    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *kept], effects.found,
-                  found, outputs)
+    return given, twins
 
 
 def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]]) -> None:
-    """Refuse a tensor that looks into memory which the function writes through another: it would not see what is written."""
+    """Refuse a tensor that looks into memory which the function writes through another: it would not see what is written.
+
+    A view that is written tells its base (see `Graph.write`), so that both are.
+    """
     variables = [x for o in graph.operations if o.kind == "variable" for x in o.results]
     places = [(x.name, x.operation.value.array, x in graph.updates) for x in variables]
     places += [(f"argument {t.name or k}", t.array, written) for k, (t, written) in enumerate(arguments)]
     by_memory: dict[int, list[Any]] = {}
     for place in places:
-        if isinstance(place[1], np.ndarray):
+        if is_array(place[1]):
             by_memory.setdefault(id(versions.owner(place[1])), []).append(place)
     for group in by_memory.values():
-        for one, other in combinations(group if any([written for *_, written in group]) else [], 2):
-            if (one[2] or other[2]) and np.may_share_memory(one[1], other[1]):
+        for one, other in combinations(group, 2):
+            if one[2] != other[2] and array_module(one[1]).may_share_memory(one[1], other[1]):
                 raise StaticError(f"{one[0]!r} and {other[0]!r} share memory, and this function writes into one of them: in "
                                   "a graph each stands for itself. Use one tensor in both places, or pass a clone().")
 
@@ -245,6 +257,3 @@ def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf
         used = g is None or key in graph.used_grads
         changed.append((leaf, None if used else graph.tensor_of(g).array))
     return changed
-
-
-__all__ = ["Break", "GraphBreakError", "TraceGraph", "Traced", "trace"]

@@ -43,7 +43,8 @@ function time(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-const clip = (name: string, most = 24): string => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
+/** Runs of a sweep differ at either end of their names: the middle is left out. */
+const clip = (name: string, most = 22): string => (name.length > most ? `${name.slice(0, Math.ceil(most / 2) - 1)}…${name.slice(1 - Math.floor(most / 2))}` : name);
 
 function mount(frame: Frame, data: Data): Show {
   let width = 720;

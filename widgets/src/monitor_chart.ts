@@ -73,7 +73,7 @@ export function chart(runs: readonly Run[], name: string, box: Box, x: Scale, wi
       if (!figure) return;
       const words = value === null ? "" : num(value, 3);
       setText(figure, words);
-      sign?.setAttribute("transform", words ? `translate(${right - 7.4 * words.length - 12} ${box.top - 14})` : "translate(-99 -99)");
+      sign?.setAttribute("transform", words ? `translate(${right - 7.8 * words.length - 12} ${box.top - 14})` : "translate(-99 -99)");
     });
   }
   moving.push((step) => rule.setAttribute("d", step >= window[0] && step <= window[1] ? `M${x(step).toFixed(1)} ${box.top}V${box.bottom}` : ""));

@@ -230,6 +230,12 @@ function stepsOf(steps: unknown): number[] {
   return Array.from({ length: count }, (_, i) => from + by * i);
 }
 
+const PARTS = {
+  samples: { grad: "list", ratio: "list", hist: "list" },
+  looks: { right: "number", said: "text" },
+  hints: { could_be: "text", saw: "text", look: "text" },
+} as const;
+
 export function read(text: string): Data {
   const data = readData(text, "training", 2, { title: "text", runs: "list" });
   const runs = (data["runs"] as unknown[]).map((run): Run => {
@@ -242,10 +248,12 @@ export function read(text: string): Data {
         throw new Unreadable(`This picture's data is damaged: “${name}” and its steps differ in length. Run the cell again.`);
       metrics[name] = values.map(cell);
     }
-    for (const part of ["samples", "looks", "hints"])
-      for (const measured of whole[part] as unknown[])
-        if (!isObject(measured) || typeof measured["row"] !== "number")
-          throw new Unreadable(`This picture's data is damaged: one of a run's ${part} does not say when it was. Run the cell again.`);
+    for (const [part, fields] of Object.entries(PARTS))
+      for (const measured of whole[part] as unknown[]) {
+        if (!isObject(measured)) throw new Unreadable(`This picture's data is damaged: one of a run's ${part} is no object. Run the cell again.`);
+        check(measured, { row: "number", ...fields }, `run.${part}.`);
+      }
+    if (whole["examples"]) check(whole["examples"] as Record<string, unknown>, { count: "number", classes: "list", truth: "text" }, "run.examples.");
     return whole as unknown as Run;
   });
   return { title: data["title"] as string, runs };

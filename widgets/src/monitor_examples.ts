@@ -77,15 +77,19 @@ function plane(known: Examples, size: number): Part {
   const at = points.map(([px = 0, py = 0]): [number, number] => [((px - left) / (right - left)) * size, size - ((py - low) / (high - low)) * size]);
   const marks = at.map(([px, py], i) => s("path", { class: `tgs-example ${series(truth[i]!)}`, d: markOf(truth[i]!), transform: `translate(${px.toFixed(1)} ${py.toFixed(1)}) scale(.72)` }));
   const rings = s("path", { class: "tgs-wrong" });
-  const classes = known.classes.slice(0, 6).map((name, k) =>
-    s("g", { transform: `translate(${8 + k * Math.min(90, size / Math.min(6, known.classes.length))} ${size + 14})` },
-      s("path", { class: `tgs-example ${series(k)}`, d: markOf(k), transform: "scale(.8)" }), s("text", { class: "tgs-small is-start", x: 11 }, name.length > 10 ? `${name.slice(0, 9)}…` : name)),
+  const names = known.classes.map((name) => (name.length > 16 ? `${name.slice(0, 15)}…` : name));
+  const slot = 30 + 6.8 * Math.max(...names.map((n) => n.length));
+  const fit = Math.max(1, Math.floor(size / slot));
+  const classes = names.map((name, k) =>
+    s("g", { transform: `translate(${8 + (k % fit) * slot} ${size + 14 + 18 * Math.floor(k / fit)})` },
+      s("path", { class: `tgs-example ${series(k)}`, d: markOf(k), transform: "scale(.8)" }), s("text", { class: "tgs-small is-start", x: 11 }, name)),
   );
+  const bottom = size + 18 * Math.ceil(names.length / fit);
   return {
     nodes: [ground, s("rect", { class: "tgs-plane-frame", width: size, height: size }), ...marks, rings, ...classes,
-      s("text", { class: "tgs-small is-start", x: 0, y: size + 34 }, "a ring: taken for another")],
+      s("text", { class: "tgs-small is-start", x: 0, y: bottom + 16 }, "a ring: taken for another")],
     width: size,
-    height: size + 42,
+    height: bottom + 24,
     show(look) {
       ground.replaceChildren();
       const fields = look?.field?.map(digits) ?? [];
@@ -117,10 +121,16 @@ function matrix(known: Examples, size: number): Part {
     const [x, y] = [label + j * side, 34 + i * side];
     return { right: i === j, rect: s("rect", { class: "tgs-pair", x, y, width: side - 1, height: side - 1 }), text: s("text", { class: "tgs-pair-count", x: x + side / 2, y: y + side / 2 }) };
   });
-  const heads = known.classes.flatMap((_, k) => [
-    s("text", { class: "tgs-small", x: label + (k + 0.5) * side, y: 24 }, short(k, Math.max(2, Math.floor(side / 6.6)))),
-    s("text", { class: "tgs-small is-right", x: label - 6, y: 34 + (k + 0.5) * side }, short(k, 6)),
-  ]);
+  // Beside a plane the classes have their marks already; names need room that there often is not.
+  const mark = (k: number, x: number, y: number): Element => s("path", { class: `tgs-example ${series(k)}`, d: markOf(k), transform: `translate(${x} ${y})` }, s("title", {}, known.classes[k]!));
+  const heads = known.classes.flatMap((_, k) => {
+    const [x, y] = [label + (k + 0.5) * side, 34 + (k + 0.5) * side];
+    if (known.plane) return [mark(k, x, 24), mark(k, label - 14, y)];
+    return [
+      s("text", { class: "tgs-small", x, y: 24 }, short(k, Math.max(2, Math.floor(side / 6.6)))),
+      s("text", { class: "tgs-small is-right", x: label - 6, y }, short(k, 6)),
+    ];
+  });
   return {
     nodes: [s("text", { class: "tgs-small is-start", x: label, y: 6 }, "taken for →"), s("text", { class: "tgs-small is-start", x: 0, y: 24 }, "is ↓"), ...heads, ...cells.flatMap((c) => [c.rect, c.text])],
     width: label + n * side,
@@ -131,7 +141,7 @@ function matrix(known: Examples, size: number): Part {
         const row = counts.slice(n * Math.floor(k / n), n * (Math.floor(k / n) + 1)).reduce((a, b) => a + b, 0);
         const count = counts[k] ?? 0;
         rect.setAttribute("class", `tgs-pair ${count ? (right ? "is-right-pair" : "is-wrong-pair") : ""}`);
-        rect.setAttribute("fill-opacity", count ? (0.25 + (0.6 * count) / Math.max(1, row)).toFixed(2) : "1");
+        rect.setAttribute("fill-opacity", count ? (right ? 1 : 0.18 + (0.34 * count) / Math.max(1, row)).toFixed(2) : "1");
         setText(text, count && side >= 13 ? String(count) : "");
       });
     },

@@ -85,8 +85,11 @@ export function weights(run: Run, width: number): Pane {
     const g = s("path", { class: "tgs-layer-grad", d: "M-4.6 -4.6h9.2v9.2h-9.2z" });
     const u = s("path", { class: "tgs-layer-ratio", d: "M0 -6.2l6.2 6.2l-6.2 6.2l-6.2 -6.2z" });
     const [fill, zero] = [s("path", { class: "tgs-histogram-fill" }), s("path", { class: "tgs-now" })];
-    nodes.push(fill, zero, g, u);
+    const none = small(a + 2, y(k), "", "is-right");
+    nodes.push(fill, zero, g, u, none);
     return (sample: Sample | null): void => {
+      // Nothing has no place on an axis of powers of ten, and is what one looks for.
+      setText(none, sample?.grad[i] === 0 ? "0" : "");
       put(g, gx, sample?.grad[i], y(k));
       put(u, rx, sample?.ratio[i], y(k));
       const drawn = histogram(sample?.hist[i], c + 8, width - c - 12, y(k));

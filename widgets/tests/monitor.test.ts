@@ -242,7 +242,7 @@ describe("the widget", () => {
     expect(read(data()).runs[0]).toMatchObject({ steps: [0, 1, 2], looks: [], hints: [], examples: null });
     expect(read(several(1)).runs[0]!.steps).toEqual([0, 2, 4]);
     expect(panesOf(read(data()).runs[0])).toEqual(["weights"]);
-    for (const more of [{ steps: { from: 0 } }, { steps: { from: 0, by: 1, count: -1 } }, { samples: [1] }, { looks: [{}] }, { hints: 3 }])
+    for (const more of [{ steps: { from: 0 } }, { steps: { from: 0, by: 1, count: -1 } }, { samples: [1] }, { looks: [{}] }, { hints: 3 }, { samples: [{ row: 0, grad: 1 }] }, { hints: [{ row: 0, could_be: "x" }] }, { examples: { count: 1 } }])
       expect(() => read(several(1, more))).toThrow(/damaged/);
   });
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...device import Device, require_cupy
+from ...errors import DeviceError
 from ...symbol import StaticError
 from ..program import Program
 from ..toolchain import compiler
@@ -15,12 +17,16 @@ from .numpy import numpy
 Run = Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
 
 
-def choose(name: str) -> str:
-    """The back end of this name; for "auto" the fastest that this machine has."""
+def choose(name: str, device: Device) -> str:
+    """The back end of this name; for "auto" the fastest that this machine has for tensors on the device."""
     if name == "auto":
-        return "c" if compiler(quiet=True) else "numpy"
+        return "cuda" if device.type == "cuda" else "c" if compiler(quiet=True) else "numpy"
     if name not in BACKENDS:
         raise StaticError(f"there is no back end {name!r}; there are 'auto', {', '.join(map(repr, BACKENDS))}")
+    if name == "cuda":
+        require_cupy()
+    elif name != "interpreter" and device.type == "cuda":
+        raise DeviceError(f'backend={name!r} computes on the CPU, and the tensors lie on {device}: write backend="cuda"')
     return name
 
 
@@ -34,4 +40,9 @@ def _c(program: Program) -> Run:
     return c(program)
 
 
-BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter, "numpy": numpy, "c": _c}
+def _cuda(program: Program) -> Run:
+    from .cuda import cuda
+    return cuda(program)
+
+
+BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter, "numpy": numpy, "c": _c, "cuda": _cuda}

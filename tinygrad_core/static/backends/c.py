@@ -37,6 +37,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 KEPT: frozenset[str] = frozenset()
+BLOCK = -1                      # the number of the plan's own memory among the bases
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
@@ -167,23 +168,13 @@ def _tiled(first: Operation, second: Operation) -> bool:
             and all([a.ndim > 1 and 0 not in a.shape and layout(a)[0] for a in factors]))
 
 
-def _scheduled(program: Program) -> Schedule:
-    return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
-                    tiles(program, _tiled) if enabled("tiles") else {})
-
-
-def _planned(program: Program) -> Planned:
-    schedule = _scheduled(program)
-    return Planned(program, schedule, Layout(program, schedule).lives)
-
-
 class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
         if enabled("recompute"):
-            program = recompute(program, _planned)
-        self.program, self.schedule = program, _scheduled(program)
+            program = recompute(program, self.planned)
+        self.program, self.schedule = program, self.scheduled(program)
         if enabled("inline"):
             inline(self.schedule)
         self.layout = Layout(program, self.schedule)
@@ -204,6 +195,18 @@ class _Generated:
         self._copy_updates()
         self._compile()
 
+    @classmethod
+    def scheduled(cls, program: Program) -> Schedule:
+        """What runs together, and in which order."""
+        return Schedule(program, supported, LONGEST if enabled("fuse") else 1,
+                        tiles(program, _tiled) if enabled("tiles") else {})
+
+    @classmethod
+    def planned(cls, program: Program) -> Planned:
+        """That, and how long values are needed."""
+        schedule = cls.scheduled(program)
+        return Planned(program, schedule, Layout(program, schedule).lives)
+
     # ---- where things are, in C
     def base(self, array: np.ndarray) -> int:
         """The number of an array's memory in the table of pointers."""
@@ -213,19 +216,22 @@ class _Generated:
             self.bases.append(array)
         return self.pointers[address]
 
-    def pointer(self, x: Symbol) -> str:
-        """The address of a symbol's first element, as C."""
-        array = self.layout.array(x)
-        address = array.__array_interface__["data"][0]
+    def place(self, x: Symbol, part: Any = None) -> tuple[int, int]:
+        """Where a symbol's first element (or a part's) lies: the number of its base, or BLOCK, and how many bytes behind."""
+        address = (self.layout.array(x) if part is None else part).__array_interface__["data"][0]
         block = self.layout.block.__array_interface__["data"][0]
         if block <= address < block + self.layout.block.nbytes:
-            return f"({TYPES[array.dtype.name]}*)(A + {address - block})"
+            return BLOCK, address - block
         root = self.layout.array(owner(x) if owner(x) not in self.layout.in_place else self.layout.in_place[owner(x)])
-        offset = address - root.__array_interface__["data"][0]
-        return f"({TYPES[array.dtype.name]}*)((char*)P[{self.base(root)}] + {offset})"
+        return self.base(root), address - root.__array_interface__["data"][0]
 
-    def say(self, statement: str) -> None:
-        """Append a C statement to the running segment."""
+    def pointer(self, x: Symbol, part: Any = None) -> Any:
+        """The address of a symbol's first element, or of that of a part of its array, as C."""
+        base, offset = self.place(x, part)
+        return f"({self.type_of(x)}*)({'A' if base == BLOCK else f'(char*)P[{base}]'} + {offset})"
+
+    def say(self, statement: Any) -> None:
+        """Append a statement to the running segment."""
         self.segments[-1].append(statement)
 
     # ---- steps
@@ -283,6 +289,26 @@ class _Generated:
         self.origins.setdefault(known[0], {}).update(self.lines)
         return known[0]
 
+    def reads(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Any]:
+        """A parameter for what a kernel reads."""
+        return f"const {self.type_of(x)} *restrict {name}", self.pointer(x, part)
+
+    def writes(self, name: str, x: Symbol, part: Any = None) -> tuple[str, Any]:
+        """A parameter for what a kernel writes."""
+        return f"{self.type_of(x)} *restrict {name}", self.pointer(x, part)
+
+    def nest(self, operands: list[tuple[str, Any]], loops: Sequence[tuple[str, int, str]], body: str) -> Any:
+        """A function that runs `body` for every index of the loops, in any order.
+
+        Args:
+            operands: parameters, and the addresses that they are given.
+            loops: the name of each index, how many it goes through, and what a round begins with.
+        """
+        text = "".join(f"for (I {name} = 0; {name} < {n}; {name}++) {{ {begin} " for name, n, begin in loops)
+        parameters = ", ".join(parameter for parameter, _ in operands)
+        name = self.function(f"({parameters})", f"{{ {text}{body} {'}' * len(loops)} }}")
+        return f"{name}({', '.join(pointer for _, pointer in operands)});"
+
     def product(self, o: Operation, number: int) -> bool:
         """A product of matrices, or of stacks of them; False where the memory's layout does not allow it."""
         x, y = o.sources[0], o.sources[-1]
@@ -317,7 +343,11 @@ class _Generated:
         self.say(self.copied(self.layout.array(out), self.layout.array(x), self.pointer(out), self.pointer(x)))
         return True
 
-    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: str, source_pointer: str, how: str = "=") -> str:
+    def filled(self, x: Symbol, value: str) -> Any:
+        """One number where a symbol lies."""
+        return f"for (I i = 0; i < {math.prod(x.shape)}; i++) ({self.pointer(x)})[i] = {value};"
+
+    def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: Any, source_pointer: Any, how: str = "=") -> Any:
         """A copy between layouts (or a sum, by `how` "+="), as loops whose innermost runs along what is written."""
         loops, left, right = "", f"*({to_pointer}", f"*({source_pointer}"
         for k, (n, a, b) in enumerate(zip(to.shape, to.strides, source.strides, strict=True)):
@@ -331,7 +361,7 @@ class _Generated:
         """A loop over dim k, unless one stands around the statement already."""
         return f"for (I i{k} = 0; i{k} < {n}; i{k}++) " if k >= self.outer else ""
 
-    def zeroed(self, x: Symbol) -> str:
+    def zeroed(self, x: Symbol) -> Any:
         """Zeros where a symbol lies, or where its current image does."""
         array, n = self.layout.array(x), x.shape[0] if self.outer else 1
         offset = f" + i0 * {array.strides[0] // array.itemsize}" if self.outer else ""
@@ -344,10 +374,9 @@ class _Generated:
         for x in o.inputs:
             part = self.layout.array(x)
             to = out[(slice(None),) * dim + (slice(start, start + part.shape[dim]),)]
-            offset = start * out.strides[dim] // out.itemsize
             start += part.shape[dim]
             if part.size:
-                self.say(self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(x)))
+                self.say(self.copied(to, part, self.pointer(o.results[0], to), self.pointer(x)))
         return True
 
     def assembled(self, o: Operation, number: int) -> bool:
@@ -355,11 +384,9 @@ class _Generated:
         out = self.layout.array(o.results[0])
         parts = [self.layout.array(x) for x in o.inputs]
         if sum(p.size for p in parts) < out.size:
-            self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes});")
+            self.say(self.zeroed(o.results[0]))
         for x, part, place in zip(o.inputs, parts, o.attrs["places"], strict=True):
-            to = out[place]
-            offset = (to.__array_interface__["data"][0] - out.__array_interface__["data"][0]) // out.itemsize
-            self.say(self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(x)))
+            self.say(self.copied(out[place], part, self.pointer(o.results[0], out[place]), self.pointer(x)))
         return True
 
     def summed(self, o: Operation, number: int) -> bool:
@@ -379,16 +406,36 @@ class _Generated:
                     inner += loop
                 else:
                     outer += loop
-        self.say(f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); {outer}{{ {TYPES[out.dtype.name]} s = 0; "
-                 f"{inner}s += {right}); {left}) += s; }}")
+        self.say(self.zeroed(o.results[0]))
+        self.say(f"{outer}{{ {TYPES[out.dtype.name]} s = 0; {inner}s += {right}); {left}) += s; }}")
         return True
 
     def indexed(self, o: Operation, number: int) -> bool:
         """Rows picked by arrays of integers, and the reverse: rows added where they were picked."""
+        found = self.picked(o)
+        if found is None:
+            return False
+        whole, rows, places, inner, step = found
+        table = self.layout.array(whole)
+        place, t, count = self.place_of(table, places, number, "i"), self.type_of(whole), math.prod(places[0].shape)
+        signature = ", ".join([f"{t} *restrict w", f"{t} *restrict r"]
+                              + [f"const {self.type_of(x)} *restrict x{k}" for k, x in enumerate(places)])
+        if rows is o.results[0]:
+            inside = (f"memcpy(r + i * {step}, w + {place}, {inner * table.itemsize});" if inner > 1
+                      else f"r[i * {step}] = w[{place}];")
+        else:
+            self.say(self.zeroed(whole))
+            inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
+        name = self.function(f"({signature})", f"{{ for (I i = 0; i < {count}; i++) {inside} }}")
+        self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
+        return True
+
+    def picked(self, o: Operation) -> tuple[Symbol, Symbol, list[Symbol], int, int] | None:
+        """The table, the rows, the places, how long a row is and how far apart rows lie; None where no kernel fits."""
         index = o.attrs["index"]
         parts = index if isinstance(index, tuple) else (index,)
         if not all([isinstance(p, Ref) for p in parts]):
-            return False
+            return None
         places = [o.inputs[p.input] for p in parts]
         arrays = [self.layout.array(p) for p in places]
         taken = o.op is not None and o.op.name == "getitem"
@@ -396,31 +443,22 @@ class _Generated:
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
                 for a in arrays]) or table.dtype.name not in TYPES:
-            return False
+            return None
         inner = math.prod(table.shape[len(parts):])
         step = inner                            # from one picked row to the next
         if not picked.flags.c_contiguous:
             if inner != 1 or picked.ndim != 1:
-                return False
+                return None
             step = picked.strides[0] // picked.itemsize
-        if not table[(0,) * len(parts)].flags.c_contiguous if table.size else True:
-            return False
-        place = " + ".join(f"at(x{k}[i], {table.shape[k]}, {number}) * {table.strides[k] // table.itemsize}"
-                           for k in range(len(parts)))
-        t = TYPES[table.dtype.name]
-        signature = ", ".join([f"{t} *restrict w", f"{t} *restrict r"]
-                              + [f"const {TYPES[a.dtype.name]} *restrict x{k}" for k, a in enumerate(arrays)])
-        if taken:
-            inside = (f"memcpy(r + i * {step}, w + {place}, {inner * table.itemsize});" if inner > 1
-                      else f"r[i * {step}] = w[{place}];")
-            before = ""
-        else:
-            inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
-            before = f"memset(w, 0, {table.nbytes}); "
-        body = f"{{ {before}for (I i = 0; i < {arrays[0].size}; i++) {inside} }}"
-        name = self.function(f"({signature})", body)
-        self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
-        return True
+        if not table.size or not table[(0,) * len(parts)].flags.c_contiguous:
+            return None
+        return whole, rows, places, inner, step
+
+    @staticmethod
+    def place_of(table: np.ndarray, places: list[Symbol], number: int, i: str) -> str:
+        """Where row i of the picked ones lies in the table."""
+        return " + ".join(f"at(x{k}[{i}], {table.shape[k]}, {number}) * {table.strides[k] // table.itemsize}"
+                          for k in range(len(places)))
 
     def placed(self, o: Operation, number: int) -> bool:
         """Values put into a slice of zeros."""
@@ -434,9 +472,9 @@ class _Generated:
             return False
         if not np.may_share_memory(to, out) or to.shape != part.shape:
             return False
-        offset = (to.__array_interface__["data"][0] - out.__array_interface__["data"][0]) // out.itemsize
-        zeros = f"memset({self.pointer(o.results[0])}, 0, {out.nbytes}); " if part.size < out.size else ""
-        self.say(zeros + self.copied(to, part, f"{self.pointer(o.results[0])} + {offset}", self.pointer(o.sources[0])))
+        if part.size < out.size:
+            self.say(self.zeroed(o.results[0]))
+        self.say(self.copied(to, part, self.pointer(o.results[0], to), self.pointer(o.sources[0])))
         return True
 
     def _copy_updates(self) -> None:
@@ -574,6 +612,10 @@ class _Run:
 
     def _complain(self) -> None:
         step, self.made.wrong.value = self.made.wrong.value, -1
-        o = self.made.schedule.steps[step].operations[0]
-        where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-        raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+        complain(self.made.schedule.steps[step].operations[0])
+
+
+def complain(o: Operation) -> None:
+    """Say which operation was given an index that is out of range."""
+    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
+    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")

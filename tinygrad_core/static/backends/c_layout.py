@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...device import CPU
+from ...device import place as placed_on
 from ...symbol import Symbol
 from ..graph import Operation
 from ..memory import Life, plan_memory
@@ -68,7 +70,7 @@ class Layout:
         start = -raw.ctypes.data % 64
         self.block = raw[start:start + self.plan.total]
         self.small = {x: np.zeros(x.shape, x.dtype) for x in program.inputs}    # only their layout, and 0-d values
-        self.constants = {o.results[0]: np.asarray(o.value, order="C") for o in program.constants}
+        self.constants = {o.results[0]: np.asarray(placed_on(o.value, CPU), order="C") for o in program.constants}
         self.arrays: dict[Symbol, np.ndarray] = {}
 
     def _needs_memory(self, o: Operation, x: Symbol) -> bool:

@@ -70,23 +70,27 @@ class Loop:
             and domain(o.results[0].shape)[0] == self.rows
 
     def _text(self) -> str:
-        levels = max(self.level.values()) + 1
+        rows = f"for (I r = 0; r < {self.rows}; r++) " if self.rows != 1 else "const I r = 0; "
+        passes = self._passes()
+        return ("{\n" + "".join(f"  {t}\n" for t in (*self.temporary, *self.before)) + f"  {rows}{{\n"
+                + "".join(f"    {c}\n" for c in passes) + "  }\n" + "".join(f"  {t}\n" for t in self.behind) + "}")
+
+    def _passes(self) -> list[str]:
+        """What is done with one row: numbers of the row, and passes over its columns, in turn."""
         code = []
-        for level in range(levels + 1):
+        for level in range(max(self.level.values()) + 2):
             mine = [o for o in self.step.operations if self.level[o.results[0]] == level]
             code += [self._row_number(o) for o in mine if self._is_row_number(o)]
             loop = [o for o in mine if not self._is_row_number(o)]
             if loop:
                 code.append(self._loop(loop, level))
-        rows = f"for (I r = 0; r < {self.rows}; r++) " if self.rows != 1 else "const I r = 0; "
-        return ("{\n" + "".join(f"  {t}\n" for t in (*self.temporary, *self.before)) + f"  {rows}{{\n"
-                + "".join(f"    {c}\n" for c in code) + "  }\n" + "".join(f"  {t}\n" for t in self.behind) + "}")
+        return code
 
     def _row_number(self, o: Operation) -> str:
         out = o.results[0]
         text = f"{self._type(out)} w{id(out)} = {self._expression(o, self.level[out])};"
         if out in self.layout.stored:
-            text += f" {self._element(out, out.shape, True)} = w{id(out)};"
+            text += " " + self._once(f"{self._element(out, out.shape, True)} = w{id(out)};")
         return text
 
     def _loop(self, operations: list[Operation], level: int) -> str:
@@ -101,38 +105,61 @@ class Loop:
                     stores.append(f"{self._element(out, out.shape, True)} = v{name};")
                 elif any([self.level[u.results[0]] > level for u in self.step.operations
                           if any([through(x) is out for x in u.sources])]):
-                    if self.columns <= _ON_STACK:
-                        self.temporary.append(f"{t} t{name}[{self.columns}];")
-                    else:
-                        self.temporary.append(f"{t} *t{name} = malloc({self.columns} * sizeof({t}));")
-                        self.behind.append(f"free(t{name});")
-                    stores.append(f"t{name}[j] = v{name};")
+                    stores.append(f"{self._kept(out)} = v{name};")
                 continue
             value = self._value(o.sources[0], o.sources[0].shape, level)
             if kind == "row":
-                if o.op is not None and o.op.name == "amax":
-                    starts.append(f"{t} w{name} = -INFINITY;")
-                    inner.append(f"w{name} = {value} > w{name} || {value} != {value} ? {value} : w{name};")
-                else:
-                    starts.append(f"{t} w{name} = 0;")
-                    inner.append(f"w{name} += {value};")
+                largest = o.op is not None and o.op.name == "amax"
+                starts.append(f"{t} w{name} = {'-INFINITY' if largest else '0'};")
+                inner.append(f"w{name} = {value} > w{name} || {value} != {value} ? {value} : w{name};" if largest
+                             else f"w{name} += {value};")
+                ends += self._row_done(f"w{name}", largest)
                 if out in self.layout.stored:
-                    ends.append(f"{self._element(out, out.shape, True)} = w{name};")
-            elif kind == "all":
-                self.before.append(f"{t} q{name} = 0;")
-                inner.append(f"q{name} += {value};")
-                self.behind.append(f"{self._pointer(out, True)}[0] = q{name};")
+                    ends.append(self._once(f"{self._element(out, out.shape, True)} = w{name};"))
             else:
-                pointer = self._pointer(out, True)
-                kept = math.prod(out.shape[:-1])
-                row = f"(r % {kept}) * {self.columns} + " if kept > 1 else ""
-                self.before.append(f"memset({pointer}, 0, {math.prod(out.shape) * out.itemsize});")
-                inner.append(f"{pointer}[{row}j] += {value};")
-        body = "\n      ".join([*inner, *stores])
+                inner.append(f"{self._total(out) if kind == 'all' else self._column(out)} += {value};")
+        return self._over_columns(starts, "\n      ".join([*inner, *stores]), ends, level)
+
+    # ---- how C does it: one row after the other, one column after the other
+    def _over_columns(self, starts: list[str], body: str, ends: list[str], level: int) -> str:
         if self.columns == 1:                   # no loop, and later passes read the values as they are
             return "\n    ".join([*starts, "const I j = 0; (void)j;" if level == 0 else "", body, *ends])
         loop = f"for (I j = 0; j < {self.columns}; j++) {{\n      {body}\n    }}"
         return "\n    ".join([*starts, '_Pragma("GCC ivdep")', loop, *ends])
+
+    def _once(self, store: str) -> str:
+        """A store of a row's number."""
+        return store
+
+    def _row_done(self, name: str, largest: bool) -> list[str]:
+        """What a pass ends with that has summed up a row, or found its maximum."""
+        return []
+
+    def _kept(self, x: Symbol) -> str:
+        """Where a value waits for a later pass over its row."""
+        t = self._type(x)
+        if self.columns <= _ON_STACK:
+            self.temporary.append(f"{t} t{id(x)}[{self.columns}];")
+        else:
+            self.temporary.append(f"{t} *t{id(x)} = malloc({self.columns} * sizeof({t}));")
+            self.behind.append(f"free(t{id(x)});")
+        return self._waiting(x)
+
+    def _waiting(self, x: Symbol) -> str:
+        return f"t{id(x)}[j]"
+
+    def _total(self, x: Symbol) -> str:
+        """Where the sum over everything is added up."""
+        self.before.append(f"{self._type(x)} q{id(x)} = 0;")
+        self.behind.append(f"{self._pointer(x, True)}[0] = q{id(x)};")
+        return f"q{id(x)}"
+
+    def _column(self, x: Symbol) -> str:
+        """Where a column is added up."""
+        pointer = self._pointer(x, True)
+        kept = math.prod(x.shape[:-1])
+        self.before.append(f"memset({pointer}, 0, {math.prod(x.shape) * x.itemsize});")
+        return f"{pointer}[{f'(r % {kept}) * {self.columns} + ' if kept > 1 else ''}j]"
 
     # ---- values
     def _type(self, x: Symbol) -> str:
@@ -166,9 +193,9 @@ class Loop:
                 return f"w{id(s)}"
             if self.level[s] == level or self.columns == 1:
                 return f"v{id(s)}"
-            return self._element(s, s.shape, True) if s in self.layout.stored else f"t{id(s)}[j]"
+            return self._element(s, s.shape, True) if s in self.layout.stored else self._waiting(s)
         if x.operation.kind == "constant" and np.size(x.operation.value) == 1:
-            return self._literal(np.asarray(x.operation.value).item(), x.dtype)
+            return self._literal(self.layout.constants[x].item(), x.dtype)
         return self._element(x, shape, False)
 
     @staticmethod
@@ -225,4 +252,4 @@ class Loop:
     def _renamed(self, text: str) -> str:
         """Numbers in the order of appearance in place of identities, so that equal loops have equal text."""
         names: dict[str, str] = {}
-        return re.sub(r"\b([vwtq])(\d{4,})\b", lambda m: m[1] + names.setdefault(m[2], str(len(names))), text)
+        return re.sub(r"\b([vwtqc])(\d{4,})\b", lambda m: m[1] + names.setdefault(m[2], str(len(names))), text)

@@ -33,8 +33,8 @@ def fold(made: Any, o: Operation, number: int) -> bool:
     y, out = made.layout.array(o.sources[0]), made.layout.array(o.results[0])
     n = out.ndim - 2
     seen = window_view(out, y.shape[2:2 + n], y.shape[2 + n:], o.attrs["stride"], o.attrs["dilation"])
-    pointer = made.pointer(o.results[0])
-    made.say(f"{made.zeroed(o.results[0])} " + made.copied(seen, y, pointer, made.pointer(o.sources[0]), "+="))
+    made.say(made.zeroed(o.results[0]))
+    made.say(made.copied(seen, y, made.pointer(o.results[0]), made.pointer(o.sources[0]), "+="))
     return True
 
 
@@ -44,23 +44,16 @@ def pad(made: Any, o: Operation, number: int) -> bool:
     widths = o.attrs["widths"]
     kept = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True))]
     to = out[tuple(slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(widths, kept.shape, strict=True))]
-    pointer, source = made.pointer(o.results[0]), made.pointer(o.sources[0])
     if kept.size < out.size:
-        value = float(o.attrs["value"])
-        t = made.type_of(o.results[0])
-        made.say(f"for (I i = 0; i < {out.size}; i++) ({pointer})[i] = ({t}){literal(value)};" if value
-                 else f"memset({pointer}, 0, {out.nbytes});")
-    made.say(made.copied(to, kept, f"{pointer} + {_offset(to, out)}", f"{source} + {_offset(kept, x)}"))
+        value, t = float(o.attrs["value"]), made.type_of(o.results[0])
+        made.say(made.filled(o.results[0], f"({t}){literal(value)}") if value else made.zeroed(o.results[0]))
+    made.say(made.copied(to, kept, made.pointer(o.results[0], to), made.pointer(o.sources[0], kept)))
     return True
 
 
 def literal(value: float) -> str:
     """A number of Python as C has it."""
     return "NAN" if math.isnan(value) else ("INFINITY" if value > 0 else "-INFINITY") if math.isinf(value) else repr(value)
-
-
-def _offset(part: np.ndarray, whole: np.ndarray) -> int:
-    return (part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // whole.itemsize
 
 
 def max_pool(made: Any, o: Operation, number: int) -> bool:
@@ -70,46 +63,53 @@ def max_pool(made: Any, o: Operation, number: int) -> bool:
         return False
     size, places = x.shape[2:], out.shape[2:]
     t, n = made.type_of(o.sources[0]), len(size)
-    outer = "".join(f"for (I p{k} = 0; p{k} < {places[k]}; p{k}++) " for k in range(n))
     inner = "".join(f"for (I w{k} = 0; w{k} < {o.attrs['kernel'][k]}; w{k}++) " for k in range(n))
     # The coordinates of the element that window position w meets in place p; windows may reach over the edges.
     at = "".join(f"I c{k} = p{k} * {o.attrs['stride'][k]} + w{k} * {o.attrs['dilation'][k]} - {o.attrs['widths'][k][0]}; "
                  + (f"if (c{k} < 0 || c{k} >= {size[k]}) continue; " if any(o.attrs["widths"][k]) else "") for k in range(n))
     flat = " + ".join(f"c{k} * {math.prod(size[k + 1:])}" for k in range(n))
+    to = " + ".join([f"b * {math.prod(places)}", *[f"p{k} * {math.prod(places[k + 1:])}" for k in range(n)]])
     whole = "int32_t" if math.prod(size) < 1 << 31 else "I"
-    body = (f"{{ for (I b = 0; b < {math.prod(x.shape[:2])}; b++) {{ const {t} *s = x + b * {math.prod(size)}; {outer}{{ "
-            f"{t} best = -INFINITY; {whole} where = -1; {inner}{{ {at}{whole} a = {flat}; {t} v = s[a]; "
-            "int better = (where < 0) | (v > best) | (v != v); best = better ? v : best; where = better ? a : where; } "
-            f"I to = b * {math.prod(places)} + "
-            + " + ".join(f"p{k} * {math.prod(places[k + 1:])}" for k in range(n)) + "; o[to] = best; i[to] = where; } } }")
-    name = made.function(f"(const {t} *restrict x, {t} *restrict o, {made.type_of(o.results[1])} *restrict i)", body)
-    made.say(f"{name}({made.pointer(o.sources[0])}, {made.pointer(o.results[0])}, {made.pointer(o.results[1])});")
+    made.say(made.nest(
+        [made.reads("x", o.sources[0]), made.writes("o", o.results[0]), made.writes("i", o.results[1])],
+        [("b", math.prod(x.shape[:2]), f"const {t} *s = x + b * {math.prod(size)};"),
+         *[(f"p{k}", count, "") for k, count in enumerate(places)]],
+        f"{t} best = -INFINITY; {whole} where = -1; {inner}{{ {at}{whole} a = {flat}; {t} v = s[a]; "
+        "int better = (where < 0) | (v > best) | (v != v); best = better ? v : best; where = better ? a : where; } "
+        f"I to = {to}; o[to] = best; i[to] = where;"))
     return True
 
 
 def pick(made: Any, o: Operation, number: int) -> bool:
     """Elements at places of the flattened images."""
-    return _at_places(made, o, "o[b * {count} + k] = s[b * {size} + i[b * {count} + k]];", o.sources[0], o.results[0], "")
+    found = _at_places(made, o, o.sources[0], o.results[0])
+    if found is None:
+        return False
+    size, count, images, places = found
+    made.say(made.nest([made.reads("x", o.sources[0]), made.writes("o", o.results[0]), places], [images, ("k", count, "")],
+                       f"o[b * {count} + k] = x[b * {size} + i[b * {count} + k]];"))
+    return True
 
 
 def unpick(made: Any, o: Operation, number: int) -> bool:
-    """Zeros, with elements added at places of the flattened images."""
-    zero = "memset(s, 0, {bytes}); "
-    return _at_places(made, o, "s[b * {size} + i[b * {count} + k]] += o[b * {count} + k];", o.results[0], o.sources[0], zero)
+    """Zeros, with elements added at places of the flattened images, image by image."""
+    found = _at_places(made, o, o.results[0], o.sources[0])
+    if found is None:
+        return False
+    size, count, images, places = found
+    made.say(made.zeroed(o.results[0]))
+    made.say(made.nest([made.reads("x", o.sources[0]), made.writes("o", o.results[0]), places], [images],
+                       f"for (I k = 0; k < {count}; k++) o[b * {size} + i[b * {count} + k]] += x[b * {count} + k];"))
+    return True
 
 
-def _at_places(made: Any, o: Operation, statement: str, image: Any, elements: Any, before: str) -> bool:
+def _at_places(made: Any, o: Operation, image: Any, elements: Any) -> Any:
+    """How large images are, how many elements each has, the loop over them, and the places; None where no kernel fits."""
     x, y, index = (made.layout.array(s) for s in (image, elements, o.sources[1]))
     if not (x.flags.c_contiguous and y.flags.c_contiguous and index.flags.c_contiguous):
-        return False
-    numbers = {"size": math.prod(x.shape[2:]), "count": math.prod(y.shape[2:]), "bytes": x.nbytes}
-    t = made.type_of(image)
-    body = (f"{{ {before.format(**numbers)}for (I b = 0; b < {math.prod(x.shape[:2])}; b++) "
-            f"for (I k = 0; k < {numbers['count']}; k++) {statement.format(**numbers)} }}")
-    place = made.type_of(o.sources[1])
-    name = made.function(f"({t} *restrict s, {t} *restrict o, const {place} *restrict i)", body)
-    made.say(f"{name}({made.pointer(image)}, {made.pointer(elements)}, {made.pointer(o.sources[1])});")
-    return True
+        return None
+    images = "b", math.prod(x.shape[:2]), ""
+    return math.prod(x.shape[2:]), math.prod(y.shape[2:]), images, made.reads("i", o.sources[1])
 
 
 KERNELS = {"unfold": unfold, "fold": fold, "pad": pad, "max_pool": max_pool, "pick": pick, "unpick": unpick}

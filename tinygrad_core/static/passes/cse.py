@@ -39,7 +39,7 @@ def _key(value: Any) -> Any:
     """Something that can be compared and hashed in place of an input or attribute; types count, as 1 is not 1.0."""
     if isinstance(value, Symbol):
         if value.operation.kind == "constant" and np.size(value.operation.value) == 1:
-            return "constant", value.dtype.str, value.shape, np.asarray(value.operation.value).tobytes()
+            return "constant", value.dtype.str, value.shape, value.operation.value.tobytes()
         return "symbol", id(value)
     if isinstance(value, dict):
         return tuple([(k, _key(v)) for k, v in value.items()])

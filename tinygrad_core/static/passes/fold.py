@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...device import array_module
 from ...symbol import Symbol
 from ...tensor import unboxed
 from ..graph import Operation
@@ -29,9 +30,10 @@ def _folded(r: Rewriter, o: Operation) -> Any:
         return None
     values = tuple([x.operation.value if isinstance(x, Symbol) else x for x in inputs])
     with np.errstate(all="ignore"):
-        outs = o.compute(np, values)
+        xp = array_module(*values)
+        outs = o.compute(xp, values)
     noted("fold", o, "its inputs are constants")
-    return tuple([None if x is None else constant(r, unboxed(np.asarray(out)), o)
+    return tuple([None if x is None else constant(r, unboxed(xp.asarray(out)), o)
                   for x, out in zip(o.results, outs, strict=True)])
 
 

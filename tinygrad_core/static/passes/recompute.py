@@ -6,6 +6,7 @@ reader must be cut somewhere (as in "Min-cut optimal(-ish) recomputation", H. He
 """
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -188,9 +189,7 @@ class _Network:
             levels = self._levels("nothing")
             if "readers" not in levels:
                 break
-            arcs = {node: list(to) for node, to in self.room.items()}
-            while self._push("nothing", math.inf, levels, arcs) > 0:
-                pass
+            self._send(levels)
         queue: list[Any] = ["readers"]
         near = set(queue)                   # of cuts as small the one that computes the least again
         for node in queue:
@@ -210,21 +209,28 @@ class _Network:
                     queue.append(to)
         return levels
 
-    def _push(self, node: Any, most: float, levels: dict[Any, int], arcs: dict[Any, list[Any]]) -> float:
-        """Send as much as fits along one path (Dinic's way: level by level, dead ends are tried once)."""
-        if node == "readers":
-            return most
-        while arcs[node]:
-            to = arcs[node][-1]
-            room = self.room[node][to]
-            if room > 1e-6 and levels.get(to, -1) == levels[node] + 1:
-                sent = self._push(to, min(most, room), levels, arcs)
-                if sent > 0:
-                    self.room[node][to] -= sent
-                    self.room[to][node] += sent
-                    return sent
-            arcs[node].pop()
-        return 0.0
+    def _send(self, levels: dict[Any, int]) -> None:
+        """Send as much as fits along paths from level to level (Dinic's way: an arc that leads nowhere is tried once)."""
+        arcs = {node: list(to) for node, to in self.room.items()}
+        path = ["nothing"]
+        while path:
+            node = path[-1]
+            if node == "readers":
+                pairs = list(itertools.pairwise(path))
+                sent = min([self.room[a][b] for a, b in pairs])
+                for a, b in pairs:
+                    self.room[a][b] -= sent
+                    self.room[b][a] += sent
+                full = next(k for k, (a, b) in enumerate(pairs) if self.room[a][b] <= 1e-6)
+                del path[full + 1:]
+            elif not arcs[node]:
+                path.pop()
+                if path:
+                    arcs[path[-1]].pop()
+            elif self.room[node][arcs[node][-1]] > 1e-6 and levels.get(arcs[node][-1], -1) == levels[node] + 1:
+                path.append(arcs[node][-1])
+            else:
+                arcs[node].pop()
 
 
 def _rewritten(planned: Planned, order: list[Step], where: int, again: set[Symbol]) -> Program:
@@ -240,17 +246,20 @@ def _rewritten(planned: Planned, order: list[Step], where: int, again: set[Symbo
 
     def bring(x: Symbol) -> None:
         """Let `r.new` have a symbol for the next operation: what waits is computed again, with the views of it."""
-        o = x.operation
-        if x in fresh or o.kind != "operation" or not (is_view(o) or x in waiting):
-            return
-        waiting.discard(x)
-        for y in o.sources:
-            bring(y)
-        if not is_view(o) or x not in r.new or not fresh.isdisjoint(o.sources):
-            twice = x in r.new
-            if twice:
-                fresh.add(x)
-            r.keep(o).again = twice
+        stack = [(x, False)]
+        while stack:
+            x, ready = stack.pop()
+            o = x.operation
+            if ready:
+                if not is_view(o) or x not in r.new or not fresh.isdisjoint(o.sources):
+                    twice = x in r.new
+                    if twice:
+                        fresh.add(x)
+                    r.keep(o).again = twice
+            elif x not in fresh and o.kind == "operation" and (is_view(o) or x in waiting):
+                waiting.discard(x)
+                stack.append((x, True))
+                stack += [(y, False) for y in reversed(o.sources)]
 
     for number, step in enumerate(order):
         if number == where:

@@ -45,7 +45,7 @@ def number(x: Any) -> Any:
     """The value of an input that is a number, or a constant of one element; None for anything else."""
     if isinstance(x, Symbol):
         value = x.operation.value if x.operation.kind == "constant" else None
-        return None if value is None or np.size(value) != 1 else np.asarray(value).item()
+        return None if value is None or value.size != 1 else value.item()
     return x if isinstance(x, (int, float)) and not isinstance(x, bool) else None
 
 
