@@ -111,6 +111,8 @@ def hint(case, expected, got):
         return None
     if not got["edges"]:
         return "forgets"
+    if not all(isinstance(slope, (int, float)) for _, slope in got["edges"]):
+        return None  # pairs the wrong way round, perhaps
     if any(name == "another Value" for name, _ in got["edges"]):
         return "copies"
     b = case["a"] if case.get("b") == "a" else case.get("b")
