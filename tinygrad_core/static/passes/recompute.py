@@ -30,6 +30,7 @@ TRAFFIC = 10.0                  # bytes a nanosecond, to and from memory
 FREE = 20.0                     # bytes that a nanosecond is worth where no step shall get slower so that it can be measured,
 PRICES = (4.0, 1.0, 0.2, 0.02)  # and where memory has to be saved
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
+LEAST = 1 << 18                 # bytes of a value that is worth it, without a budget
 ROUNDS = 8
 WORTH = 0.97                    # without a budget a change that does not bring memory down to this part of it is not made
 
@@ -67,7 +68,7 @@ def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float,
         later = (len(planned.schedule.steps) - where) // 2
         # What is read soon has to be there soon: where that does not help, only what is read later is computed again.
         for since in (where, where + later, where + later // 2)[:1 if worth < 1 else 3]:
-            again = _Network(planned, where, since, price).again() if most > limit else None
+            again = _Network(planned, where, since, price, LEAST if worth < 1 else 0).again() if most > limit else None
             if again:
                 tried = plan(_rewritten(planned, planned.schedule.steps, since, again))
                 if _most(tried) < most * worth:
@@ -157,13 +158,14 @@ class _Network:
     A value is two nodes: the arc into the first is what computing it again costs, the arc between them what keeping it does.
     """
 
-    def __init__(self, planned: Planned, where: int, since: int, price: float):
+    def __init__(self, planned: Planned, where: int, since: int, price: float, least: int):
         program, place, steps = planned.program, planned.schedule.place, planned.schedule.steps
         soon, late = ([owner(x) for step in part for o in step.operations for x in o.sources]
                       for part in (steps[where:since], steps[since:]))
         free = {*program.inputs, *[owner(x) for x in program.results], *soon}   # these are there in any case
         self.room: dict[Any, dict[Any, float]] = {}
-        stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free]
+        stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free
+                 and math.prod(x.shape) * x.itemsize > least]
         for x in stack:
             self._arc((x, "kept"), "readers", math.inf)
         seen = set(stack)
