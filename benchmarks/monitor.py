@@ -1,6 +1,6 @@
 """What watching a training costs, and how the monitor moves with 100,000 points: `python benchmarks/monitor.py`.
 
-Slowdown is the processor's time of watched trainings by that of the plain ones before and after each, one thread. The
+Slowdown is the processor's time of a watched training by that of a plain one, which takes turns with it, one thread. The
 browser's figures are from a page of its own, without Jupyter: the time of the script itself, and from frame to frame.
 """
 
@@ -28,42 +28,50 @@ from widgets import TrainingMonitor  # noqa: E402
 POINTS = 100_000
 
 
-def trained(width: int, epochs: int, watch: str) -> tuple[float, TrainingMonitor | None]:
-    """Seconds that a training on digits takes: `plain`, with its `layers` watched, or with `examples` asked too."""
-    images, labels = digits().tensors
-    x, y = images.reshape(-1, 64), labels
-    manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
-    sgd = optim.SGD(model.parameters(), lr=0.1)
-    examples = (x[1500:], y[1500:]) if watch == "examples" else None
-    monitor = None if watch == "plain" else TrainingMonitor(model, examples=examples)
-    start = process_time()
-    for _ in range(epochs):
-        for a, b in DataLoader((x[:1000], y[:1000]), 50, shuffle=True):
-            sgd.zero_grad()
-            loss = F.cross_entropy(model(a), b)
+class Training:
+    """A small training on digits, an epoch at a time: `plain`, with its `layers` watched, or with `examples` asked too."""
+
+    def __init__(self, width: int, watch: str):
+        images, labels = digits().tensors
+        x = images.reshape(-1, 64)
+        manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+        self.sgd = optim.SGD(self.model.parameters(), lr=0.1)
+        self.loader = DataLoader((x[:1000], labels[:1000]), 50, shuffle=True)
+        examples = (x[1500:], labels[1500:]) if watch == "examples" else None
+        self.monitor = None if watch == "plain" else TrainingMonitor(self.model, examples=examples)
+
+    def epoch(self) -> float:
+        """Seconds of the processor that one epoch, 20 steps, takes."""
+        start = process_time()
+        for x, y in self.loader:
+            self.sgd.zero_grad()
+            loss = F.cross_entropy(self.model(x), y)
             loss.backward()
-            sgd.step()
-            if monitor is not None:
-                monitor.log(loss=loss)
-    return process_time() - start, monitor
+            self.sgd.step()
+            if self.monitor is not None:
+                self.monitor.log(loss=loss)
+        return process_time() - start
 
 
-def slowdown(width: int, seconds: float, rounds: int) -> None:
-    """How much longer a training takes that is watched."""
-    once = trained(width, 20, "plain")[0] / 20
-    epochs = max(20, round(seconds / once))
+def slowdown(width: int, seconds: float) -> None:
+    """How much longer a training takes that is watched: a plain one takes turns with it, epoch by epoch."""
     for watch in ("layers", "examples"):
-        ratios = []
-        for _ in range(rounds):
-            before, (watched, monitor), after = trained(width, epochs, "plain")[0], trained(width, epochs, watch), \
-                trained(width, epochs, "plain")[0]
-            ratios.append(100 * (2 * watched / (before + after) - 1))
-        assert monitor is not None
-        run = monitor._runs[0]
-        print(f"64-{width}-10, {watch}: {1e6 * before / epochs / 20:.0f} us a step, {epochs * 20} steps in {before:.1f} s: slower by "
-              f"{statistics.median(ratios):.1f} % (from {min(ratios):.1f} to {max(ratios):.1f}); {len(run.samples)} samples, "
-              f"{len(run.looks)} looks; saved in {len(monitor.data):,} characters")
+        plain, watched = Training(width, "plain"), Training(width, watch)
+        assert watched.monitor is not None
+        times: list[tuple[float, float]] = []
+        while sum(map(sum, times)) < seconds:
+            before = plain.epoch()
+            watched.monitor._runs[-1].computing += before  # not this training's own
+            times.append((before, watched.epoch()))
+        without, with_it = zip(*times, strict=True)
+        usual = statistics.median(b - a for a, b in times)
+        run = watched.monitor._runs[0]
+        share = 100 * run.spent / sum(with_it)
+        step = statistics.median(without) / 20
+        print(f"64-{width}-10, {watch}: {1e6 * step:.0f} us a step; watched, {1e6 * usual / 20:.1f} us more in the usual epoch "
+              f"({100 * usual / 20 / step:.1f} %), all in all {100 * (sum(with_it) / sum(without) - 1):.1f} %; of that measuring took "
+              f"{share:.1f} %, {len(run.samples)} samples and {len(run.looks)} looks in {len(times) * 20:,} steps")
 
 
 def page_of(runs: int, points: int) -> str:
@@ -155,12 +163,11 @@ def browser() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each training")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each pair of trainings")
     parser.add_argument("--only", choices=("training", "browser"))
     options = parser.parse_args()
     if options.only != "browser":
         for width in (32, 256):
-            slowdown(width, options.seconds, options.rounds)
+            slowdown(width, options.seconds)
     if options.only != "training":
         browser()

@@ -14,7 +14,7 @@ from .monitor_examples import Examples
 from .monitor_run import Run, number_of, short, whole
 
 _PAUSE = 0.05  # seconds between two messages to the browser
-_ALLOWANCE = 0.1  # seconds of computing that measuring may take in any run: of a short one, too, something should be seen
+_ALLOWANCE = 0.06  # seconds of computing that measuring may take in any run: of a short one, too, something should be seen
 _GLANCE = 32  # steps at most between two looks at the clock
 _LOADING = 6.0  # seconds in which the page may not be listening yet: all is sent again, at growing distances
 _THINKING = 1.0  # seconds at least between two times that hints are looked for while a training runs
@@ -34,8 +34,8 @@ class TrainingMonitor(Frame):
         classes: what the classes are called.
         threshold: for a model with one output, from where on it means class 1 (0 for raw scores, 0.5 after a sigmoid).
         hints: whether to say what could be wrong; a button changes it.
-        budget: the share of the training's time that measuring may take: layers and examples are measured as often as it
-            allows, the first steps in any case.
+        budget: the share of the training's computing that measuring may take: layers and examples are measured as often as
+            it allows, and at growing distances in any case until that has taken 0.06 s.
         logarithmic: powers of ten on the upright axes.
         smoothing: weight of the past in the curves, from 0 to 0.99.
 
@@ -67,7 +67,7 @@ class TrainingMonitor(Frame):
         classes: Any = None,
         threshold: float = 0.0,
         hints: bool = True,
-        budget: float = 0.01,
+        budget: float = 0.006,
         logarithmic: bool = False,
         smoothing: float = 0.0,
     ) -> None:
@@ -144,7 +144,7 @@ class TrainingMonitor(Frame):
     def _attend(self, run: Run, now: float) -> None:
         """Whatever is due: to measure this step, the next one, or the examples, and to send what is new."""
         self._unsaved, start = True, thread_time()
-        spent, allowed = run.spent, self._budget * (now - run.began)
+        spent, allowed = run.spent, self._budget * (start - run.computing)
         rows, early = len(run.steps), spent < _ALLOWANCE
         if run.layers is not None:
             run.layers.listen()
@@ -157,17 +157,18 @@ class TrainingMonitor(Frame):
                 self._look(run)
         if now - self._sent > _PAUSE:
             self._flush()
-        run.attended += thread_time() - start
-        self._plan(run)
+        end = thread_time()
+        run.attended += end - start
+        self._plan(run, now, end - run.computing)
 
-    def _plan(self, run: Run) -> None:
+    def _plan(self, run: Run, now: float, computed: float) -> None:
         """When there is something to do again: a time, or a number of rows."""
         self._due, self._due_row = self._sent + _PAUSE, sys.maxsize
         if run.layers is not None:
             if run.layers.armed:
                 self._due = 0.0
             elif self._budget:
-                self._due = min(self._due, run.began + run.spent / self._budget)
+                self._due = min(self._due, now + max(0.0, run.spent / self._budget - computed))
             if run.spent < _ALLOWANCE:
                 looks = run.due(run.looks, 1.2) if run.examples is not None else sys.maxsize
                 self._due_row = int(min(run.due(run.samples, 1.1), looks))

@@ -36,6 +36,7 @@ class Run:
         self.samples: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.began = self.last = perf_counter()
+        self.computing = thread_time()  # of this thread when it began: what else the machine does is not the training's time
         self.attended = self.look_cost = 0.0  # seconds that it was attended to in all; that the last look took
         self.noisy: int | None = None  # the row at which answers in training mode were first noticed
         self._paces = [(self.began, 0)]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lessons.catalog import lessons
+from lessons.catalog import Lesson, lessons
 from lessons.grader.parsons import Puzzle
 
 
@@ -94,6 +94,13 @@ def test_its_parts_stand_in_the_fixed_order(lesson, form):
         places.append(found.start())
     assert places == sorted(places), [mark for _, mark in sorted(zip(places, marks, strict=True))]
     assert lesson.source.rindex(":exercise:") < places[marks.index("^claim\\(")], "claims come after the exercises"
+
+
+def test_no_two_pages_share_an_id():
+    """An answer is remembered under its question's id, wherever in the course that stands."""
+    for kind in (Lesson.questions, Lesson.claims, Lesson.exercises):
+        ids = [id for lesson in lessons() for id in kind(lesson)]
+        assert sorted(set(ids)) == sorted(ids)
 
 
 def test_it_opens_with_two_questions_about_earlier_lessons(lesson):

@@ -32,6 +32,7 @@ from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
          "uint8": "uint8_t"}
+_DTYPES, _FLOATS = set(map(np.dtype, TYPES)), {np.dtype("float32"), np.dtype("float64")}
 COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
@@ -137,17 +138,17 @@ def supported(o: Operation) -> bool:
     assert o.op is not None
     name = o.op.name
     if reduction(o):
-        return o.results[0].dtype.name in ("float32", "float64")
+        return o.results[0].dtype in _FLOATS
     if name not in EXPRESSIONS and name != "clamp":
         return False
     if name == "add" and o.results[0].dtype.kind == "b":        # an or, to NumPy
         return False
-    types = {x.dtype.name for x in (*o.sources, o.results[0])}
-    if not types <= set(TYPES):
+    types = {x.dtype for x in (*o.sources, o.results[0])}
+    if not types <= _DTYPES:
         return False
     if name == "cast":
         return True
-    floats = types & {"float32", "float64"}
+    floats = types & _FLOATS
     return len(floats) == 1 if name not in _INTEGERS_TOO else len(floats) <= 1
 
 

@@ -17,7 +17,7 @@ from ..memory import Life, most_alive
 from ..program import Program, Rewriter
 from .dce import dce
 from .fuse import Schedule, Step, is_view, owner
-from .inline import CHEAP
+from .inline import CHEAP, EXACT
 from .rewrites import noted
 
 # How long an operation takes, roughly, in nanoseconds an element; products go by their multiplications. What is not here is
@@ -25,10 +25,12 @@ from .rewrites import noted
 SPEEDS = {**dict.fromkeys(CHEAP, 0.05), **dict.fromkeys(("sqrt", "identity"), 0.1),
           **dict.fromkeys(("clone", "pad", "cat", "assemble", "sum", "amax"), 0.25), "getitem": 0.5,
           **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"), 0.4)}
-MULTIPLICATIONS = 60.0          # a nanosecond
-FREE = (20.0, 4.0)              # bytes that a nanosecond is worth, where no step gets slower that can be measured
+MULTIPLICATIONS = 20.0          # a nanosecond, in products that are not large
+TRAFFIC = 10.0                  # bytes a nanosecond, to and from memory
+FREE = 20.0                     # bytes that a nanosecond is worth where no step shall get slower so that it can be measured,
 PRICES = (4.0, 1.0, 0.2, 0.02)  # and where memory has to be saved
 SMALL = 1 << 20                 # bytes that need no saving: they stay in the cache
+LEAST = 1 << 18                 # bytes of a value that is worth it, without a budget
 ROUNDS = 8
 WORTH = 0.97                    # without a budget a change that does not bring memory down to this part of it is not made
 
@@ -51,12 +53,11 @@ def recompute(program: Program, plan: Callable[[Program], Planned]) -> Program:
         plan: orders a program's steps and tells how long values are needed.
     """
     planned, budget = plan(program), program.budget
-    for price in FREE:
-        planned = _smaller(planned, plan, price, SMALL, WORTH)
+    planned = _earlier(_smaller(_earlier(planned, plan), plan, FREE, SMALL, WORTH), plan)
     if budget is not None:
         limit = budget * _most(planned) if budget <= 1 else budget
         for price in PRICES:
-            planned = _smaller(planned, plan, price, limit, 1.0)
+            planned = _earlier(_smaller(planned, plan, price, limit, 1.0), plan)
     return planned.program
 
 
@@ -66,11 +67,10 @@ def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float,
         where, most = most_alive(planned.lives.values())
         later = (len(planned.schedule.steps) - where) // 2
         # What is read soon has to be there soon: where that does not help, only what is read later is computed again.
-        for since in (where, where + later, where + later // 2)[:1 if price in FREE else 3]:
-            again = _Network(planned, where, since, price).again() if most > limit else None
+        for since in (where, where + later, where + later // 2)[:1 if worth < 1 else 3]:
+            again = _Network(planned, where, since, price, LEAST if worth < 1 else 0).again() if most > limit else None
             if again:
                 tried = plan(_rewritten(planned, planned.schedule.steps, since, again))
-                tried = min(tried, plan(_rewritten(tried, _early(tried), 0, set())), key=_most)
                 if _most(tried) < most * worth:
                     break
         else:
@@ -84,6 +84,13 @@ def _smaller(planned: Planned, plan: Callable[[Program], Planned], price: float,
 
 def _most(planned: Planned) -> int:
     return most_alive(planned.lives.values())[1]
+
+
+def _earlier(planned: Planned, plan: Callable[[Program], Planned]) -> Planned:
+    """The same with steps that let go of more than they make moved forward, where that helps."""
+    if _most(planned) <= SMALL:
+        return planned
+    return min(planned, plan(_rewritten(planned, _early(planned), 0, set())), key=_most)
 
 
 def _early(planned: Planned) -> list[Step]:
@@ -139,26 +146,35 @@ def time_of(o: Operation) -> float:
     return SPEEDS[o.op.name] * max([math.prod(x.shape) for x in (*o.sources, o.results[0])])
 
 
+def cost_of_keeping(x: Symbol, price: float) -> float:
+    """A value's bytes and, where it does not stay in the cache, what the time is worth in which it is written and read."""
+    size = math.prod(x.shape) * x.itemsize
+    return size * (1 + 2 * price / TRAFFIC) if size > SMALL else size
+
+
 class _Network:
     """What exists before step `where` and is read from step `since` on, as a network of values.
 
     A value is two nodes: the arc into the first is what computing it again costs, the arc between them what keeping it does.
     """
 
-    def __init__(self, planned: Planned, where: int, since: int, price: float):
+    def __init__(self, planned: Planned, where: int, since: int, price: float, least: int):
         program, place, steps = planned.program, planned.schedule.place, planned.schedule.steps
         soon, late = ([owner(x) for step in part for o in step.operations for x in o.sources]
                       for part in (steps[where:since], steps[since:]))
         free = {*program.inputs, *[owner(x) for x in program.results], *soon}   # these are there in any case
         self.room: dict[Any, dict[Any, float]] = {}
-        stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free]
+        exact = {owner(x) for o in program.operations if o.op is not None and o.op.name in EXACT for x in o.sources
+                 if x.dtype.kind == "f"}
+        stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free
+                 and math.prod(x.shape) * x.itemsize > least]
         for x in stack:
             self._arc((x, "kept"), "readers", math.inf)
         seen = set(stack)
         while stack:
             x = stack.pop()
-            time = time_of(x.operation)
-            self._arc((x, "made"), (x, "kept"), math.prod(x.shape) * x.itemsize)
+            time = math.inf if x in exact else time_of(x.operation)
+            self._arc((x, "made"), (x, "kept"), cost_of_keeping(x, price))
             self._arc("nothing", (x, "made"), time * price)
             for y in dict.fromkeys(map(owner, x.operation.sources)) if time < math.inf else ():
                 if y.operation.kind == "operation" and y not in free:

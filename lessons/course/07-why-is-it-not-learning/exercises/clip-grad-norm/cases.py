@@ -100,7 +100,7 @@ def tell(case, outcome):
         return repr(outcome)
     left = [[round(v, 4) if isinstance(v, float) else v for v in g] if isinstance(g, list) else g for g in outcome["left"]]
     told = outcome["told"]
-    return f"returned {round(told, 4) if isinstance(told, float) else told!r}, left {', '.join(map(str, left))}"
+    return f"returned {round(float(told), 4) if isinstance(told, float) else told!r}, left {', '.join(map(str, left))}"
 
 
 def facts(case, expected, got):
