@@ -141,6 +141,8 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
         if finding.hint is not None:
             hint = exercise.hint(finding.hint, finding.case, finding.expected, finding.got)
             found, question = hint.found, hint.question
+            if not finding.sure:
+                found = f"Perhaps this, which explains the case below but not all that goes wrong: {found}"
         elif finding.got is None:
             found, question = (
                 "Your function returned nothing (`None`).",

@@ -76,9 +76,10 @@ def test_our_own_course_is_released_without_its_answers(tmp_path):
     course = lessons_of()
     for number, lesson in enumerate(course):
         given = {line.strip() for line in lesson.source.splitlines()}
-        # What a later lesson builds on stands in its stubs: the answer to an earlier one may be given there.
+        # What a later lesson builds on stands there and in its stubs: the answer to an earlier one may be given there.
         for later in course[number + 1 :]:
             given |= {line.strip() for one in later.exercises().values() for line in one.rung("blank").splitlines()}
+            given |= {line.strip() for line in later.source.splitlines()}
         for one in lesson.exercises().values():
             # Its own task may show lines of it: those of a broken program that is to be mended.
             blank = {line.strip() for text in (one.rung("blank"), one.statement) for line in text.splitlines()}
@@ -269,8 +270,8 @@ def test_a_cluster_that_loses_a_worker(inbox, tmp_path, softmax, best):
 
 def test_a_question_is_put_in_the_words_of_a_visible_case(best):
     """What only a hidden case could fill in is not said at all."""
-    one = exercise("unbroadcast")
-    wrong = next(wrong for wrong in one.wrong() if "{size}" in one.hints[wrong.hint].question)
+    one = exercise("reduce-vjp")
+    wrong = next(wrong for wrong in one.wrong() if "{count}" in one.hints[wrong.hint].question)
     made = mark(Job("ada", one.id, str(one.folder), best, "k", "1", (), (wrong.source,)))
     asked = [told["ask"] for told in made.feedback if "ask" in told]
     assert made.hint == wrong.hint and len(asked) == 1 and "{" not in asked[0] and "numbers" in asked[0]
