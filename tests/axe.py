@@ -3,6 +3,7 @@
 from pathlib import Path
 
 GRAVE = ("serious", "critical")
+ANY = ("minor", "moderate", *GRAVE)
 # One element and all that is in it, held against WCAG's rules and what axe counts as good practice.
 RUN = """async (selector) => {
   const {violations} = await axe.run(selector, {resultTypes: ['violations']});
@@ -17,14 +18,14 @@ class Axe:
     def __init__(self, script: Path) -> None:
         self._source = script.read_text(encoding="utf-8")
 
-    def grave(self, page, selector: str = "html", where: str = "") -> list[str]:
-        """What is serious or critical, one line a rule; what is less than that is only printed."""
+    def grave(self, page, selector: str = "html", where: str = "", least: tuple[str, ...] = GRAVE) -> list[str]:
+        """What is serious or critical, or of these impacts, one line a rule; what is less than that is only printed."""
         if not page.evaluate("!!globalThis.axe"):
             page.evaluate(self._source)
         grave = []
         for impact, words in page.evaluate(RUN, selector):
             line = f"{where} {words}".strip()
-            if impact in GRAVE:
+            if impact in least:
                 grave.append(line)
             else:
                 print(line)

@@ -15,7 +15,7 @@ from lessons.classroom.inside import frames
 from lessons.classroom.inside.worker import plain
 from lessons.classroom.sandbox import Broken, Child, Gone, Late, Sandbox
 from lessons.grader.exercise import Exercise
-from lessons.grader.judge import Foreign
+from lessons.grader.judge import RIGHT, Foreign, diagnose
 
 CPU = 2  # seconds of computing for all cases of an exercise; its exercise.toml may say otherwise
 WALL = 15.0  # seconds at least until an answer is given up that computes nothing
@@ -155,7 +155,8 @@ class _Marking:
         self.cpu = int(exercise.meta.get("seconds", CPU))
         self.losses = 0
         self.child: Child | None = None
-        self.hints: list[str] = []
+        self.drew: list[str | None] = []  # by the visible cases
+        self.elsewhere: list[str] = []  # by hidden ones
         self.questions: dict[str, str] = {}  # in the words of a visible case
 
     def run(self) -> None:
@@ -176,6 +177,8 @@ class _Marking:
         """False when there is no point in going on."""
         asked = answered = 0
         while answered < len(cases):
+            if visible:
+                self.drew.append(None)
             try:
                 if self.child is None:
                     if self.losses >= LOSSES or not self._start():
@@ -264,15 +267,20 @@ class _Marking:
         kit, got = self.exercise.cases, _foreign(reply.get("got"))
         if _attempt(kit.same, case, right, got):
             self.made.right += 1
+            if visible:
+                self.drew[-1] = RIGHT
             return
         if not kit.same(case, right, right):
             raise DriverError(f"{self.exercise.id}: the reference's own answer is not accepted")
         hint = _attempt(kit.hint, case, right, got)
         if isinstance(hint, str) and hint in self.exercise.hints:
-            self.hints.append(hint)
-            if visible and hint not in self.questions:
-                filled = _attempt(self.exercise.hint, hint, case, right, got)
-                self.questions[hint] = filled.question if filled else ""
+            if not visible:
+                self.elsewhere.append(hint)
+            else:
+                self.drew[-1] = hint
+                if hint not in self.questions:
+                    filled = _attempt(self.exercise.hint, hint, case, right, got)
+                    self.questions[hint] = filled.question if filled else ""
         if visible and not any("yours" in told for told in self.made.feedback):
             told = {"say": "Here it goes wrong.", "ran": self._words("show", case)}
             told |= {"expected": self._words("tell", case, right), "yours": self._words("tell", case, got)}
@@ -289,8 +297,8 @@ class _Marking:
 
     def _score(self) -> None:
         made = self.made
-        if self.hints:
-            made.hint = max(sorted(set(self.hints)), key=self.hints.count)
+        made.hint, _ = diagnose(self.exercise, self.drew, elsewhere=self.elsewhere)
+        if made.hint is not None:
             # Words that only a hidden case could fill in stay hidden with it.
             plain_ = self.exercise.hints[made.hint].question if not hasattr(self.exercise.cases, "facts") else ""
             question = self.questions.get(made.hint) or plain_

@@ -4,7 +4,7 @@ import hashlib
 from types import CodeType
 from typing import Any
 
-from lessons.grader.differences import differences
+from lessons.grader.differences import differences, first
 from lessons.grader.exercise import Exercise
 from lessons.grader.guard import Trouble
 from lessons.grader.judge import SECONDS, Finding, judge
@@ -141,6 +141,8 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
         if finding.hint is not None:
             hint = exercise.hint(finding.hint, finding.case, finding.expected, finding.got)
             found, question = hint.found, hint.question
+            if not finding.sure:
+                found = f"Perhaps this, which explains the case below but not all that goes wrong: {found}"
         elif finding.got is None:
             found, question = (
                 "Your function returned nothing (`None`).",
@@ -148,10 +150,11 @@ def _failed(exercise: Exercise, finding: Finding, attempt: int, rung: str) -> Ca
             )
         else:
             found, question = "Here it goes wrong.", exercise.meta["question"]
-        card.say(found)
         expected, yours = tell(finding.case, finding.expected), tell(finding.case, finding.got)
+        marks = differences(expected, yours)
+        card.say(found if hint is not None else f"{found} {first(expected, yours, marks)}".rstrip())
         facts = {"we ran": kit.show(finding.case), "expected": expected, "yours": yours}
-        card.facts(facts, dict(zip(("expected", "yours"), differences(expected, yours), strict=True)))
+        card.facts(facts, dict(zip(("expected", "yours"), marks, strict=True)))
     if finding.console.text:
         more = finding.console.dropped
         card.facts({"printed": _clip(finding.console.text, more)})

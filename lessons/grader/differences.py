@@ -26,6 +26,16 @@ def differences(expected: str, yours: str) -> tuple[Spans, Spans]:
     return marks if min(alike) > 0 else ([], [])
 
 
+def first(expected: str, yours: str, marks: tuple[Spans, Spans]) -> str:
+    """A sentence about the first difference, with the word that its line begins with; empty where one or none is marked."""
+    if not marks[0] or len(marks[1]) < 2:
+        return ""
+    (ours, until), (theirs, end) = marks[0][0], marks[1][0]
+    name = re.match(r"[^\W\d]\w*(?= )", yours[yours.rfind("\n", 0, theirs) + 1 : theirs])
+    where = f", in {name[0]}" if name else ""
+    return f"The first difference{where}: {yours[theirs:end]}, expected {expected[ours:until]}."
+
+
 def _alike(one: str, other: str) -> bool:
     """Equal, but for the last digits of numbers: no mistake, only rounding, looks like that."""
     try:

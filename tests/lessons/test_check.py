@@ -241,3 +241,43 @@ def test_an_exercise_without_an_answer_is_told_how_to_hand_it_over():
 def test_so_it_is_with_the_easier_starts(call):
     assert "Which exercise?" in repr(call())
     assert "Did you mean “nudge”?" in repr(call("nugde"))
+
+
+@pytest.mark.parametrize(
+    ("id", "source", "never"),
+    [
+        (
+            "backward",
+            """
+            def backward(node, arriving=1.0):
+                node.grad += arriving
+                for source, slope in node.edges:
+                    backward(source, node.grad * slope)
+            """,
+            "slopes were added",
+        ),
+        (
+            "accumulate",
+            """
+            def accumulate(weight, backward, batches):
+                weight.grad = None
+                for batch in batches:
+                    backward(batch, 1 / len(batch))
+            """,
+            "sum of",
+        ),
+    ],
+)
+def test_a_coincidence_is_no_diagnosis(id, source, never):
+    said = repr(check(id, answer(id, source)))
+    assert "Here it goes wrong." in said and never not in said
+
+
+def test_what_explains_only_some_of_the_failures_is_said_with_care():
+    one = exercise("unbroadcast")
+    half = one.rung("reference").replace("g = g.sum(axis=tuple(range(missing)))", "pass")
+    assert half != one.rung("reference")
+    said = repr(check("unbroadcast", one.answer(half)))
+    assert "Perhaps this, which explains the case below but not all that goes wrong:" in said
+    whole = repr(check("unbroadcast", wrong("unbroadcast", "as_it_came")))
+    assert "Perhaps" not in whole

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lessons.grader.differences import differences
+from lessons.grader.differences import differences, first
 from lessons.look import Card
 
 
@@ -41,3 +41,15 @@ def test_a_card_shows_marks_with_and_without_colours():
     html = card._repr_html_()
     assert "<mark>4</mark>" in html and html.count("<mark>") == 1 and "<a>" not in html
     assert repr(card).splitlines()[-2:] == ["            2 4", "              ^"]
+
+
+def test_the_first_difference_is_told_with_the_name_of_its_line():
+    expected, yours = "[1.0, 2.0]\nmean [0.5, 1.5]\nvar [1.0, 3.0]", "[1.0, 2.0]\nmean [0.5, 2.5]\nvar [1.0, 4.0]"
+    assert first(expected, yours, differences(expected, yours)) == "The first difference, in mean: 2.5, expected 1.5."
+    expected, yours = "[1.0, 2.0, 3.0]", "[1.0, 3.0, 4.0]"
+    assert first(expected, yours, differences(expected, yours)) == "The first difference: 3.0, expected 2.0."
+
+
+def test_a_single_difference_needs_no_sentence():
+    for expected, yours in (("[1.0, 2.0]", "[1.0, 3.0]"), ("7", "8")):
+        assert first(expected, yours, differences(expected, yours)) == ""

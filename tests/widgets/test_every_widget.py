@@ -197,7 +197,7 @@ def test_fits_and_can_be_read(open_page, contrast_of, artifacts, name: str, widt
         page.set_viewport_size({"width": other, "height": 800})
         page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
         page.wait_for_function(f"({CLIPPED})().length === 0")
-    selectors = [".tgs-sentence", ".tgs-phase", ".tgs-count", ".tgs-savers .has-text", ".tgs-head h3"]
+    selectors = [".tgs-sentence", ".tgs-phase", ".tgs-count", ".tgs-savers .has-text", ".tgs-head h1"]
     for selector, ratio in contrast_of(page, selectors):
         assert ratio >= 4.5, f"{selector}: {ratio:.2f}"
 

@@ -98,7 +98,7 @@ def test_words_stand_out_from_their_ground(show, contrast_of, scheme: str) -> No
     page = show("diamond", scheme=scheme, step=7)
     selectors = [".tgs-sentence", ".tgs-phase", ".tgs-num.is-grad", ".tgs-file", ".tgs-count"]
     selectors += [".tgs-legend .tgs-faint", ".tgs-frac", ".tgs-bands i", ".tgs-actions .has-text"]
-    selectors += [".tgs-lineno", ".tgs-swatch.is-value", ".tgs-swatch.is-grad", ".tgs-head h3"]
+    selectors += [".tgs-lineno", ".tgs-swatch.is-value", ".tgs-swatch.is-grad", ".tgs-head h1"]
     for selector, ratio in contrast_of(page, selectors):
         assert ratio >= 4.5, f"{selector}: {ratio:.2f}"
 

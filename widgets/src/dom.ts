@@ -32,6 +32,12 @@ export function s<K extends keyof SVGElementTagNameMap>(
   return el;
 }
 
+/** A heading of a widget. On a page of its own the widget's title is the page's; in a notebook it stands below others. */
+export function heading(depth: 1 | 2, text: string): HTMLHeadingElement {
+  const alone = document.querySelector("main#widget") !== null;
+  return h(alone ? (depth === 1 ? "h1" : "h2") : depth === 1 ? "h3" : "h4", {}, text);
+}
+
 /** Writes only what changed: the browser then repaints only that. */
 export function setText(el: Element, text: string): void {
   if (el.textContent !== text) el.textContent = text;

@@ -3,7 +3,7 @@ import { commonIndent, paint } from "./code";
 import { asStep } from "./dynamic_static_words";
 import { type Moment } from "./dynamic_static_steps";
 import type { Side } from "./dynamic_static_state";
-import { h, setAttr, setText } from "./dom";
+import { h, heading, setAttr, setText } from "./dom";
 import { openModules, visible } from "./fold";
 import { brief } from "./format";
 import { extents, picture, sizesOf, type Picture } from "./graph";
@@ -204,7 +204,7 @@ export function pane(which: 0 | 1, recording: Recording, events: readonly Event[
   const el = h(
     "section",
     { class: `dsv-pane is-${NAMES[which].toLowerCase()}`, "aria-label": `${NAMES[which]}: ${MOTTOS[which]}` },
-    h("header", { class: "dsv-title" }, h("h4", {}, NAMES[which]), h("span", {}, MOTTOS[which])),
+    h("header", { class: "dsv-title" }, heading(2, NAMES[which]), h("span", {}, MOTTOS[which])),
     h("div", { class: "dsv-source" }, code, texts),
     graph.el,
     printed,

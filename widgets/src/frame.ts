@@ -1,7 +1,7 @@
 // What every widget has: head, timeline, words, keys, theme, files, and a message where its data cannot be shown.
 import { controls, PHASES, type Band } from "./controls";
 import { unpack, Unreadable } from "./data";
-import { h, setText } from "./dom";
+import { h, heading, setText } from "./dom";
 import { download, htmlPage, pngFile, svgFile, type Drawing } from "./export";
 import { icon } from "./icons";
 import look from "./look.css";
@@ -171,7 +171,7 @@ function build<D>(kind: Kind<D>, model: Model, root: HTMLElement, data: D): () =
     show.pace,
   );
   root.append(
-    h("header", { class: "tgs-head" }, h("h3", {}, show.title), h("div", { class: "tgs-actions" }, ...(show.actions ?? []), savers())),
+    h("header", { class: "tgs-head" }, heading(1, show.title), h("div", { class: "tgs-actions" }, ...(show.actions ?? []), savers())),
     ...show.body,
     // Above the words, which come and go: what is clicked again and again must not move.
     bar.el,

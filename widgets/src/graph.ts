@@ -74,6 +74,8 @@ export function sizesOf(
 }
 
 export interface View {
+  /** The node to keep in view while there is no step. */
+  readonly toward?: number;
   readonly state: State;
   readonly step: Step | null;
   readonly selected: number | null;
@@ -269,9 +271,8 @@ export function picture(hands: Hands, readable = READABLE): Picture {
   }
 
   const lit = (): string[] => {
-    if (!view?.step) return [];
-    const nodes = touched(view.step);
-    for (const e of view.step.events) if (e.type === "backward") nodes.push(...e.sends.map((x) => x.node));
+    const nodes = view?.step ? touched(view.step) : [view?.toward ?? -1];
+    for (const e of view?.step?.events ?? []) if (e.type === "backward") nodes.push(...e.sends.map((x) => x.node));
     return [...new Set(nodes.map((n) => visible.itemOf.get(n)?.key).filter((k) => k !== undefined))];
   };
 

@@ -1,6 +1,6 @@
 // What is known about one node, and, while none is chosen, how to read the picture.
 import { keptAs } from "./describe";
-import { h, s } from "./dom";
+import { h, heading, s } from "./dom";
 import { isScalar, num, rows, shapeTuple, spoken } from "./format";
 import { icon } from "./icons";
 import { markAt, outlineOf } from "./marks";
@@ -166,7 +166,7 @@ export function inspect(
   return h(
     "div",
     { class: "tgs-inspector", role: "region", "aria-label": `Details of ${name.text}` },
-    h("div", { class: "tgs-inspector-head" }, h("h4", {}, name.text), h("span", { class: "tgs-faint" }, what), button),
+    h("div", { class: "tgs-inspector-head" }, heading(2, name.text), h("span", { class: "tgs-faint" }, what), button),
     more.asking ? question(more.asking, names, d.node) : null,
     h(
       "dl",

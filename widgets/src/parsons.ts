@@ -79,8 +79,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     h(
       "div",
       { class: "tgp-work", role: "application", "aria-label": "Blocks, then your code" },
-      h("div", { class: "tgp-side" }, h("h4", {}, "Blocks"), pool),
-      h("div", { class: "tgp-side" }, h("div", { class: "tgp-head" }, h("h4", {}, "Your code"), tools), answer),
+      h("div", { class: "tgp-side" }, h("h3", {}, "Blocks"), pool),
+      h("div", { class: "tgp-side" }, h("div", { class: "tgp-head" }, h("h3", {}, "Your code"), tools), answer),
     ),
     h("div", { class: "tgp-foot" }, check, again, said),
   );

@@ -194,7 +194,7 @@ function mount(frame: Frame, recording: Recording): Show {
     const state = stateOf(visited);
     const last = visited.at(-1);
     const step = last === undefined ? null : stepOf(last);
-    graph.update({ state, step, selected: null, hole: null, before: stateOf(visited.slice(0, -1)), marks: marks(visited, state) });
+    graph.update({ state, step, selected: null, hole: null, toward: pass.root, before: stateOf(visited.slice(0, -1)), marks: marks(visited, state) });
     setAttr(toggle, "aria-pressed", String(counting()));
     const wrong = mistakes().length;
     setText(tally, wrong ? `${wrong} ${wrong === 1 ? "slip" : "slips"}` : "");

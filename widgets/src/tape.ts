@@ -3,7 +3,7 @@ import { codePane } from "./code";
 import codeCss from "./code.css";
 import { bands } from "./controls";
 import { describe, OPENING } from "./describe";
-import { h, s, setAttr } from "./dom";
+import { h, heading, s, setAttr } from "./dom";
 import { nodesOf, visible } from "./fold";
 import { keys, widgetOf, type Frame, type Said, type Show } from "./frame";
 import { extents, picture, sizesOf, type NodeMark } from "./graph";
@@ -181,7 +181,7 @@ function mount(frame: Frame, recording: Recording): Show {
     code.update(shown?.events.find((e) => e.source)?.source ?? null, null, shown?.phase ?? "forward");
     const kept = lines(tape);
     rows.replaceChildren(
-      h("h4", {}, selected === null ? "Saved for the way back" : `Saved by or from ${name(selected)}`),
+      heading(2, selected === null ? "Saved for the way back" : `Saved by or from ${name(selected)}`),
       ...(kept.length ? kept : [h("p", { class: "tgs-faint" }, "Nothing yet.")]),
     );
     rows.scrollTop = rows.scrollHeight;

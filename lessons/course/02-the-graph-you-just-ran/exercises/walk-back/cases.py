@@ -121,31 +121,35 @@ def facts(case, expected, got):
     return {"name": name, "expected": f"{expected[name]:g}", "got": f"{got[name]:g}"}
 
 
-def walked(case, *, seed=1.0, use=True, order=reversed, add=True, carry=False, clear=False):
+def walked(case, *, seed=1.0, use=True, order=reversed, add=True, carry=False, replace=False, clear=False):
     """What a walk with these mistakes leaves in each node."""
     grad = {name: 0.0 for name, _ in case["steps"]}
     for _ in range(case["calls"]):
         arrived = grad if carry else dict.fromkeys(grad, 0.0)
         if clear:
             grad = dict.fromkeys(grad, 0.0)
-        arrived[case["steps"][-1][0]] = seed
+        root = case["steps"][-1][0]
+        arrived[root] = arrived[root] + seed if carry and not replace else seed
         for name, edges in order(case["steps"]):
             if not carry:
                 grad[name] += arrived[name]
             for source, slope in edges:
                 arrived[source] = arrived[name] * (slope if use else 1.0) + (arrived[source] if add else 0.0)
+        if replace:
+            grad[root] = seed
     return grad
 
 
 def hint(case, expected, got):
     """Which mistake gives these gradients on this graph; None when several would."""
     explains = {
-        "no-seed": {"seed": 0.0},
-        "forwards": {"order": list},
-        "overwrites": {"add": False},
-        "stale": {"carry": True},
-        "clears": {"clear": True},
-        "ignores-slope": {"use": False},
+        "no-seed": [{"seed": 0.0}],
+        "forwards": [{"order": list}],
+        "overwrites": [{"add": False}],
+        "stale": [{"carry": True}, {"carry": True, "replace": True}],
+        "seed-replaced": [{"replace": True}],
+        "clears": [{"clear": True}],
+        "ignores-slope": [{"use": False}],
     }
-    found = [id for id, mistakes in explains.items() if same(case, walked(case, **mistakes), got)]
+    found = [id for id, ways in explains.items() if any(same(case, walked(case, **way), got) for way in ways)]
     return found[0] if len(found) == 1 else None

@@ -21,21 +21,37 @@ def drive(answer, case):
     """Runs beside the learner's code: plain data in, plain data out."""
     try:
         return answer(np.array(case["prediction"]), np.array(case["target"]))
-    except ValueError:
-        return "ValueError"
+    except (ValueError, AssertionError) as error:
+        return {"raised": type(error).__name__, "message": str(error)}
 
 
 def truth(case):
     """The same, number by number."""
     a, b = np.array(case["prediction"]), np.array(case["target"])
     if a.shape != b.shape:
-        return "ValueError"
+        return {"raised": "ValueError", "message": f"{a.shape} and {b.shape}"}
     return sum((x - y) * (x - y) for x, y in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)) / a.size
 
 
 def same(case, expected, got):
-    """The same number, or a refusal for both."""
-    return got == expected if isinstance(expected, str) else close(expected, got)
+    """The same number, or a refusal that names both shapes."""
+    if isinstance(expected, dict):
+        return raised(got) == "ValueError" and len(named(case, got)) == 2
+    return close(expected, got)
+
+
+def raised(outcome):
+    """The kind of error that was raised, if one was."""
+    return outcome.get("raised") if isinstance(outcome, dict) else None
+
+
+def named(case, outcome):
+    """Which of the two shapes stand in the message, as tuples or lists."""
+    def bare(text):
+        return text.replace(" ", "").replace("[", "(").replace("]", ")").replace(",)", ")")
+
+    shapes = [str(np.shape(case[name])) for name in ("prediction", "target")]
+    return [shape for shape in shapes if bare(shape) in bare(str(outcome.get("message")))]
 
 
 def close(x, y):
@@ -53,10 +69,21 @@ def show(case):
     return f"mse(np.array({case['prediction']}), np.array({case['target']}))"
 
 
+def tell(case, outcome):
+    """An outcome in the learner's terms; of a message only what it must hold."""
+    if raised(outcome) is None:
+        return f"{outcome:.10g}" if isinstance(outcome, float) else repr(outcome)
+    return f"{raised(outcome)}, with {' and '.join(named(case, outcome)) or 'no shape'} in its message"
+
+
 def hint(case, expected, got):
-    """Which mistake gives this number; None when several would."""
-    if expected == "ValueError":
-        return "silent" if isinstance(got, (int, float)) else None
+    """Which mistake gives this outcome; None when several would."""
+    if isinstance(expected, dict):
+        if isinstance(got, (int, float)):
+            return "silent"
+        return {"AssertionError": "asserted", "ValueError": "unnamed"}.get(raised(got))
+    if not isinstance(got, (int, float)):
+        return None
     miss = np.array(case["prediction"]) - np.array(case["target"])
     square = (miss**2).sum()
     explains = {

@@ -4,5 +4,5 @@ import numpy as np
 
 def mse(prediction, target):
     if prediction.shape != target.shape:
-        raise ValueError("the shapes differ")
+        raise ValueError(f"{prediction.shape} is not {target.shape}")
     return np.sqrt(((prediction - target) ** 2).mean())
