@@ -26,6 +26,8 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.")
     root = root_of(t)
+    if not _looks_into(t, root):
+        t._view, root = None, t
     if mode.grad and isinstance(root.node, Leaf):
         what = "a view of a leaf" if root is not t else "a leaf"
         raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
@@ -78,11 +80,16 @@ def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
     root.node = record(OPS["patch"], [root.node, result.node], 3, root.array, [root.array, t.array], (), attrs)
 
 
+def _looks_into(view: Tensor, root: Tensor) -> bool:
+    """Whether a view is one: a reshape may have to copy, and an array as an index does; numbers count as views."""
+    return view is root or isinstance(view.array, np.generic) or versions.owner(view.array) is versions.owner(root.array)
+
+
 def _refresh_views(root: Tensor) -> None:
     """After a write: every living view's history starts from its base's new one."""
     for weak in getattr(root, "_views", ()):
         view = weak()
-        if view is not None and view.node is not None:
+        if view is not None and view.node is not None and _looks_into(view, root):
             base, op, attrs = view._view
             parent = base.node
             values = [base.array]

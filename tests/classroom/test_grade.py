@@ -73,21 +73,16 @@ def test_our_own_course_is_released_without_its_answers(tmp_path):
     release(tmp_path, lessons_of())
     everything = "\n".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     lines = {line.strip() for line in everything.replace("\\n", "\n").splitlines()}
-    course = lessons_of()
-    for number, lesson in enumerate(course):
+    course = [(lesson, one) for lesson in lessons_of() for one in lesson.exercises().values()]
+    for number, (lesson, one) in enumerate(course):
         given = {line.strip() for line in lesson.source.splitlines()}
-        # What a later lesson builds on stands in its stubs: the answer to an earlier one may be given there.
-        for later in course[number + 1 :]:
-            given |= {line.strip() for one in later.exercises().values() for line in one.rung("blank").splitlines()}
-        for one in lesson.exercises().values():
-            # Its own task may show lines of it: those of a broken program that is to be mended.
-            # So may the stub of a task that builds on it.
-            shown = [one.rung("blank"), one.statement]
-            shown += [other.rung("blank") for other in lesson.exercises().values() if one.id in other.meta["prerequisites"]]
-            blank = {line.strip() for text in shown for line in text.splitlines()}
-            solution = {line.strip() for line in one.rung("reference").splitlines()} - blank - given
-            telling = {line for line in solution if len(line) > len("return value")}
-            assert not telling & lines, one.id
+        # What a later exercise builds on stands in its stub: the answer to an earlier one may be given there.
+        given |= {line.strip() for _, later in course[number + 1 :] for line in later.rung("blank").splitlines()}
+        # Its own task may show lines of it: those of a broken program that is to be mended.
+        blank = {line.strip() for text in (one.rung("blank"), one.statement) for line in text.splitlines()}
+        solution = {line.strip() for line in one.rung("reference").splitlines()} - blank - given
+        telling = {line for line in solution if len(line) > len("return value")}
+        assert not telling & lines, one.id
 
 
 def test_a_release_leaves_alone_what_somebody_changed(tmp_path):

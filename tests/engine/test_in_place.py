@@ -86,3 +86,15 @@ def test_versions_count_writes_into_tensors_with_dims_and_without():
         t += 1
         t.mul_(2)
         assert t._version == 2
+
+
+def test_a_copy_picked_out_has_a_history_of_its_own():
+    x = tg.ones(3, 2, requires_grad=True)
+    for pick in (lambda y: y[[0, 1]], lambda y: y.t().reshape(-1)):
+        y = x * 2
+        pick(y).mul_(3)
+        assert tg.autograd.grad(y.sum(), [x])[0].tolist() == [[2, 2]] * 3
+        y = x * 2
+        picked = pick(y)
+        y.mul_(3)
+        assert tg.autograd.grad(picked.sum(), [x])[0].max().item() == 2

@@ -1,5 +1,6 @@
 """The C back end on what compilers like to get wrong: special values, integers, double precision, masks, odd layouts."""
 
+import re
 import subprocess
 import sys
 
@@ -173,3 +174,25 @@ def test_a_plan_shares_memory():
     run = next(iter(f.entries.values()))[0].plans
     layout = next(iter(run.values()))._run.made.layout
     assert layout.plan.total < layout.plan.alone
+
+
+def test_memory_that_a_loop_writes_over_is_not_promised_to_be_apart():
+    """What is read through a view lies where a result is written: `restrict` would let the compiler move the reading."""
+    def f(x, w):
+        product = x @ w
+        seen = product.reshape(2, 4, 6)
+        return (seen + 1).exp(), seen.tanh() * 2
+
+    x, w = tg.randn(8, 5), tg.randn(5, 6)
+    compiled = compile(f, backend="c")
+    for now, expected in zip(compiled(x, w), f(x, w), strict=True):
+        np.testing.assert_allclose(now.numpy(), expected.numpy(), rtol=1e-5)
+    source, shared = compiled.source(), 0
+    for name, given in re.findall(r"^  (k\d+)\((.*)\);$", source, re.M):
+        parameters = re.search(rf"void {name}\(([^)]*)\)", source)[1].split(", ")
+        places = given.split(", ")
+        for place, parameter in zip(places, parameters, strict=True):
+            if places.count(place) > 1:
+                shared += 1
+                assert "restrict" not in parameter, (place, parameter)
+    assert shared

@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_core as tg
 from tinygrad_core import nn, optim
+from tinygrad_core.errors import ShapeError
 from tinygrad_core.static import GraphBreakError, StaticError, TraceWarning, compile, toolchain
 
 BACKENDS = ["interpreter", "numpy", "c"]
@@ -428,6 +429,96 @@ def test_in_place_writes_reach_what_they_were_done_to(backend):
     x = tg.tensor([1.0, 2.0])
     assert f(x).tolist() == [1, 2] and x.tolist() == [5, 2] and total.tolist() == [1, 2]
     assert f(x).tolist() == [6, 4] and total.tolist() == [6, 4]
+
+
+def _swapped(a, b):
+    t = a.clone()
+    a.copy_(b)
+    b.copy_(t + 1)
+    return t
+
+
+def _as_it_was(a, b):
+    old, part = a.clone(), a.clone()[::2]
+    a.add_(b)
+    return old, part
+
+
+def _seen_from_a_view(a, b):
+    view = a.t()
+    row = a[1:]
+    a.add_(1)
+    row.mul_(3)
+    return view, row, a.flip(0).sort(0)[0]
+
+
+def _picked_is_a_copy(a, b):
+    picked = a[[0, 1]]
+    picked.mul_(3)
+    return picked, a[:2].t().reshape(-1)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["closure", "argument"])
+@pytest.mark.parametrize("write", [_swapped, _as_it_was, _seen_from_a_view, _picked_is_a_copy])
+def test_in_place_writes_and_what_is_read_of_the_same_memory(write, given, backend):
+    def run(transform):
+        a, b = tg.arange(12.0).reshape(3, 4).clone(), tg.arange(12.0).reshape(3, 4) * 3 + 1
+        f, seen = transform(write if given else lambda: write(a, b)), []
+        for _ in range(3):
+            found = f(*((a, b) if given else ()))
+            seen += [t.numpy().copy() for t in (*(found if isinstance(found, tuple) else [found]), a, b)]
+        return seen
+
+    for now, expected in zip(run(lambda f: compile(f, backend=backend)), run(lambda f: f), strict=True):
+        np.testing.assert_array_equal(now, expected)
+
+
+def test_gradients_pass_through_a_part_that_is_written(backend):
+    def f(x):
+        y = x * 2
+        whole = y.t()
+        y[0].mul_(3)
+        return tg.autograd.grad((y * y).sum() + whole.sum(), [x])[0]
+
+    x = tg.arange(6.0).reshape(2, 3).clone().requires_grad_()
+    close(compile(f, backend=backend)(x), f(x))
+
+
+@pytest.mark.parametrize("classes, ignored", [(3, -1), (200, -100), (3, 1)])
+def test_labels_to_ignore_may_come_at_any_call(classes, ignored, backend):
+    def f(x, labels):
+        loss = nn.functional.cross_entropy(x, labels, ignore_index=ignored)
+        return loss, *tg.autograd.grad(loss, [x])
+
+    compiled, x = compile(f, backend=backend), tg.randn(4, classes, requires_grad=True)
+    for labels in ([0, 2, 0, 2], [0, ignored, 2, ignored], [ignored, 2, 2, 0]):
+        for now, expected in zip(compiled(x, tg.tensor(labels)), f(x, tg.tensor(labels)), strict=True):
+            close(now, expected)
+    for wrong in (-2, classes):
+        with pytest.raises((IndexError, ShapeError), match=r"out of (range|bounds)"):
+            compiled(x, tg.tensor([0, wrong, 2, 0]))
+
+
+def test_truth_values_are_added_as_in_eager_mode(backend):
+    def f(a, b):
+        return (a + b) == b, (a + b).sum(), a * b
+
+    a, b = tg.tensor([True, False, True]), tg.tensor([True, True, False])
+    for now, expected in zip(compile(f, backend=backend)(a, b), f(a, b), strict=True):
+        assert now.tolist() == expected.tolist()
+
+
+def test_a_window_that_meets_nothing_but_padding_has_no_gradient(backend):
+    def f(x):
+        out = nn.functional.max_pool2d(x, 2, 1, 1, 4)
+        return out, *tg.autograd.grad((out.clamp(-9, 9) * out.clamp(-9, 9)).sum(), [x])
+
+    x = tg.randn(2, 3, 3, 5, requires_grad=True)
+    for now, expected in zip(compile(f, backend=backend)(x), f(x), strict=True):
+        close(now, expected)
+    with tg.no_grad():
+        x[0, 0, 0, 0] = np.nan              # eager mode looks for the places then, too
+    assert np.nan_to_num(f(x)[1].numpy())[1].tolist() == f(x.detach()[1:].requires_grad_())[1][0].tolist()
 
 
 def test_numpy_arrays_are_refused_with_advice():

@@ -1,5 +1,6 @@
 """What a traced function notices: whatever it reads from outside, and memory that two of its tensors share."""
 
+import collections
 import functools
 import sys
 import types
@@ -332,3 +333,28 @@ def test_nothing_is_retraced_in_a_plain_training_loop():
         for _ in range(4):
             step(tg.randn(5, 3))
     assert len(step.graphs) == 1, step.explain()
+
+
+class TestWhatComesAndGoes:
+    def changes(self, f, change):
+        compiled, x = compile(f), tg.tensor([1.0, 2.0])
+        assert compiled(x).tolist() == f(x).tolist()
+        before = f(x).tolist()
+        change()
+        assert compiled(x).tolist() == f(x).tolist() != before
+        assert compiled(x).tolist() == f(x).tolist()
+        assert len(compiled.history) == 2, compiled.explain()
+
+    def test_the_keys_of_a_dictionary_with_equal_values(self):
+        found = {"relu": True}
+        self.changes(lambda x: x * 2 if "relu" in found else x * 3, lambda: (found.clear(), found.update(tanh=True)))
+
+    def test_the_items_of_a_queue(self):
+        queue = collections.deque([2.0], maxlen=1)
+        self.changes(lambda x: x * queue[0], lambda: queue.append(3.0))
+
+    @pytest.mark.parametrize("thing", [types.SimpleNamespace(), Settings(), nn.ReLU()])
+    def test_an_attribute_that_was_not_there(self, thing):
+        self.changes(lambda x: x * getattr(thing, "strength", 5.0), lambda: setattr(thing, "strength", 6.0))
+        del thing.strength
+        self.changes(lambda x: x * 3 if hasattr(thing, "strength") else x, lambda: setattr(thing, "strength", 6.0))

@@ -215,7 +215,7 @@ FIGURES = {
         ("%%measure numpy-by-hand", "walk back? False\ngradient of w: 2.0 by hand, 2.0 by the engine"),
     ],
     "03-tensors-and-broadcasting": [
-        ("with record() as one_by_one", "1000 operations\n1 operations"),
+        ("with record() as one_by_one", "operations: 1000\noperations: 1"),
         ("X = tg.tensor", "X: True\nW: True"),
         ("%%measure shapes-raise", "loss 1.3333, errors 0, warnings 1"),
     ],

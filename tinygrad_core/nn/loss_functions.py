@@ -11,7 +11,7 @@ from .. import functions
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
-from ..symbol import known
+from ..symbol import Dim, known
 from ..tensor import Tensor, describe
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
@@ -163,7 +163,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     fit = _check_classes("cross_entropy", input, target, ignore_index)
     plain = weight is None and not label_smoothing and reduction == "mean" and fit and ignore_index < 0
-    if plain and target.array.size and (input.ndim == 2 or (target.ndim and known(target.array))):
+    classes = input.shape[min(1, input.ndim - 1)]
+    # In a graph a label to ignore may come at any run: it must not count from the end.
+    seen = target.ndim if known(target.array) else input.ndim == 2 and isinstance(classes, int) and ignore_index < -classes
+    if plain and target.array.size and seen:
         return apply(OPS["cross_entropy"], input, target)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
@@ -229,14 +232,23 @@ def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, 
 
 def _picked(logs: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
     """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
-    rows = functions.arange(labels.shape[0], device=logs.device).array
+    rows = _numbers(labels).array
     counted = labels != ignore_index
     if weight is None and known(counted.array) and counted.array.all():
         return -apply(OPS["getitem"], logs, index=(rows, labels.array)), counted.to(logs.dtype)
+    if not known(labels.array) and labels.dtype.kind == "i":    # a negative label would count from the end: no row is there
+        labels = functions.where(labels < 0, int(np.iinfo(labels.dtype).max), labels)
     safe = functions.where(counted, labels, 0)
     weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[safe], 0.0)
     picked = apply(OPS["getitem"], logs, index=(rows, safe.array))
     return functions.where(counted, -picked, 0.0) * weights, weights
+
+
+def _numbers(labels: Tensor) -> Tensor:
+    """0, 1, 2, ... for the labels, counted at the run where their number is not known before."""
+    if isinstance(labels.shape[0], Dim):
+        return functions.cumsum(labels.to(np.int64) * 0 + 1, 0) - 1
+    return functions.arange(labels.shape[0], device=labels.device)
 
 
 def _weighted(losses: Tensor, weights: Tensor, shape: tuple[int, ...], reduction: str) -> Tensor:

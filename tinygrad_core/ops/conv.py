@@ -90,14 +90,17 @@ def _max_pool(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ..
 
 
 def _pick(xp: Any, x: Any, index: Any) -> Any:
-    """The elements at these places of the flattened last dims."""
+    """The elements at these places of the flattened last dims; 0 for the place -1, of windows that meet nothing."""
     flat = index.reshape(*index.shape[:2], math.prod(index.shape[2:]))
-    return xp.take_along_axis(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), flat, -1).reshape(index.shape)
+    found = xp.take_along_axis(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), flat, -1).reshape(index.shape)
+    return found if not index.size or index.min() >= 0 else xp.where(index < 0, 0, found)
 
 
 def _unpick(xp: Any, y: Any, index: Any, *, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with the elements of y added at these places of the flattened last dims."""
+    """Zeros of `shape` with the elements of y added at these places of the flattened last dims, but for the place -1."""
     rows, columns = math.prod(shape[:2]), math.prod(shape[2:])
+    if index.size and index.min() < 0:
+        y, index = xp.where(index < 0, 0, y), xp.maximum(index, 0)
     flat = (index.reshape(rows, math.prod(index.shape[2:])) + xp.arange(rows)[:, None] * columns).ravel()
     return xp.bincount(flat, y.ravel(), rows * columns).astype(y.dtype).reshape(shape)
 

@@ -13,6 +13,7 @@ from ..node import FREED, Leaf
 from ..node import ancestors as history
 from ..symbol import Dim, when_size_is_asked
 from ..tensor import Tensor, mode, wrap
+from ..versions import owner
 from .arguments import Call, replaced
 from .backends import choose
 from .guards import Guard, predicate
@@ -132,6 +133,9 @@ class Entry:
 
 def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
     """The function's result, with the values where the function would have put them."""
+    if traced.argument_writes:                  # what is or looks into an argument as it was is kept apart from the writes
+        memory = {id(owner(tensors[k].array)) for k, _ in traced.argument_writes}
+        values = [v.copy() if v.ndim and id(owner(v)) in memory else v for v in values]
     made = {id(t): wrap(v) for t, v in zip(traced.result_tensors, values)}
     at = len(traced.result_tensors)
     for leaf, symbol in traced.grads:

@@ -1,6 +1,7 @@
 """What a traced function can see besides its arguments: found by walking from it, by the names that its code says."""
 from __future__ import annotations
 
+import collections
 import dis
 import functools
 import random
@@ -25,7 +26,7 @@ from .guards import PLAIN, Guard, codes
 DEEPEST, LONGEST = 12, 4096
 LARGEST = 1 << 18               # bytes of a NumPy array whose numbers are compared at every call
 _INSTALLED = tuple({_PACKAGE, *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))})
-_LOOKS_AT_ALL = {"getattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
+_LOOKS_AT_ALL = {"getattr", "hasattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 _WRAPPERS = (property, classmethod, staticmethod, functools.partial, functools.cached_property)
 _REGISTRIES = ("_parameters", "_buffers", "_modules")      # guarded as a whole
@@ -112,7 +113,7 @@ class Environment:
             self._walk_function(value, depth)
         elif isinstance(value, _WRAPPERS) or hasattr(value, "__wrapped__"):
             self._wrapped(what, value, depth)
-        elif isinstance(value, (list, tuple, dict, set)):
+        elif isinstance(value, (list, tuple, dict, set, collections.deque)):
             self._container(what, value, depth)
         elif is_array(value):
             self._array(what, value, where[3] if where is not None else None)
@@ -160,6 +161,8 @@ class Environment:
         if not isinstance(value, tuple):
             self.containers.append((what, value, value, contents(value)))
             self._guard(what, "values" if isinstance(value, dict) else "items", value, None, items)
+            if isinstance(value, dict):
+                self._guard(f"the keys of {what}", "items", value, None, tuple(value))
         for key, item in zip(value if isinstance(value, dict) else range(len(items)), items[:LONGEST], strict=False):
             if not isinstance(item, PLAIN):
                 self._walk(f"{what}[{key!r}]", item, depth + 1)
@@ -223,6 +226,9 @@ class Environment:
                         self._walk(f"{what}.{name}", value, depth + 1, (read, owner, name, place) if read else None)
         for what, room, _ in self._rooms:
             kind: Any = type(room)
+            own = getattr(room, "__dict__", None)
+            if isinstance(own, dict) and kind is not types.ModuleType and self._names.keys() & _LOOKS_AT_ALL:
+                self._guard(f"the attributes of {what}", "items", own, None, tuple(own))    # what is not there may come
             if isinstance(getattr(room, "__dict__", None), dict) and not _installed(kind) and kind is not types.ModuleType:
                 self.containers.append((what, room, vars(room), contents(vars(room))))
 

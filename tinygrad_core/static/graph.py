@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..errors import EngineError, at_line, here, learner_frame, learner_line
 from ..node import Leaf
 from ..ops import OPS, Op
 from ..symbol import PROBES, Dim, NoValueError, StaticError, Symbol, mapped, shape_text
-from ..tensor import Tensor, describe, mode, root_of, wrap
+from ..tensor import Tensor, describe, mode, root_of, view_chain, wrap
 from .infer import NEW, concrete, infer
 
 _NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_./\-]*$")
@@ -158,6 +159,7 @@ class Graph:
         self._inside: list[Any] = []                # the modules whose forward is running
         self._known: dict[int, tuple[Any, Symbol]] = {}     # id of an array -> (what keeps it alive, its symbol)
         self._controls: list[tuple[Operation, ...]] = []
+        self._views: list[ref[Tensor]] = []         # in the order in which they were taken
         self.slots: dict[int, Slot] = {}            # by the id of their array at the start
 
     # ---- where operations are written down
@@ -180,6 +182,7 @@ class Graph:
         """Write down an operation in place of running it; returns what running it would: tensors, without numbers."""
         if op.name == "getitem":
             attrs = {"index": self._counted(attrs["index"])}
+        given = inputs
         inputs = tuple([self.tensor_of(x) if isinstance(x, Tensor) else x for x in inputs])
         values, parents, mask = _unpack(op, inputs)
         if op.mixes and _casts_needed(op, values):
@@ -194,8 +197,9 @@ class Graph:
         result = wrap(outs[0])
         if mask and mode.grad and outs[0].dtype.kind == "f":
             result.node = record(op, parents, mask, outs[0], values, aux, attrs)
-        if op.view:
-            result._view = (inputs[0], op, attrs)
+        if op.view and not _copies(attrs.get("index")):
+            result._view = (given[0], op, attrs)
+            self._views.append(ref(result))
         return result
 
     def add(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None = None) -> tuple[Symbol, ...]:
@@ -321,10 +325,20 @@ class Graph:
         if new.dtype != t.dtype:
             new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
         if t._view is not None:
-            self._write_through(t, new)
+            self._write_through(t, new, result)
         self.become(t, new)
         t.node = result.node if not isinstance(t.node, Leaf) else t.node
+        self._refresh_views(t)
         return t
+
+    def _refresh_views(self, written: Tensor) -> None:
+        """Every other living view of the written memory shows what is there from here on."""
+        root = root_of(written)
+        alive = [v for v in [r() for r in self._views] if v is not None and v is not written and root_of(v) is root]
+        for view in filter(_looks_into_root, alive):
+            source, op, attrs = view._view
+            again = self.define(op, (source,), attrs)
+            view.array, view.node = again.array, None if view.node is None else again.node
 
     def become(self, t: Any, new: Symbol) -> None:
         """Let a tensor stand for `new` from here on."""
@@ -334,15 +348,17 @@ class Graph:
                               f"Variable its new value with assign(variable, value).")
         t.array = new
 
-    def _write_through(self, view: Tensor, new: Symbol) -> None:
-        """A write into a part `base[index]` gives the base new values."""
+    def _write_through(self, view: Tensor, new: Symbol, result: Tensor) -> None:
+        """A write into a part `base[index]` gives the base new values, and a new history."""
         base, op, attrs = view._view
         if op.name != "getitem" or base._view is not None:
             raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
                               f"itself, as in x[index] = value.")
-        whole = self.tensor_of(root_of(view)).array
-        put, = self.add(OPS["setitem"], (whole, new), {"index": attrs["index"]})
-        self.become(base, put)
+        values = wrap(new)
+        values.node = result.node
+        put = self.define(OPS["setitem"], (base, values), {"index": attrs["index"]})
+        self.become(base, put.array)
+        base.node = put.node if not isinstance(base.node, Leaf) else base.node
 
     def _after_assignments(self, x: Any) -> Any:
         """A variable read under control of an assignment to it is what was assigned."""
@@ -435,3 +451,20 @@ def _called(tensor: Tensor) -> str:
     from ..recorder import variable_name
     name = variable_name(tensor, learner_frame()) or ""
     return name if _NAME.match(name) else "variable"
+
+
+def _copies(index: Any) -> bool:
+    """Whether indexing copies what it picks: by arrays and truth values, rather than by numbers and slices."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any([isinstance(p, (list, bool, np.bool_)) or bool(getattr(p, "ndim", 0)) for p in parts])
+
+
+def _looks_into_root(view: Tensor) -> bool:
+    """Whether a view is one: a reshape copies where numbers have to move. Of unknown sizes it is taken to be one."""
+    root = root_of(view)
+    if any([isinstance(n, Dim) for n in (*root.shape, *view.shape)]):
+        return True
+    memory = array = np.empty(root.shape, np.bool_)
+    for op, attrs in view_chain(view):
+        array = op.forward(np, array, **attrs)
+    return np.may_share_memory(array, memory)

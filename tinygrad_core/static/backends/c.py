@@ -141,6 +141,8 @@ def supported(o: Operation) -> bool:
         return o.results[0].dtype in _FLOATS
     if name not in EXPRESSIONS and name != "clamp":
         return False
+    if name == "add" and o.results[0].dtype.kind == "b":        # an or, to NumPy
+        return False
     types = {x.dtype for x in (*o.sources, o.results[0])}
     if not types <= _DTYPES:
         return False
@@ -478,11 +480,17 @@ class _Generated:
         return True
 
     def _copy_updates(self) -> None:
-        """New values that could not be written in place are copied into their variables at the end."""
+        """New values that could not be written in place are copied into their variables at the end.
+
+        Where an output or another variable's new value is or looks into a variable as it was, it is read after the run, and
+        the variable's own new value is returned beside it.
+        """
         self.returned: list[Symbol | None] = []
+        variables = {v for v, _ in self.program.updates}
+        looked_into = variables.intersection(map(owner, self.program.results))
         for variable, new in self.program.updates:
             inside = new in self.layout.in_place or not variable.shape
-            chained = not inside and owner(new) in {v for v, _ in self.program.updates}
+            chained = not inside and (owner(new) in variables or variable in looked_into)
             self.returned.append(new if not variable.shape or chained else None)
             if not inside and not chained:
                 to, source = self.layout.array(variable), self.layout.array(new)
@@ -530,10 +538,10 @@ class _Generated:
     def current(self, x: Symbol) -> Any:
         """The array of a symbol in this run; a view into an input is taken anew, because inputs change their place."""
         root = owner(x)
-        root = self.layout.in_place.get(root, root)
-        if root not in self.layout.small or not root.shape:
+        held = self.layout.in_place.get(root, root)
+        if held not in self.layout.small or not held.shape:
             return self.layout.array(x)[()]
-        return self.given[root] if x is root else _viewed(x, root, self.given[root])
+        return _viewed(x, root, self.given[held])
 
 
 def _comment(line: Line) -> str:

@@ -112,12 +112,13 @@ class Layout:
     def _updated_in_place(self) -> dict[Symbol, Symbol]:
         """New values that can be written straight into their variable: every reader of the old one has read it by then."""
         place, found, outputs = self.schedule.place, {}, set(self.program.outputs)
+        read_after = set(map(owner, outputs))
         counts: dict[Symbol, int] = {}
         for _, new in self.program.updates:
             counts[new] = counts.get(new, 0) + 1
         for variable, new in self.program.updates:
             step = place.get(new.operation)
-            if (step is not None and variable.shape and counts[new] == 1 and new not in outputs and variable not in outputs
+            if (step is not None and variable.shape and counts[new] == 1 and new not in outputs and variable not in read_after
                     and self._can_lie_over(new, variable, step)
                     and not any([owner(x) is variable for _, x in self.program.updates if x is not new])):
                 found[new] = variable

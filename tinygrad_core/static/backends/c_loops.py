@@ -9,7 +9,7 @@ import numpy as np
 
 from ...symbol import Symbol
 from ..graph import Operation
-from ..passes.fuse import Step, domain, reduction, through
+from ..passes.fuse import Step, domain, owner, reduction, through
 
 _ON_STACK = 1 << 12            # elements of a temporary row; threads may have small stacks
 
@@ -217,7 +217,7 @@ class Loop:
             name = self.names[x] = f"{'o' if written else 'x'}{len(self.operands)}"
             self.operands.append(x)
             t = self.types[x.dtype.name]
-            shared = x in self.layout.shared        # it may lie where another operand does
+            shared = owner(x) in self.layout.shared     # it may lie where another operand does
             self.parameters.append(f"{'' if written else 'const '}{t} *{'' if shared else 'restrict '}{name}")
         return name
 

@@ -87,7 +87,7 @@ def pick(made: Any, o: Operation, number: int) -> bool:
         return False
     size, count, images, places = found
     made.say(made.nest([made.reads("x", o.sources[0]), made.writes("o", o.results[0]), places], [images, ("k", count, "")],
-                       f"o[b * {count} + k] = x[b * {size} + i[b * {count} + k]];"))
+                       f"o[b * {count} + k] = i[b * {count} + k] < 0 ? 0 : x[b * {size} + i[b * {count} + k]];"))
     return True
 
 
@@ -99,7 +99,8 @@ def unpick(made: Any, o: Operation, number: int) -> bool:
     size, count, images, places = found
     made.say(made.zeroed(o.results[0]))
     made.say(made.nest([made.reads("x", o.sources[0]), made.writes("o", o.results[0]), places], [images],
-                       f"for (I k = 0; k < {count}; k++) o[b * {size} + i[b * {count} + k]] += x[b * {count} + k];"))
+                       f"for (I k = 0; k < {count}; k++) if (i[b * {count} + k] >= 0) "
+                       f"o[b * {size} + i[b * {count} + k]] += x[b * {count} + k];"))
     return True
 
 

@@ -10,6 +10,7 @@ from .rewrites import noted
 
 CHEAP = frozenset({"add", "sub", "mul", "div", "neg", "abs", "relu", "maximum", "minimum", "where", "cast", "eq", "ne", "lt",
                    "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "clamp", "sign"})
+EXACT = frozenset({"eq", "ne"})  # a number computed twice may differ in its last bit, and would no longer equal itself
 DEEPEST = 8                     # operations in a row that are computed again
 LEAVES = 2                      # large values that may be read for it beyond those that the loop reads anyway
 
@@ -37,7 +38,7 @@ class _Again:
         for o in self.step.operations:
             inputs = list(o.inputs)
             for k, x in enumerate(inputs):
-                if isinstance(x, Symbol):
+                if isinstance(x, Symbol) and self._repeatable(o, x):
                     leaves: set[Symbol] = set()
                     if self._possible(x, leaves, 0) and len(leaves - self.loaded) <= LEAVES and self._waits_for(leaves, x):
                         self.loaded |= leaves
@@ -63,6 +64,10 @@ class _Again:
                 and self.schedule.steps[place].kind == "fused" and domain(x.shape) == self.step.domain
                 and self.step.domain[1] > 1)
 
+    def _repeatable(self, reader: Operation, x: Symbol) -> bool:
+        """Whether this reader may be given a copy."""
+        return self._is_from_before(x) and not (reader.op is not None and reader.op.name in EXACT and x.dtype.kind == "f")
+
     def _possible(self, x: Symbol, leaves: set[Symbol], depth: int) -> bool:
         """Whether `x` can be computed from what is in memory in any case; collects what would be read."""
         if x in self.made:
@@ -70,7 +75,7 @@ class _Again:
         if depth > DEEPEST or not self._is_from_before(x):
             return False
         for y in x.operation.sources:
-            if self._is_from_before(y):
+            if self._repeatable(x.operation, y):
                 if not self._possible(y, leaves, depth + 1):
                     return False
             elif math.prod(y.shape) * 8 > math.prod(x.shape):
@@ -80,7 +85,7 @@ class _Again:
     def _copy(self, x: Symbol) -> Symbol:
         if x not in self.made:
             o = x.operation
-            inputs = tuple([self._copy(y) if isinstance(y, Symbol) and self._is_from_before(y) else y for y in o.inputs])
+            inputs = tuple([self._copy(y) if isinstance(y, Symbol) and self._repeatable(o, y) else y for y in o.inputs])
             twin = Operation(o.graph, o.kind, o.op, inputs, o.attrs, f"{o.name}.again", o.value)
             twin.where, twin.module, twin.operands, twin.number = o.where, o.module, o.operands, o.number
             twin.results = (Symbol(x.shape, x.dtype, twin),)

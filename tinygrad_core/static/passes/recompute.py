@@ -17,7 +17,7 @@ from ..memory import Life, most_alive
 from ..program import Program, Rewriter
 from .dce import dce
 from .fuse import Schedule, Step, is_view, owner
-from .inline import CHEAP
+from .inline import CHEAP, EXACT
 from .rewrites import noted
 
 # How long an operation takes, roughly, in nanoseconds an element; products go by their multiplications. What is not here is
@@ -164,6 +164,8 @@ class _Network:
                       for part in (steps[where:since], steps[since:]))
         free = {*program.inputs, *[owner(x) for x in program.results], *soon}   # these are there in any case
         self.room: dict[Any, dict[Any, float]] = {}
+        exact = {owner(x) for o in program.operations if o.op is not None and o.op.name in EXACT for x in o.sources
+                 if x.dtype.kind == "f"}
         stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free
                  and math.prod(x.shape) * x.itemsize > least]
         for x in stack:
@@ -171,7 +173,7 @@ class _Network:
         seen = set(stack)
         while stack:
             x = stack.pop()
-            time = time_of(x.operation)
+            time = math.inf if x in exact else time_of(x.operation)
             self._arc((x, "made"), (x, "kept"), cost_of_keeping(x, price))
             self._arc("nothing", (x, "made"), time * price)
             for y in dict.fromkeys(map(owner, x.operation.sources)) if time < math.inf else ():
