@@ -1,7 +1,8 @@
-"""The one picture that a page draws itself: a curve, and its slope at a place you can move."""
+"""The pictures that pages draw themselves: a curve with its slope at a place you can move, and many curves side by side."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 from lessons.look import STYLE
@@ -98,3 +99,46 @@ def drawing(f: Callable[[float], float], at: float, low: float, high: float) -> 
 <text class="step start" x="{px(at + 1) + 7:.0f}" y="{py(y + slope / 2) + 4:.0f}">{slope:.4g}</text>
 <text class="start" x="{PAD}" y="16">x = {at:g}, slope {slope:.4g}</text>
 </svg>"""
+
+
+
+def panels(curves: Mapping[str, Sequence[float]], what: str, columns: int = 3) -> Any:
+    """Each curve in a small chart of its own, all with the same axes and heights on a logarithmic scale."""
+    from IPython.display import HTML
+
+    return HTML(_panels({name: _calm(ys) for name, ys in curves.items()}, what, columns))
+
+
+def _panels(curves: Mapping[str, Sequence[float]], what: str, columns: int) -> str:
+    wide, tall, left, top = 180, 112, 34, 22
+    known = [math.log10(y) for ys in curves.values() for y in ys if 0 < y < math.inf]
+    if not known:
+        raise ValueError(f"there is no {what} above 0 to be drawn, and a logarithmic scale has no place for others")
+    low, high = math.floor(min(known)), math.ceil(max(known))
+    span = max(high - low, 1)
+
+    def y_of(power: float) -> float:
+        return top + (high - power) / span * tall
+
+    charts = []
+    for n, (name, ys) in enumerate(curves.items()):
+        places = ((k / max(len(ys) - 1, 1) * wide, y) for k, y in enumerate(ys))
+        line = "L".join(f"{left + x:.1f} {y_of(math.log10(y)):.1f}" for x, y in places if 0 < y < math.inf)
+        grid = "".join(f'<path class="soft" d="M{left} {y_of(p):.1f}h{wide}"/>' for p in range(low, high + 1))
+        marks = "".join(
+            f'<text class="soft end" x="{left - 5}" y="{y_of(p) + 4:.1f}">{10.0**p:g}</text>' for p in range(low, high + 1)
+        )
+        place = f"{n % columns * (left + wide + 10)} {n // columns * (top + tall + 14)}"
+        title = f'<text class="start" x="{left}" y="14">{escape(name)}</text>'
+        charts.append(f'<g transform="translate({place})">{grid}{marks}{title}<path class="curve" d="M{line}"/></g>')
+    rows = -(-len(curves) // columns)
+    size = f"{columns * (left + wide + 10)} {rows * (top + tall + 14)}"
+    ends = "; ".join(f"{name} from {ys[0]:.3g} to {ys[-1]:.3g}" for name, ys in curves.items())
+    words = escape(f"The {what} of each, step by step, on one logarithmic scale: {ends}.")
+    head = f'<svg class="tgc-plot tgc-panels" role="img" aria-label="{words}" viewBox="0 0 {size}">'
+    return f"{STYLE}\n{head}{''.join(charts)}</svg>"
+
+
+def _calm(ys: Sequence[float], over: int = 5) -> list[float]:
+    """The mean of each number and the few before it."""
+    return [sum(part) / len(part) for part in (ys[max(0, k - over + 1) : k + 1] for k in range(len(ys)))]

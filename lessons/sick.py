@@ -32,7 +32,9 @@ def _digits() -> tuple[Any, Any, Any, Any]:
     return images[:1000], labels[:1000], images[1000:1500], labels[1000:1500]
 
 
-def train(cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name: str = "") -> dict[str, Any]:
+def train(
+    cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name: str = "", curve: list[float] | None = None
+) -> dict[str, Any]:
     """Train a small network that has this illness, and tell what was measured.
 
     Args:
@@ -41,6 +43,7 @@ def train(cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name:
         epochs: passes over 1,000 digits.
         monitor: a `TrainingMonitor`, to watch it as another of its runs.
         name: what that run is called.
+        curve: a list that the loss of each step is added to.
 
     Returns:
         examples: how many a batch has.
@@ -72,6 +75,8 @@ def train(cause: str, seed: int = 0, epochs: int = 6, monitor: Any = None, name:
     if monitor is not None:
         monitor.run(name or cause, model)
     losses = _run(model, cause, optimiser, DataLoader((x, y), EXAMPLES, shuffle=True), epochs, monitor)
+    if curve is not None:
+        curve += losses
     batches = len(losses) // epochs
     differs = (_answers(model, cause, unseen) != _answers(model, cause, unseen)).float().mean().item()
     last = sum(losses[-batches:]) / batches

@@ -1,5 +1,7 @@
 """Predictions: locked before anything shows, remembered, and compared as a person would."""
 
+import re
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -166,3 +168,17 @@ def test_faded_puts_the_easier_start_into_the_next_cell(shell):
     assert "The cell below is new" in repr(card)
     assert shell.rl_next_input.endswith('check("backward", backward)')
     assert "node.grad = ____" in shell.rl_next_input
+
+
+def test_many_curves_stand_side_by_side_with_the_same_axes():
+    curves = {"A": [100.0, 10.0, 1.0], "B <": [1.0, float("nan"), 1.0], "C": [1.0], "D": [0.0, 2.0]}
+    shown = figure.panels(curves, "loss").data
+    assert shown.count("<g ") == 4 and "B &lt;" in shown and "nan" not in shown.split("</text>", 1)[1]
+    assert "A from 100 to 37" in shown, "each is the mean of the few before it"
+    tops = re.findall(r'class="curve" d="M([\d.]+) ([\d.]+)', shown)
+    assert tops[1] == tops[2] != tops[0], "the same loss lies at the same height"
+
+
+def test_curves_without_a_place_on_the_scale_are_refused():
+    with pytest.raises(ValueError, match="above 0"):
+        figure.panels({"A": [0.0]}, "loss")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import tinygrad_core as tg
+from tinygrad_core.recording import record
 from widgets import BackwardQuiz, Broadcasting, StepSize, TrainingMonitor
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -64,3 +66,16 @@ def test_an_entry_of_the_result_lights_the_two_it_was_made_of(open_page) -> None
     page.locator(".tgs-cell[aria-label='Entry 2, 1: a 3 and b 20 make 23']").hover()
     lit = page.locator(".tgs-cell.is-lit text").all_text_contents()
     assert sorted(lit) == ["20", "23", "3"]
+
+
+def test_a_wide_graph_opens_where_backward_begins(open_page) -> None:
+    y = tg.tensor([1.0], requires_grad=True)
+    with record() as rec:
+        for _ in range(30):
+            y = y * 1.1
+        loss = y.sum()
+        loss.backward()
+    page = open_page(BackwardQuiz(rec))
+    stage = page.locator(".tgs-stage").bounding_box()
+    first = page.locator("[data-node]").filter(has_text="loss").bounding_box()
+    assert stage["x"] <= first["x"] and first["x"] + first["width"] <= stage["x"] + stage["width"]

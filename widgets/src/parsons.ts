@@ -79,8 +79,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     h(
       "div",
       { class: "tgp-work", role: "application", "aria-label": "Blocks, then your code" },
-      h("div", { class: "tgp-side" }, h("h3", {}, "Blocks"), pool),
-      h("div", { class: "tgp-side" }, h("div", { class: "tgp-head" }, h("h3", {}, "Your code"), tools), answer),
+      h("div", { class: "tgp-side" }, h("p", { class: "tgp-name" }, "Blocks"), pool),
+      h("div", { class: "tgp-side" }, h("div", { class: "tgp-head" }, h("p", { class: "tgp-name" }, "Your code"), tools), answer),
     ),
     h("div", { class: "tgp-foot" }, check, again, said),
   );
