@@ -92,7 +92,7 @@ def diagnose(
     times = Counter(hint for hint in drew if hint)
     fitting = []
     for hint, total in (times + Counter(elsewhere)).items():
-        for theirs in _known(exercise, hint, seed):
+        for theirs in _known(exercise, hint, seed) or [[]]:     # without a known wrong answer nobody can deny it
             wrong = [(mine, other) for mine, other in zip(drew, theirs, strict=False) if mine not in (RIGHT, hint)]
             denied = sum(other == hint for _, other in wrong)
             unexplained = denied + sum(other == RIGHT for _, other in wrong)

@@ -46,7 +46,7 @@ SUBMISSIONS = {
         "passed",
         "",
     ),
-    "wrong": ("def softmax(x):\n    return x", "failed", "add up to"),
+    "wrong": ("def softmax(x):\n    return [2 * v * v + 1 for v in x]", "failed", "add up to"),
     "right on the visible case": (NAIVE, "partial", "case that you cannot see"),
     "endless loop": ("def softmax(x):\n    while True: pass", "failed", "did not come to its end"),
     "endless loop that ignores signals": (
