@@ -95,6 +95,8 @@ def test_lab_opens_jupyterlab_with_our_settings_and_ends_on_ctrl_c(tmp_path):
             stderr=out,
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # Tests that run in the background ignore this signal, and so would what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             base, page, token = address(log, lab)
