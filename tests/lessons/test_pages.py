@@ -239,7 +239,7 @@ FIGURES = {
         ("lr = 0.05", "step  0   loss 18\nstep 20   loss 1.0281"),
     ],
     "07-why-is-it-not-learning": [
-        ('print("  terms', "\nD    50    1.0    1.00   1.00"),
+        ('print("   terms', "\nD     50   1.0  1.00 1.00"),
         ("%%after diagnose", "E dropout left on ✓\nF healthy ✓\nG labels shuffled ✓"),
         ("%%after overfit", "softmax at the end: None steps"),
         ("%%measure log-softmax", "raw scores:     0.241311\nof log_softmax: 0.241311\nof softmax:     0.701717"),
@@ -274,7 +274,7 @@ def test_lesson_7_what_it_says_of_its_trainings_is_what_they_do(lesson, solved):
     begins = printed(solved[1], "def he")
     times = [float(n) for n in re.findall(r"one to ([\d.]+)", begins)]
     assert times[0] > 1e6 and times[0] > times[2] > times[1] > 2 and 0.3 < times[3] < 3
-    sheet = {row[0]: row.split() for row in printed(solved[1], 'print("  terms').splitlines()[1:]}
+    sheet = {row[0]: row.split() for row in printed(solved[1], 'print("   terms').splitlines()[1:]}
     first, last = ({letter: float(row[k]) for letter, row in sheet.items()} for k in (-2, -1))
     assert {letter for letter in "BCDEFGHI" if abs(last[letter] - first[letter]) < 0.2} == set("BDGH")
     assert last["I"] > 2 * first["I"] and last["A"] > 1.5 and last["E"] < 0.6 and last["F"] < 0.6
