@@ -184,6 +184,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
         raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
                          f"its table has the rows 0 to {rows - 1}.")
+    if not known(index):
+        index = formulas.from_the_start(input).array
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     if padding_idx is not None:
@@ -230,6 +232,8 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
                          f"{int(index.max())}.")
     classes = functions.arange(num_classes, device=input.device)
+    if not known(index):                        # looked up, so that a run refuses a label which is no class
+        input = classes[formulas.from_the_start(input)]
     return (functions.unsqueeze(input, -1) == classes).long()
 
 

@@ -99,21 +99,44 @@ def _right(xp: Any, target: Any) -> tuple[Any, ...]:
     return sample, target, *place
 
 
-def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
-    """The mean loss, and the slope of the losses' sum: softmax - one-hot."""
+def highest(labels: Any) -> int:
+    """The highest label, where a negative one counts as very high: read without a sign, it is."""
+    return int(labels.view(f"u{labels.itemsize}").max())
+
+
+def _counted(target: Any, classes: int, ignore: int) -> Any:
+    """Which labels count, or None where all do; complains about one that is neither a class nor to be ignored."""
+    if target.size and highest(target) < classes and not 0 <= ignore < classes:
+        return None
+    counted = target != ignore
+    wrong = counted & ((target < 0) | (target >= classes))
+    if wrong.any():
+        raise IndexError(f"the label {int(target[wrong][0])} is out of range: with {classes} classes labels run from 0 to "
+                         f"{classes - 1}, and {ignore} is ignored")
+    return counted
+
+
+def _cross_entropy(xp: Any, x: Any, target: Any, *, ignore: int | None) -> Any:
+    """The mean loss, and its slope: (softmax - one-hot) / N. Without `ignore` all labels are classes."""
+    counted = None if ignore is None else _counted(target, x.shape[1], ignore)
+    count = x.dtype.type(target.size) if counted is None else counted.sum().astype(x.dtype)
+    some = count if counted is None else xp.maximum(count, 1)
     p = x - x.max(1, keepdims=True)
-    right = _right(xp, target)
+    right = _right(xp, target if counted is None else xp.where(counted, target, 0))
     losses = -p[right]
     xp.exp(p, out=p)
     sums = _total(xp, p, 1)
-    p /= sums
     losses += xp.log(sums[:, 0])
-    p[right] = xp.expm1(-losses)                # e^-loss is the right class's share
-    return total(xp, losses) / x.dtype.type(target.size), p
+    p /= sums * some
+    p[right] = xp.expm1(-losses) / some         # e^-loss is the right class's share
+    if counted is None:
+        return total(xp, losses) / count, p
+    mean = total(xp, xp.where(counted, losses, 0)) / some
+    return xp.where(count > 0, mean, xp.nan), xp.where(xp.expand_dims(counted, 1), p, 0)
 
 
-def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, slope: Any) -> Any:
-    return slope * (g / slope.dtype.type(target.size)), None
+def _cross_entropy_backward(xp: Any, g: Any, needs: Any, slope: Any) -> Any:
+    return slope * g, None
 
 
 primitive("cross_entropy", _cross_entropy, aux=("slope",), label="cross-entropy", backward=_cross_entropy_backward,

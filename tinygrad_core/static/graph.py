@@ -10,7 +10,8 @@ import numpy as np
 
 from ..device import get_default_device, is_array, place
 from ..dispatch import _casts, _casts_needed, _several, _unpack, record
-from ..errors import EngineError, at_line, here, learner_frame, learner_line
+from ..errors import EngineError, Line, ShapeError, at_line, here, learner_frame, learner_line
+from ..formulas import BELOW
 from ..node import Leaf
 from ..ops import OPS, Op
 from ..symbol import PROBES, Dim, NoValueError, StaticError, Symbol, mapped, shape_text
@@ -90,6 +91,21 @@ class Operation:
         if other:
             attrs = {**attrs, **other}
         return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))
+
+    def run(self, xp: Any, values: tuple[Any, ...], sizes: Any = None) -> tuple[Any, ...]:
+        """`compute`, with errors that name the line which defined the operation."""
+        try:
+            return self.compute(xp, values, sizes)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise self.failed(error) from None
+
+    def failed(self, error: Exception) -> EngineError:
+        """The error to raise when a run of the operation failed."""
+        kind = ShapeError if isinstance(error, (ValueError, IndexError)) else StaticError
+        words = str(error).replace(str(BELOW), "below 0")
+        return kind(f"{self.name}: {words}.\n  defined at {Line.at(self.where) if self.where is not None else 'no line'}")
 
     def __repr__(self) -> str:
         from .show import listing_line

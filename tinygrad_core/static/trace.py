@@ -122,7 +122,7 @@ class TraceGraph(Graph):
             outs = (unboxed(o.value),)
         else:
             inputs = tuple([self.values[x] if isinstance(x, Symbol) else x for x in o.inputs])
-            outs = o.compute(array_module(*inputs), inputs, self._size)
+            outs = o.run(array_module(*inputs), inputs, self._size)
         for symbol, out in zip(o.results, outs, strict=True):
             if symbol is not None:
                 self.values[symbol] = unboxed(out)

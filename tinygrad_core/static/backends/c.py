@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Line, ShapeError
+from ...errors import Line
 from ...ops import OPS
 from ...ops.core import primitive
 from ...products import layout
@@ -37,6 +37,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 KEPT: frozenset[str] = frozenset()
+STOP = "if (wrong) return;"
 BLOCK = -1                      # the number of the plan's own memory among the bases
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
@@ -65,12 +66,12 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-I wrong = -1;
+static _Thread_local I wrong;           /* the number of the step that was given a wrong index, counted from 1 */
 static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
 static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
 void use(void *s, void *d) { sproduct = s; dproduct = d; }
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
-static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
+static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who + 1; k = 0; } return k; }
 """
 
 
@@ -430,6 +431,7 @@ class _Generated:
             inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
         name = self.function(f"({signature})", f"{{ for (I i = 0; i < {count}; i++) {inside} }}")
         self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
+        self.say(STOP)                          # before anything is computed of it, and weights are changed
         return True
 
     def picked(self, o: Operation) -> tuple[Symbol, Symbol, list[Symbol], int, int] | None:
@@ -509,20 +511,19 @@ class _Generated:
                 pieces = [segment[i:i + 200] for i in range(0, len(segment), 200)]
                 for j, piece in enumerate(pieces):
                     parts.append(f"static void s{k}_{j}(char *A, void **P) {{\n  " + "\n  ".join(piece) + "\n}")
-                calls = " ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
-                parts.append(f"void step{k}(char *A, void **P) {{ {calls} }}")
+                calls = " if (wrong) return wrong; ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
+                parts.append(f"I step{k}(char *A, void **P) {{ wrong = 0; {calls} return wrong; }}")
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
         library = load(self.code)
         library.use(*products())
-        self.wrong = ctypes.c_int64.in_dll(library, "wrong")
         self.table = (ctypes.c_void_p * max(1, len(self.bases)))(*[a.ctypes.data for a in self.bases])
         block, table = self.layout.block.ctypes.data, ctypes.addressof(self.table)
         self.calls: list[Any] = []
         for k, segment in enumerate(self.segments):
             if isinstance(segment, list):
                 function = getattr(library, f"step{k}")
-                function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], None
+                function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], ctypes.c_int64
                 self.calls.append(partial(function, block, table))
             else:
                 self.calls.append(partial(self.by_numpy, segment))
@@ -531,7 +532,7 @@ class _Generated:
     def by_numpy(self, o: Operation) -> None:
         """Run an operation without a kernel of its own on the plan's arrays."""
         inputs = tuple([self.current(x) if isinstance(x, Symbol) else x for x in o.inputs])
-        for symbol, out in zip(o.results, o.compute(np, inputs), strict=True):
+        for symbol, out in zip(o.results, o.run(np, inputs), strict=True):
             if symbol is not None and symbol in self.layout.stored:
                 self.layout.array(symbol)[...] = out
 
@@ -605,11 +606,9 @@ class _Run:
                     last[k] = None
                 table[place] = array.ctypes.data
                 made.given[made.program.inputs[k]] = array
-        made.wrong.value = -1
         for call in made.calls:
-            call()
-        if made.wrong.value >= 0:
-            self._complain()
+            if wrong := call():
+                complain(made.schedule.steps[wrong - 1].operations[0])
         news = [None if read is None else read() for read in self.news]
         for k, copy in copies.items():          # what was written into a copy must still reach the variable
             update = self.returned.get(made.program.inputs[k])
@@ -618,12 +617,7 @@ class _Run:
                 news[update] = copy if news[update] is None else news[update]
         return [read() for read in self.outputs], news
 
-    def _complain(self) -> None:
-        step, self.made.wrong.value = self.made.wrong.value, -1
-        complain(self.made.schedule.steps[step].operations[0])
-
 
 def complain(o: Operation) -> None:
     """Say which operation was given an index that is out of range."""
-    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+    raise o.failed(IndexError(f"an index is out of range for a table of shape {o.sources[0].shape}"))

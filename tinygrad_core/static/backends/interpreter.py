@@ -45,7 +45,7 @@ def interpreter(program: Program, watch: Any = None) -> Any:
             watch.began(program, values)
         for o in operations:
             inputs = tuple([values[x] if isinstance(x, Symbol) else x for x in o.inputs])
-            outs = o.compute(array_module(*inputs), inputs)
+            outs = o.run(array_module(*inputs), inputs)
             for symbol, out in zip(o.results, outs, strict=True):
                 if symbol is not None:
                     values[symbol] = unboxed(out)

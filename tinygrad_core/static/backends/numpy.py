@@ -4,11 +4,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
-from ...errors import Line
+from ...errors import EngineError, Line
 from ...symbol import Symbol
 from ...tensor import unboxed
 from ..graph import Operation
@@ -21,6 +22,7 @@ UFUNCS: dict[str, Any] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative, "exp": np.exp,
     "log": np.log, "tanh": np.tanh, "sqrt": np.sqrt, "abs": np.absolute, "maximum": np.maximum, "minimum": np.minimum,
     "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1}
+_FILE = "<generated for NumPy>"
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
@@ -38,8 +40,10 @@ class _Writer:
         self._allocate()
         for o in program.constants:
             self.names[o.results[0]] = self.hold(unboxed(o.value))
+        self.origins: list[Operation] = []              # of each line
         for o in program.operations:
             self.write(o)
+            self.origins += [o] * (len(self.lines) - len(self.origins))
 
     def hold(self, value: Any) -> str:
         """A name for something that the text refers to."""
@@ -182,8 +186,8 @@ class _Run:
         writer = _Writer(program)
         self.text = writer.text()
         space = dict(writer.held)
-        exec(compile(self.text, "<generated for NumPy>", "exec"), space)
-        self.function = space["run"]
+        exec(compile(self.text, _FILE, "exec"), space)
+        self.function, self.origins = space["run"], writer.origins
         self.copied = [bool(x.shape) for x in program.outputs]
         self.fresh = [bool(new.shape) for _, new in program.updates]
 
@@ -192,7 +196,13 @@ class _Run:
         return self.text
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        outputs, news = self.function(*arrays)
+        try:
+            outputs, news = self.function(*arrays)
+        except EngineError:
+            raise
+        except Exception as error:
+            lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == _FILE]
+            raise self.origins[lines[0] - 2].failed(error) from None
         # What is handed out must not lie in memory that the next run writes into.
         return [v.copy() if copied else v for v, copied in zip(outputs, self.copied)], \
             [v if v is None or not fresh else v.copy() for v, fresh in zip(news, self.fresh)]
