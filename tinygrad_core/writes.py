@@ -28,11 +28,7 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     root = root_of(t)
     if not _looks_into(t, root):
         t._view, root = None, t
-    if mode.grad and isinstance(root.node, Leaf):
-        what = "a view of a leaf" if root is not t else "a leaf"
-        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
-                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
-                        f"tensor (`w = w * 2`).")
+    refuse_leaf(root, "a view of a leaf" if root is not t else "a leaf")
     if result.node is not None and type(result.node.saved) is tuple:
         result.node.saved = _apart(result.node.saved, t.array)
     memory = None if mode.watch is None else mode.watch.memory_of(t.array)
@@ -47,6 +43,14 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if mode.watch is not None:
         mode.watch.wrote(t, result, memory)
     return t
+
+
+def refuse_leaf(root: Tensor, what: str) -> None:
+    """Complain where a leaf that requires gradients is written into, and recording is not off."""
+    if mode.grad and isinstance(root.node, Leaf):
+        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
+                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
+                        f"tensor (`w = w * 2`).")
 
 
 def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:

@@ -292,6 +292,31 @@ class TestGuards:
             close(f(x), (x * x).sum(0) / n)
         assert len(f.graphs) == 1
 
+    @pytest.mark.parametrize("chosen", [
+        lambda n: n == 4, lambda n: n < 100, lambda n: n in (4, 6), lambda n: n % 2, lambda n: n // 50, lambda n: max(n, 20)])
+    def test_a_choice_by_a_size_is_made_anew(self, chosen):
+        def f(x):
+            return x * 2 * int(chosen(x.shape[0])) + x[:1]
+
+        compiled = compile(f)
+        for rows in (3, 5, 4, 200, 6, 3):
+            x = tg.randn(rows, 3)
+            close(compiled(x), f(x))
+        with pytest.raises(StaticError, match="with dynamic=True every size is left unknown, and Python needs"):
+            compile(f, dynamic=True)(tg.randn(4, 3))
+
+    def test_unknown_sizes_are_told_apart(self, backend):
+        def f(x, y):
+            z = (x.t() * 2).reshape(-1).reshape(x.shape[1], x.shape[0])
+            total = z.mean(1) + y
+            return total, *tg.autograd.grad((total * total).sum(), [x, y])
+
+        compiled = compile(f, dynamic=True, backend=backend)
+        for rows, columns, of_y in ((4, 4, 4), (3, 4, 4), (5, 2, 2), (4, 3, 1), (2, 3, 1)):
+            x, y = tg.randn(rows, columns, requires_grad=True), tg.randn(of_y, requires_grad=True)
+            for now, expected in zip(compiled(x, y), f(x, y), strict=True):
+                close(now, expected)
+
     def test_a_size_that_python_needs_is_not_left_unknown(self):
         @compile
         def f(x):

@@ -10,7 +10,7 @@ from ..autograd import enable_grad, no_grad
 from ..autograd import grad as differentiate
 from ..dispatch import apply
 from ..node import Leaf
-from ..symbol import StaticError, Symbol
+from ..symbol import Dim, StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
 from .backends.interpreter import interpreter
 from .graph import Graph, fill
@@ -74,8 +74,9 @@ def gone_back(outs: Sequence[Tensor], xs: Sequence[Tensor], seeds: Sequence[Tens
 
 def _input(graph: Graph, like: Symbol, name: str = "") -> Symbol:
     """An input of a body: a placeholder like a symbol of another graph."""
-    shape = tuple([n if isinstance(n, int) else None for n in like.shape])
-    return graph.source("placeholder", shape, like.dtype, name or like.operation.name.rpartition("/")[2])
+    x = graph.source("placeholder", like.shape, like.dtype, name or like.operation.name.rpartition("/")[2])
+    x.shape = tuple([Dim(n.hints, (x, k)) if isinstance(n, Dim) else n for k, n in enumerate(like.shape)])
+    return x
 
 
 def leaf(array: Any) -> Tensor:

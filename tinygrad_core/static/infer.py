@@ -42,7 +42,9 @@ def infer(operation: Operation) -> list[Any]:
     if not unknown:
         return first
     second = _tried(operation, 1)
-    known = {n.hints: n for x in operation.sources for n in x.shape if isinstance(n, Dim)}
+    known: dict[Any, Dim | None] = {}
+    for n in [n for x in operation.sources for n in x.shape if isinstance(n, Dim)]:
+        known[n.hints] = n if known.get(n.hints, n) is n else None      # of two that look alike it may be either
     return [None if a is None else (_joined(a[0], b[0], known), a[1]) for a, b in zip(first, second, strict=True)]
 
 
@@ -51,7 +53,7 @@ def described_input(x: Any) -> tuple[tuple[Any, ...], np.dtype[Any]]:
     return (x.shape, x.dtype) if isinstance(x, Symbol) else (np.shape(x), np.asarray(x).dtype)
 
 
-def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tuple[Any, ...]:
+def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim | None]) -> tuple[Any, ...]:
     return tuple([m if m == n else known.get((m, n)) or Dim((m, n), NEW) for m, n in zip(a, b, strict=True)])
 
 

@@ -122,7 +122,7 @@ class Plan:
 
     Attributes:
         program: what is run, after the passes.
-        variables: the tensors that the program reads and changes.
+        variables: the tensors that the program reads, and `changed`: those of them that it changes.
         recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
     """
 
@@ -131,7 +131,7 @@ class Plan:
         self.backend = "interpreter" if watch is not None else backend
         self.program = program if watch is not None else optimised(program)
         self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
-        self._changed = [v.operation.value for v, _ in self.program.updates]
+        self.changed = [v.operation.value for v, _ in self.program.updates]
         self._symbols = [x for x in self.program.inputs[feeds:] if x.shape]
         self._solid = [bool(x.shape) for x in self.program.inputs[feeds:]]      # the others are scalars: ever new objects
         self._held: list[Any] = [None] * len(self._symbols)                     # the variables' arrays at the latest run,
@@ -174,23 +174,23 @@ class Plan:
                                  "graph is made for variables as they are, so define it anew for others.")
         self._held, self._writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
-        self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
+        self._written = {id(versions.owner(t.array)) for t in self.changed if t.array.ndim}
 
     def _overlaps(self, array: Any) -> bool:
         """Whether an array lies where a run writes, and not beside it in one block, as parameters often do."""
-        return any([array_module(array).may_share_memory(array, t.array) for t in self._changed if t.array.ndim])
+        return any([array_module(array).may_share_memory(array, t.array) for t in self.changed if t.array.ndim])
 
     def _run_alone(self, arrays: list[Any], held: list[Any]) -> list[Any]:
         outputs, news = self._run([*arrays, *held])
         if self.variables:                      # nothing that is handed out may lie in memory that a run writes into
             outputs = [self.apart(v) for v in outputs]
         if news:                                # what the back end has not written into the variables' memory itself
-            for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
+            for t, new in zip(self.changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
                     store(t, new)
-        if self._changed:                       # backward passes must notice
+        if self.changed:                       # backward passes must notice
             if self._writes is None:
-                self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
+                self._writes = [w for w in (versions.wrote(t.array) for t in self.changed) if w is not None]
             else:
                 versions.wrote_again(self._writes)
         return outputs

@@ -12,8 +12,9 @@ from ..device import CPU, array_module, is_array
 from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
-from ..symbol import StaticError, Symbol, size_of
+from ..symbol import Dim, StaticError, Symbol, probes, size_of
 from ..tensor import Tensor, unboxed, wrap
+from ..writes import refuse_leaf
 from .arguments import Call, leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
@@ -55,6 +56,11 @@ class TraceGraph(Graph):
         self.stepped: list[Any] = []                    # the optimisers that took a step, in order
         self.after: list[Callable[[], None]] = []       # what Python has to do after every run
         self._done = 0
+        self._sizes: dict[int, int] = {}                # the sizes of this first call that are left unknown, numbered
+
+    def probes(self, size: int) -> tuple[int, int]:
+        """What an unknown size is tried out with that is this in the first call: sizes that differ are told apart."""
+        return probes(self._sizes.setdefault(size, len(self._sizes)))
 
     # ---- what stands for what
     def capture(self, array: Any, tensor: Tensor | None) -> Symbol:
@@ -78,6 +84,13 @@ class TraceGraph(Graph):
         """What a place outside holds at this point of the function."""
         symbol = super().slot(read, store, name)
         return next((new for key, new in self.now.items() if self._known[key][1] is symbol), symbol)
+
+    def may_write(self, t: Tensor) -> None:
+        """Refuse what eager mode refuses: a leaf, unless through a detached tensor."""
+        what = "a leaf" if t._view is None else "a view of a leaf"
+        while t._view is not None and t._view[1].name != "identity":
+            t = t._view[0]
+        refuse_leaf(t, what)
 
     def become(self, t: Any, new: Symbol) -> None:
         """Let a tensor (or slot) stand for `new` from here on."""
@@ -171,6 +184,7 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     graph.device = next((d for d in devices if d != CPU), CPU if devices else graph.device)
     given, twins = _stand_ins(graph, call.tensors, sizes)
     before = {key: leaf.grad for key, leaf in environment.leaves.items()}
+    histories = [(t, t.node) for t in environment.tensors.values()]
     for key, g in before.items():
         if g is not None:
             leaf = environment.leaves[key]
@@ -185,6 +199,12 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     finally:
         for key, g in before.items():
             environment.leaves[key].grad = g
+        written = [t for t, node in histories if t.node is not node]
+        for t, node in histories:
+            t.node = node
+    for name in [environment.names.get(id(t), t.name or "a tensor") for t in written]:
+        effects.found.append(f"{name} was written with values that gradients pass through: after the call it has the values "
+                             "without their history. Return it as well")
     placeholders = list(graph.arguments)
     now = [twins[id(call.tensors[k])].array for k in given]
     writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
@@ -209,6 +229,8 @@ def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, 
         if id(t) in twins or id(t) in environment.tensors or id(t.array) in outside:    # one thing under two names
             continue
         symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
+        symbol.shape = tuple([Dim(graph.probes(here), n.of) if isinstance(n, Dim) else n
+                              for n, here in zip(symbol.shape, t.shape, strict=True)])
         twin = twins[id(t)] = wrap(symbol)
         twin.node = t.node
         given.append(k)

@@ -37,7 +37,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 KEPT: frozenset[str] = frozenset()
-STOP = "if (wrong) return;"
+STOP = "if (wrong >= 0) return;"
 BLOCK = -1                      # the number of the plan's own memory among the bases
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
@@ -66,12 +66,12 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-static _Thread_local I wrong;           /* the number of the step that was given a wrong index, counted from 1 */
+static _Thread_local I wrong;           /* the number of the step that was given a wrong index */
 static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
 static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
 void use(void *s, void *d) { sproduct = s; dproduct = d; }
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
-static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who + 1; k = 0; } return k; }
+static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
 
 
@@ -511,8 +511,8 @@ class _Generated:
                 pieces = [segment[i:i + 200] for i in range(0, len(segment), 200)]
                 for j, piece in enumerate(pieces):
                     parts.append(f"static void s{k}_{j}(char *A, void **P) {{\n  " + "\n  ".join(piece) + "\n}")
-                calls = " if (wrong) return wrong; ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
-                parts.append(f"I step{k}(char *A, void **P) {{ wrong = 0; {calls} return wrong; }}")
+                calls = " if (wrong >= 0) return wrong; ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
+                parts.append(f"I step{k}(char *A, void **P) {{ wrong = -1; {calls} return wrong; }}")
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
         library = load(self.code)
@@ -529,12 +529,13 @@ class _Generated:
                 self.calls.append(partial(self.by_numpy, segment))
         self.run = _Run(self)
 
-    def by_numpy(self, o: Operation) -> None:
+    def by_numpy(self, o: Operation) -> int:
         """Run an operation without a kernel of its own on the plan's arrays."""
         inputs = tuple([self.current(x) if isinstance(x, Symbol) else x for x in o.inputs])
         for symbol, out in zip(o.results, o.run(np, inputs), strict=True):
             if symbol is not None and symbol in self.layout.stored:
                 self.layout.array(symbol)[...] = out
+        return -1
 
     def current(self, x: Symbol) -> Any:
         """The array of a symbol in this run; a view into an input is taken anew, because inputs change their place."""
@@ -607,8 +608,8 @@ class _Run:
                 table[place] = array.ctypes.data
                 made.given[made.program.inputs[k]] = array
         for call in made.calls:
-            if wrong := call():
-                complain(made.schedule.steps[wrong - 1].operations[0])
+            if (wrong := call()) >= 0:
+                complain(made.schedule.steps[wrong].operations[0])
         news = [None if read is None else read() for read in self.news]
         for k, copy in copies.items():          # what was written into a copy must still reach the variable
             update = self.returned.get(made.program.inputs[k])
