@@ -302,7 +302,7 @@ class _SizeNeeded(StaticError):
     """Python asked for the number of a size that should have stayed unknown."""
 
     def __init__(self, line: Line | None):
-        super().__init__("with dynamic=True every size is left unknown, and Python needs one as a number here, to count with it "
+        super().__init__("with dynamic=True every size is left unknown, and Python needs one as a number, to count with it "
                          f"or to choose by it.\n  at {line}\nLeave dynamic=True out: then only sizes that change are left "
                          "unknown, and only where nothing needs them.")
         self.line = line
