@@ -141,7 +141,7 @@ class Plan:
         self._lock = threading.Lock()
         self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
-            self._run = interpreter(self.program, watch.running(self.program, origins))
+            self._run = interpreter(self.program, watch.running(self.program, origins, backend))
         else:
             with noting() as found:
                 self._run = compiled(self.program, backend)

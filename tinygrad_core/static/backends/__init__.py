@@ -7,9 +7,11 @@ from typing import Any
 from ...device import Device, require_cupy
 from ...errors import DeviceError
 from ...symbol import StaticError
+from ..memory import Report
 from ..program import Program
 from ..toolchain import compiler
 from .interpreter import interpreter
+from .numpy import memory_of as numpy_memory_of
 from .numpy import numpy
 
 # run(arrays of the inputs) -> (arrays of the outputs, for each update the new value, or None where the
@@ -33,6 +35,14 @@ def choose(name: str, device: Device) -> str:
 def compiled(program: Program, backend: str) -> Run:
     """The program as a function, by the back end of this name."""
     return BACKENDS[backend](program)
+
+
+def memory_of(program: Program, backend: str) -> Report | None:
+    """What the back end of this name plans for the memory of a program that went through the passes; None without a plan."""
+    if backend == "c" and compiler(quiet=True):
+        from .c import memory_of as planned
+        return planned(program)
+    return None if backend in ("interpreter", "cuda") else numpy_memory_of(program)
 
 
 def _c(program: Program) -> Run:

@@ -17,7 +17,7 @@ from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
-from ..memory import most_alive
+from ..memory import Report, report
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
@@ -81,6 +81,16 @@ def c(program: Program) -> Any:
         from .numpy import numpy
         return numpy(program)
     return _Generated(_prepared(program)).run
+
+
+def memory_of(program: Program) -> Report:
+    """What the program's memory plan comes to; nothing is compiled for that."""
+    return reported(*_Generated.laid_out(_prepared(program)))
+
+
+def reported(schedule: Schedule, layout: Layout) -> Report:
+    """What a layout in memory comes to."""
+    return report(layout.plan, layout.lives.values(), [step.operations for step in schedule.steps])
 
 
 def _prepared(program: Program) -> Program:
@@ -175,13 +185,8 @@ class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
-        if enabled("recompute"):
-            program = recompute(program, self.planned)
-        self.program, self.schedule = program, self.scheduled(program)
-        if enabled("inline"):
-            inline(self.schedule)
-        self.layout = Layout(program, self.schedule)
-        self.layout.settle()
+        self.schedule, self.layout = self.laid_out(program)
+        self.program = program = self.layout.program
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
@@ -197,6 +202,18 @@ class _Generated:
                 self.emit(number, step)
         self._copy_updates()
         self._compile()
+
+    @classmethod
+    def laid_out(cls, program: Program) -> tuple[Schedule, Layout]:
+        """What runs in which order, and where its values lie: all that is decided before code is written."""
+        if enabled("recompute"):
+            program = recompute(program, cls.planned)
+        schedule = cls.scheduled(program)
+        if enabled("inline"):
+            inline(schedule)
+        layout = Layout(program, schedule)
+        layout.settle()
+        return schedule, layout
 
     @classmethod
     def scheduled(cls, program: Program) -> Schedule:
@@ -583,11 +600,7 @@ class _Run:
 
     def memory(self) -> str:
         """How large the plan's block is."""
-        layout, steps = self.made.layout, self.made.schedule.steps
-        where, most = most_alive(layout.lives.values())
-        kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
-        return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
-                f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
+        return str(reported(self.made.schedule, self.made.layout))
 
     def source(self) -> str:
         """The generated C."""

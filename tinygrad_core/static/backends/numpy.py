@@ -13,7 +13,7 @@ from ...errors import EngineError, Line
 from ...symbol import Symbol
 from ...tensor import unboxed
 from ..graph import Operation
-from ..memory import Life, plan_memory
+from ..memory import Life, Report, plan_memory, report
 from ..passes.fuse import is_view
 from ..program import Program
 
@@ -89,6 +89,7 @@ class _Writer:
             if self._by_ufunc(o) and out not in self.into:
                 lives[out] = Life(math.prod(out.shape) * out.itemsize, self.order[o], self.last.get(out, self.order[o]))
         plan = plan_memory(lives)
+        self.memory = report(plan, lives.values(), [[o] for o in self.program.operations])
         block = np.empty(plan.total, np.uint8)
         self.buffers = {x: block[at:at + lives[x].size].view(x.dtype).reshape(x.shape) for x, at in plan.offsets.items()
                         if isinstance(x, Symbol)}
@@ -155,6 +156,11 @@ class _Writer:
         news = ", ".join("None" if new in self.into else self.names[new] for _, new in self.program.updates)
         body = "".join(f"    {line}\n" for line in self.lines)
         return f"def run({given}):\n{body}    return [{outs}], [{news}]\n"
+
+
+def memory_of(program: Program) -> Report:
+    """What the memory plan of the outputs that are allocated beforehand comes to."""
+    return _Writer(program).memory
 
 
 def _may_share(o: Operation) -> bool:
