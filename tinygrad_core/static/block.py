@@ -1,6 +1,7 @@
 """Bodies: graphs that operations of another graph run, made from Python functions; and the bodies of their gradients."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,16 +15,36 @@ from ..symbol import Dim, StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
 from .backends.interpreter import interpreter
 from .graph import Graph, fill
+from .infer import stand_in
+from .passes import optimised
 from .program import specialise
 
 
 class Block:
     """A body: a graph with inputs and outputs, which is run by another graph's operation."""
 
-    def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol]):
-        self.graph, self.inputs, self.outputs = graph, list(inputs), list(outputs)
+    def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol], backend: str = ""):
+        self.graph, self.inputs, self.outputs, self.backend = graph, list(inputs), list(outputs), backend
         self._runs: dict[Any, Any] = {}
         self._gradient: Block | None = None
+        self._plain = self
+        self._twins: dict[str, Block] = {}
+        self._lock = threading.Lock()           # compiled code has one block of memory
+
+    def on(self, backend: str) -> Block:
+        """The same body, run by the back end of this name after the passes; without one it runs as it was written.
+
+        "shapes" runs nothing and returns zeros.
+        """
+        if backend not in self._twins:
+            self._twins[backend] = twin = Block(self.graph, self.inputs, self.outputs, backend)
+            twin._plain = self
+        return self._twins[backend]
+
+    @property
+    def draws(self) -> list[Symbol]:
+        """The random numbers that are drawn, whether anybody needs them or not, as eager mode does."""
+        return [o.results[0] for o in self.graph.operations if o.op is not None and o.op.name == "draw"]
 
     @property
     def stateful(self) -> bool:
@@ -33,16 +54,28 @@ class Block:
     def __call__(self, *arrays: Any) -> list[Any]:
         """The outputs' arrays for the inputs' arrays."""
         shapes = tuple([np.shape(a) for a in arrays])
-        run = self._runs.get(shapes)
-        if run is None:
-            run = self._runs[shapes] = interpreter(specialise(self.outputs, dict(zip(self.inputs, shapes, strict=True))))
-        return run(list(arrays))[0]
+        with self._lock:
+            run = self._runs.get(shapes)
+            if run is None:
+                run = self._runs[shapes] = self._made(shapes)
+            return run(list(arrays))[0][:len(self.outputs)]
+
+    def _made(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
+        """What runs the body for inputs of these shapes."""
+        from .backends import compiled  # which knows bodies
+        program = specialise([*self.outputs, *self.draws], dict(zip(self.inputs, shapes, strict=True)))
+        if self.backend == "shapes":
+            zeros = [stand_in(x.shape, x.dtype) for x in program.outputs]
+            return lambda _: (zeros, [])
+        return compiled(optimised(program), self.backend) if self.backend else interpreter(program)
 
     def gradient(self) -> Block:
         """The body that computes the gradients of the inputs from the inputs and the gradients of the outputs.
 
         Only floating-point inputs have one, and only floating-point outputs bring one; where there is no path it is zeros.
         """
+        if self._plain is not self:
+            return self._plain.gradient().on(self.backend)
         if self._gradient is None:
             self._gradient = self._differentiated()
         return self._gradient

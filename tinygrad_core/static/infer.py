@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-_OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is tried out must not advance a random stream
+_OF_ITS_OWN = {"generator": Generator(), "device": CPU}     # what is tried out must not advance a random stream
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
@@ -64,8 +64,15 @@ def _tried(operation: Operation, k: int) -> list[Any]:
     if op.broadcasts and not operation.attrs:
         return [_stretched(op, values)]
     with np.errstate(all="ignore"):
-        outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
+        outs = operation.compute(np, values, k, _instead(operation))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
+
+
+def _instead(operation: Operation) -> dict[str, Any]:
+    """What takes the place of attributes while an operation is tried out: bodies run nothing, and give zeros."""
+    if operation.op is not None and operation.op.name == "draw":
+        return _OF_ITS_OWN
+    return {name: body.on("shapes") for name, body in operation.attrs.items() if hasattr(body, "on")}
 
 
 def _value(x: Symbol, k: int) -> Any:

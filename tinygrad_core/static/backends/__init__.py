@@ -6,9 +6,11 @@ from typing import Any
 
 from ...device import Device, require_cupy
 from ...errors import DeviceError
-from ...symbol import StaticError
+from ...symbol import StaticError, leaves, mapped
+from ..block import Block
+from ..graph import Operation
 from ..memory import Report
-from ..program import Program
+from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler
 from .interpreter import interpreter
 from .numpy import memory_of as numpy_memory_of
@@ -34,7 +36,22 @@ def choose(name: str, device: Device) -> str:
 
 def compiled(program: Program, backend: str) -> Run:
     """The program as a function, by the back end of this name."""
-    return BACKENDS[backend](program)
+    return BACKENDS[backend](_with_bodies(program, backend))
+
+
+def _with_bodies(program: Program, backend: str) -> Program:
+    """The program whose branches and loops run their bodies by the same back end; on a GPU the interpreter starts kernels."""
+    name = "interpreter" if backend == "cuda" else backend
+    bodied = {o for o in program.operations if any([isinstance(v, Block) for v in leaves(o.attrs)])}
+
+    def change(r: Rewriter, o: Operation) -> Any:
+        if o not in bodied:
+            return None
+        made = r.keep(o)
+        made.attrs = mapped(o.attrs, lambda v: v.on(name) if isinstance(v, Block) else v)
+        return made.results
+
+    return rewritten(program, change) if bodied else program
 
 
 def memory_of(program: Program, backend: str) -> Report | None:

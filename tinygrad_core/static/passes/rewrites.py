@@ -28,7 +28,7 @@ def noting() -> Iterator[list[Rewrite]]:
     try:
         yield found
     finally:
-        _listeners.remove(found)
+        _listeners[:] = [listener for listener in _listeners if listener is not found]      # equal ones are others
 
 
 def noted(name: str, operation: Operation, why: str) -> None:
