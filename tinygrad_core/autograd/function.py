@@ -52,9 +52,9 @@ class Context:
 class _CustomOp:
     """Stands in a node where an operation of the table would: runs the person's backward."""
 
-    variadic = whole = holds = True
+    variadic = holds = True
     broadcasts = False
-    fast = formula = None
+    backward = formula = None
     keep: tuple[Any, ...] = ()
     inputs, aux, label = ("input",), (), ""
     rules: tuple[Any, ...] = ()
@@ -64,12 +64,12 @@ class _CustomOp:
         self.name = function.__name__
         self.function, self.ctx, self.count, self.outputs = function, ctx, inputs, outputs
 
-    @property
-    def pulls(self) -> tuple[Any, ...]:
-        """The rule, as the sweep asks for it; made anew, because kept it would be a cycle."""
-        return (self.pull,)
+    @staticmethod
+    def lift(_: Any, node: Node, saved: Any) -> Any:
+        """What was saved; the context's tensors have their places in the graph."""
+        return saved
 
-    def pull(self, F: Any, g: Any, saved: Any) -> list[Any]:
+    def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
         """The gradients of the inputs, in order."""
         numbers = type(F) is Arrays
         ctx: Context = saved[0]
@@ -84,6 +84,8 @@ class _CustomOp:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
                             f"inputs: return one for each, None for those without.")
         return [r if r is None or not numbers else r.array for r in result]
+
+    fast = pull
 
     @staticmethod
     def _zero(shape: tuple[int, ...], dtype: Any) -> Tensor:

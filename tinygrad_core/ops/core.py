@@ -1,8 +1,9 @@
 """What an operation is: one record in one table, and the namespaces in which a gradient rule can be run."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from types import CodeType
 from typing import Any
 
 # What a node can keep for its rule, in the order in which it is stored.
@@ -19,9 +20,8 @@ class Op:
     name with `_shape`, or an attribute of the operation. What no rule names is not kept.
     """
 
-    __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "pulls", "broadcasts", "view",
-                 "aux", "backward", "formula", "several", "whole", "holds",
-                 "notation", "floating", "mixes", "reach", "fast", "save")
+    __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "broadcasts", "view", "aux", "backward",
+                 "formula", "several", "holds", "notation", "floating", "mixes", "reach", "pull", "fast", "save", "lift")
 
     def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
                  broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
@@ -66,21 +66,16 @@ class Op:
         order = sorted(readers, key=lambda place: (place[0], str(place[1])))
         self.keep = tuple((kind, key, readers[kind, key]) for kind, key in order)
         self.save = _saver(self.keep, self.variadic)
+        self.lift = _lifter(self.keep, self.variadic)
         index = {place: k for k, place in enumerate(order)}
-        self.pulls = tuple(_pull(rule, [index[p] for p in places], len(order))
-                           for rule, places in zip(self.rules, wanted))
-        self.whole = self.backward is not None or self.variadic
-        # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
-        self.reach = None if self.variadic else tuple(self.whole or rule is not None for rule in self.rules)
-        self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
-        self.fast: Rule | None = None
+        self.pull = self.fast = _puller(self.rules, [[index[p] for p in places] for places in wanted], self.variadic)
         if self.backward is not None:
-            backward, picks = self.backward, [index[self.locate(p)] for p in parameters(self.backward, 3)]
-            n = len(picks)
-            if picks == list(range(n)):
-                self.fast = lambda xp, g, needs, saved: backward(xp, g, needs, *saved[:n])
-            else:
-                self.fast = lambda xp, g, needs, saved: backward(xp, g, needs, *[saved[k] for k in picks])
+            picks = _picked(index[self.locate(p)] for p in parameters(self.backward, 3))
+            self.fast = _written(f"lambda F, g, needs, saved: backward(F.xp, g, needs{picks})", backward=self.backward)
+        # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
+        whole = self.backward is not None
+        self.reach = None if self.variadic else tuple(whole or rule is not None for rule in self.rules)
+        self.holds = any(kind in (OUT, INPUT, AUX) for kind, _, _ in self.keep)
 
     def locate(self, parameter: str) -> tuple[int, Any]:
         """What a rule's parameter stands for: (kind, which one)."""
@@ -116,18 +111,31 @@ def through(F: Any, g: Any, *_: Any) -> Any:
     return g
 
 
-def _pull(rule: Rule | None, picks: list[int], total: int) -> Rule | None:
-    """`rule` as a function of (F, g, saved); the common shapes are spelled out because this call is hot."""
-    if rule is None or rule is through:
-        return rule
-    if not picks:
-        return lambda F, g, saved: rule(F, g)
-    if len(picks) == 1:
-        k, = picks
-        return lambda F, g, saved: rule(F, g, saved[k])
-    if picks == list(range(total)):
-        return lambda F, g, saved: rule(F, g, *saved)
-    return lambda F, g, saved: rule(F, g, *[saved[k] for k in picks])
+def _picked(places: Iterable[int]) -> str:
+    return "".join([f", saved[{k}]" for k in places])
+
+
+def _puller(rules: tuple[Rule | None, ...], wanted: list[list[int]], variadic: bool) -> Callable[..., Any]:
+    """The rules as one function of (F, g, needs, saved), spelled out because this call is hot.
+
+    It gives the gradients of all inputs in order; where `needs` has None for an input, so has it.
+    """
+    calls = ["None" if rule is None else "g" if rule is through else f"rule{k}(F, g{_picked(places)})"
+             for k, (rule, places) in enumerate(zip(rules, wanted))]
+    if len(calls) > 1:
+        calls = [call if call == "None" else f"{call} if needs[{k}] is not None else None" for k, call in enumerate(calls)]
+    body = calls[0] if variadic else f"({''.join(call + ', ' for call in calls)})"
+    return _written(f"lambda F, g, needs, saved: {body}", **{f"rule{k}": rule for k, rule in enumerate(rules)})
+
+
+def _written(source: str, **names: Any) -> Callable[..., Any]:
+    """The function that a text says; many operations have the same text."""
+    return eval(_compiled(source), names)
+
+
+@lru_cache(maxsize=None)
+def _compiled(source: str) -> CodeType:
+    return compile(source, __file__, "eval")
 
 
 def _saver(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[..., tuple[Any, ...]]:
@@ -148,7 +156,18 @@ def _saver(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[.
         else:
             term = f"aux[{key}]"
         terms.append(term if readers == -1 or kind in (SHAPE, ATTR) else f"({term} if mask & {readers} else None)")
-    return eval(f"lambda out, values, aux, attrs, mask: ({''.join(t + ', ' for t in terms)})")
+    return _written(f"lambda out, values, aux, attrs, mask: ({''.join(t + ', ' for t in terms)})")
+
+
+def _lifter(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[..., tuple[Any, ...]]:
+    """What was saved with its place in the graph, as one function of (lift, node, saved): `lift(value, its node)`."""
+    terms = []
+    for k, (kind, key, _) in enumerate(keep):
+        if kind == INPUT:
+            terms.append(f"tuple(map(lift, saved[{k}], node.parents))" if variadic else f"lift(saved[{k}], node.parents[{key}])")
+        else:
+            terms.append({OUT: f"lift(saved[{k}], node)", AUX: f"lift(saved[{k}], None)"}.get(kind, f"saved[{k}]"))
+    return _written(f"lambda lift, node, saved: ({''.join(t + ', ' for t in terms)})")
 
 
 OPS: dict[str, Op] = {}
@@ -166,14 +185,12 @@ def gradient_op(op: Op, arrived: int) -> Op:
     gradients = [f"g{k}" for k in range(arrived)]
     values = [saved_name(op, kind, key) for kind, key, _ in op.keep if kind in (OUT, INPUT, AUX)]
     attributes = [saved_name(op, kind, key) for kind, key, _ in op.keep if kind in (SHAPE, ATTR)]
-    saved = [saved_name(op, kind, key) for kind, key, _ in op.keep]
-    fast = op.fast
-    assert fast is not None and not op.variadic
+    assert op.backward is not None and not op.variadic
+    g = f"({', '.join(gradients)},)" if op.several else "g0"
     code = (f"lambda xp, {', '.join(gradients + values)}, *, {', '.join(['needs', *attributes])}: "
-            f"tuple(fast(xp, {'(' + ', '.join(gradients) + ',)' if op.several else 'g0'}, needs, "
-            f"({', '.join(saved)}{',' if saved else ''})))")
-    OPS[name] = made = Op(name, eval(code, {"fast": fast}), {}, label=f"{op.label}′", several=True)
-    made.whole, made.reach = True, (True,) * len(made.inputs)
+            f"tuple(backward(xp, {', '.join([g, 'needs', *parameters(op.backward, 3)])}))")
+    OPS[name] = made = Op(name, _written(code, backward=op.backward), {}, label=f"{op.label}′", several=True)
+    made.reach = (True,) * len(made.inputs)
     made.keep_everything()
     made.formula = lambda *inputs, **attrs: by_formula[0](op, arrived, inputs, attrs)
     return made
