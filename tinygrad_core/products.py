@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+ndarray = np.ndarray
+
 _WORTH = 1 << 20        # multiplications from which a compiled product saves more than calling it costs
 _LARGEST = 2 ** 31 - 1  # what sizes are counted in
 _compiled: dict[Any, Callable[..., Any]] = {}       # by dtype; empty while switched off
@@ -54,7 +56,7 @@ for _long in _kept.values():
 
 def _ones(x: Any, n: int) -> Any:
     """So many ones to multiply `x` with, or None where BLAS would not do that."""
-    kept = _kept.get(x.dtype.char) if type(x) is np.ndarray else None
+    kept = _kept.get(x.dtype.char) if type(x) is ndarray else None
     return None if kept is None else kept[:n] if n <= kept.size else np.ones(n, x.dtype)
 
 

@@ -1,12 +1,13 @@
 """Walking the graph: backward and grad."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
@@ -116,15 +117,21 @@ def _root(t: Tensor) -> Node:
     return t.node
 
 
+_ONES = {kind: kind(1) for kind in (np.float16, np.float32, np.float64)}
+
+
 def _seed(t: Tensor, gradient: Any) -> Any:
-    if type(t.array) is Symbol:
+    array = t.array
+    if gradient is None and type(array) in _ONES:
+        return _ONES[type(array)]
+    if type(array) is Symbol:
         return _later_seed(t, gradient)
     if gradient is None:
-        if t.array.size != 1:
+        if array.size != 1:
             raise _refused(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
-                           f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
+                           f"of which of its {array.size} elements? Reduce it first (t.sum().backward(), "
                            f"t.mean().backward()), or pass gradient= in its shape.", t.node)
-        return t.array.dtype.type(1) if isinstance(t.array, np.generic) else array_module(t.array).ones_like(t.array)
+        return array_module(array).ones_like(array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
         raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}.")
@@ -152,16 +159,16 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     sweep that is under way, and what lies behind them, with the gradients that wait there, is left alone.
     """
     global _under_way
-    stop = frozenset(targets or ())
+    stop = frozenset(targets) if targets else ()
     order = ancestors(roots, stop if enclosed else ())
     _check_writes(order)
     waiting = _set_aside(order) if _under_way and not enclosed else ()
     found: dict[Node, Any] = {}
     values = [g.array if isinstance(g, Tensor) else g for g in seeds]
     built = create or Symbol in map(type, values)       # with tensors, not arrays
-    F: Any = recorded if built else arrays(array_module(*values))
+    F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
     before = mode._grad
-    if create != before:
+    if built:
         mode.grad = create
     _under_way += 1
     try:
@@ -185,7 +192,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
         _under_way -= 1
         for node, g in waiting:
             node.g = g
-        if create != before:
+        if built:
             mode.grad = before
 
 
@@ -245,7 +252,7 @@ def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, 
             node.saved = FREED
 
 
-def _visit(node: Node, F: Any, retain: bool, create: bool, stop: frozenset[Node], wanted: set[Node] | None,
+def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node], wanted: set[Node] | None,
            accumulate: bool, enclosed: bool, found: dict[Node, Any]) -> None:
     """One node's turn in the general sweep."""
     g = node.g
@@ -393,7 +400,7 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
         before.array = before.array + g
 
 
-def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
+def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
     if all([node in stop for node in order if type(node) is Leaf]):
         return None
