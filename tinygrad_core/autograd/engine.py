@@ -12,7 +12,7 @@ from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
-from ..node import FREED, Leaf, Node, Output, ancestors
+from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, Op, arrays, core
 from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
 from ..symbol import Symbol, shape_text
@@ -235,16 +235,14 @@ def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, 
                 else:
                     _collect(node, g, built)
             continue
-        saved = node.saved
-        if type(saved) is not tuple:
-            saved = _bring_back(node)
-        parents, shapes = node.parents, node.shapes
-        if built:
+        parents = node.parents
+        try:
+            grads = pull(node, g, F, parents) if built else op.fast(F, g, parents, node.saved)
+        except Absent:
+            _bring_back(node)
             grads = pull(node, g, F, parents)
-        else:
-            grads = op.fast(F, g, parents, saved)
-            if shapes is not None:
-                grads = _summed(F, grads, shapes)
+        if node.shapes is not None:
+            grads = _summed(F, grads, node.shapes)
         for p, d in zip(parents, grads):
             if p is not None and d is not None:
                 p.g = d if p.g is None else p.g + d
@@ -288,6 +286,8 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
     if wanted is not None:
         parents = tuple([p if p in wanted else None for p in parents])
     grads = pull(node, g, F, parents)
+    if node.shapes is not None:
+        grads = _summed(F, grads, node.shapes)
     if mode.watched:
         mode.watch.visited(node, g, parents, grads)
     for p, d in zip(parents, grads):
@@ -296,17 +296,15 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
 
 
 def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
-    """The gradients that a node sends to its parents, in order; None where none is wanted."""
+    """What a node's rules give for its parents, in order; None where none is wanted."""
     op = node.op
     if type(F) is Arrays:
-        grads = op.fast(F, g, parents, node.saved)
-    elif op.backward is not None and not any(op.rules) and _is_later(g):
-        grads = _gradients_later(node, g, tuple([p is not None for p in parents]))
-    elif op.formula is not None:
-        grads = _through_formula(node, g, tuple([p is not None for p in parents]))
-    else:
-        grads = op.pull(F, g, parents, op.lift(_lift, node, node.saved))
-    return grads if node.shapes is None else _summed(F, grads, node.shapes)
+        return op.fast(F, g, parents, node.saved)
+    if op.backward is not None and not any(op.rules) and _is_later(g):
+        return _gradients_later(node, g, tuple([p is not None for p in parents]))
+    if op.formula is not None:
+        return _through_formula(node, g, tuple([p is not None for p in parents]))
+    return op.pull(F, g, parents, op.lift(_lift, node, node.saved))
 
 
 def _summed(F: Any, grads: Any, shapes: tuple[Any, ...]) -> list[Any]:
@@ -413,14 +411,13 @@ def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     return leading
 
 
-def _bring_back(node: Node) -> tuple[Any, ...]:
+def _bring_back(node: Node) -> None:
     """What a node has not at hand: computed again where a checkpoint dropped it, an error where it was freed."""
-    if node.saved is not FREED:
-        node.saved.restore()
-        return node.saved
-    raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
-                   "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
-                   "first.", node)
+    if node.saved is FREED:
+        raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
+                       "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
+                       "first.", node)
+    node.saved.restore()
 
 
 def _check_writes(order: list[Node]) -> None:

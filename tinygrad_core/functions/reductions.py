@@ -26,8 +26,10 @@ class Found(NamedTuple):
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the given dims, or over all; integers and booleans add up in int64."""
-    if dim is None and dtype is None and not keepdim and isinstance(input, Tensor) and input.node is not None:
-        return hot.whole_sum(input)
+    if dim is None and dtype is None and not keepdim and isinstance(input, Tensor):
+        found = hot.whole_sum(input)
+        if found is not None:
+            return found
     input = _summand(input, dtype, "sum")
     return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
 

@@ -23,7 +23,7 @@ def _sum(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
 
 
 def _sum_x(F: Any, g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
-    return F.stretch(_spread(F, g, x_shape, dim, keepdim), shape=x_shape)
+    return F.stretch(g if dim is None else _spread(F, g, x_shape, dim, keepdim), shape=x_shape)
 
 
 def _extreme_x(F: Any, g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
