@@ -16,7 +16,7 @@ import numpy as np
 from .errors import cell_name, learner_frame
 from .node import Node, Output
 from .ops import Op
-from .ops.core import AUX, INPUT, OUT
+from .ops.core import VALUES
 from .ops.notation import forward_notation, rule_notation
 from .recording import Recording, now, value_of
 from .symbol import Symbol
@@ -193,13 +193,11 @@ class Recorder:
         graph_node = graph_node.parents[0] if isinstance(graph_node, Output) else graph_node
         by_arg = {link["arg"]: link["node"] for link in links}
         saved, size = [], 0
-        for value, (kind, key, _) in zip(graph_node.saved, op.keep, strict=True):
-            if value is None or kind not in (OUT, INPUT, AUX):
-                continue
-            size += int(getattr(value, "nbytes", 0))
-            what = "out" if kind == OUT else op.aux[key] if kind == AUX else op.inputs[key]
-            saved.append({"what": what, "node": by_arg.get(what, node),
-                          "version": version(value) if hasattr(value, "dtype") else 0})
+        for value, kept in zip(graph_node.saved, op.keep, strict=True):
+            if value is not None and kept.kind in VALUES:
+                size += int(getattr(value, "nbytes", 0))
+                saved.append({"what": kept.name, "node": by_arg.get(kept.name, node),
+                              "version": version(value) if hasattr(value, "dtype") else 0})
         if saved:
             self.emit("save", node, saved=saved, bytes=size)
 
