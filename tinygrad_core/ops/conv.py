@@ -9,7 +9,6 @@ from typing import Any
 from ..products import matmul, row_sums
 from .core import primitive
 
-
 Sizes = tuple[int, ...]
 Widths = tuple[tuple[int, int], ...]
 
