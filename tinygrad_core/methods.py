@@ -17,8 +17,8 @@ from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
 from .writes import write
 
 # Of the functions, tensors have as methods two that draw and all that are not about making tensors, but for these.
-_NO_METHODS = """Found arccosh arcsin arcsinh arctan arctan2 arctanh cat concat concatenate einsum greater_equal hstack less_equal
-meshgrid searchsorted stack std_mean tensordot var_mean vstack""".split()
+_NO_METHODS = """Found arccosh arcsin arcsinh arctan arctan2 arctanh cat concat concatenate einsum greater_equal hstack
+less_equal meshgrid searchsorted stack std_mean tensordot var_mean vstack""".split()
 _SAME_NAME = ["bernoulli", "multinomial", *[name for name in functions.__all__ if name not in _NO_METHODS
                                             and getattr(functions, name).__module__ != functions.creation.__name__]]
 _IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp
