@@ -13,7 +13,7 @@ from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
 from ..node import FREED, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays, core
-from ..ops.core import INPUT, OUT, VALUES, gradient_op, through
+from ..ops.core import INPUT, OUT, gradient_op
 from ..symbol import Symbol, shape_text
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
@@ -153,24 +153,24 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     """
     global _under_way
     stop = frozenset(targets or ())
-    order = ancestors(roots, stop if enclosed else frozenset())
+    order = ancestors(roots, stop if enclosed else ())
     _check_writes(order)
     waiting = _set_aside(order) if _under_way and not enclosed else ()
     found: dict[Node, Any] = {}
-    built = create or any([type(g) is Tensor and type(g.array) is Symbol for g in seeds])   # with tensors, not arrays
-    F: Any = recorded if built else _space(seeds)
-    before = mode.grad
+    values = [g.array if isinstance(g, Tensor) else g for g in seeds]
+    built = create or Symbol in map(type, values)       # with tensors, not arrays
+    F: Any = recorded if built else arrays(array_module(*values))
+    before = mode._grad
     if create != before:
         mode.grad = create
     _under_way += 1
     try:
-        for node, g in zip(roots, seeds):
-            g = _as_kind(g, built)
+        for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
             node.g = g if node.g is None else node.g + g
             if mode.watched:
                 mode.watch.seeded(node, g)
         wanted = None if targets is None else _leading_to(order, stop)
-        if wanted is None and not enclosed and not mode.watched and all([type(node) is Leaf for node in stop]):
+        if wanted is None and not enclosed and not mode.watched and (not stop or all([type(node) is Leaf for node in stop])):
             _run(order, F, retain, built, None if targets is None else found, accumulate)
         else:
             for node in order:
@@ -200,19 +200,7 @@ def _set_aside(order: list[Node]) -> list[tuple[Node, Any]]:
     return waiting
 
 
-def _space(seeds: list[Any]) -> Arrays:
-    """The arrays' namespace that the starting gradients belong to."""
-    return arrays(array_module(*[_as_kind(g, False) for g in seeds]))
-
-
-def _as_kind(g: Any, tensor: bool) -> Any:
-    """A starting gradient as a tensor or as an array."""
-    if tensor:
-        return g if isinstance(g, Tensor) else wrap(g)
-    return g.array if isinstance(g, Tensor) else g
-
-
-def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node, Any] | None,
+def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, Any] | None,
          accumulate: bool) -> None:
     """The loop of the usual pass, in which training spends its time: every node is wanted, and nobody watches.
 
@@ -225,7 +213,7 @@ def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node,
             continue
         node.g = None
         if node.hooks is not None:
-            g = node.hooks.run(g, create)
+            g = node.hooks.run(g, built)
         op = node.op
         if op is None:
             if type(node) is Output:
@@ -234,31 +222,25 @@ def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node,
             if found is not None:
                 found[node] = g
             if accumulate:
+                grads = d = None                # they may hold the last reference to g but one
                 if type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:
                     node.grad = wrap(g)
                 else:
-                    _collect(node, g, create)
+                    _collect(node, g, built)
             continue
         saved = node.saved
         if type(saved) is not tuple:
             saved = _bring_back(node)
-        parents = node.parents
-        if op.whole:
-            grads = pull(node, g, F, parents) if create or op.fast is None else op.fast(F.xp, g, parents, saved)
-            for p, d in zip(parents, grads):
-                if p is not None and d is not None:
-                    p.g = d if p.g is None else p.g + d
+        parents, shapes = node.parents, node.shapes
+        if built:
+            grads = pull(node, g, F, parents)
         else:
-            pulls, shapes = op.pulls, node.shapes
-            if create:
-                saved = _as_tensors(node, saved)
-            for k, p in enumerate(parents):
-                if p is not None:
-                    rule = pulls[k]
-                    d = g if rule is through else rule(F, g, saved)
-                    if shapes is not None and d.shape != shapes[k]:
-                        d = F.sum_to(d, shape=shapes[k])
-                    p.g = d if p.g is None else p.g + d
+            grads = op.fast(F, g, parents, saved)
+            if shapes is not None:
+                grads = _summed(F, grads, shapes)
+        for p, d in zip(parents, grads):
+            if p is not None and d is not None:
+                p.g = d if p.g is None else p.g + d
         if not retain and op.holds:
             node.saved = FREED
 
@@ -306,44 +288,32 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
             p.g = d if p.g is None else p.g + d
 
 
-def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[Any]:
+def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
     """The gradients that a node sends to its parents, in order; None where none is wanted."""
     op = node.op
-    numbers = type(F) is Arrays
-    if op.fast is not None and numbers:
-        grads = op.fast(F.xp, g, parents, node.saved)
-    elif op.fast is not None and not any(op.rules) and _is_later(g):
+    if type(F) is Arrays:
+        grads = op.fast(F, g, parents, node.saved)
+    elif op.backward is not None and not any(op.rules) and _is_later(g):
         grads = _gradients_later(node, g, tuple([p is not None for p in parents]))
     elif op.formula is not None:
         grads = _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
     else:
-        saved = node.saved if numbers else _as_tensors(node, node.saved)
-        if op.variadic:
-            grads = op.pulls[0](F, g, saved)
-        else:
-            grads = [rule(F, g, saved) if p is not None and rule is not None else None
-                     for p, rule in zip(parents, op.pulls)]
-    if node.shapes is not None:
-        grads = [d if d is None else F.sum_to(d, shape=s) for d, s in zip(grads, node.shapes)]
-    return list(grads)
+        grads = op.pull(F, g, parents, op.lift(_lift, node, node.saved))
+    return grads if node.shapes is None else _summed(F, grads, node.shapes)
 
 
-def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a node saved, as tensors with their place in the graph: an input's is its parent, the output's the node."""
-    keep = node.op.keep
-    if not keep:                                # a custom function keeps its own tensors
-        return saved
-    return tuple([_lift(node, value, kind, key) for value, (_, kind, key, _) in zip(saved, keep)])
+def _summed(F: Any, grads: Any, shapes: tuple[Any, ...]) -> list[Any]:
+    """Gradients summed over the dims along which the inputs, of these shapes, were stretched."""
+    return [d if d is None or d.shape == s else F.sum_to(d, shape=s) for d, s in zip(grads, shapes)]
 
 
-def _lift(node: Node, value: Any, kind: int, key: Any) -> Any:
-    if hasattr(value, "dtype") and kind in VALUES:
-        t = wrap(value)
-        t.node = node if kind == OUT else node.parents[key] if kind == INPUT else None
-        return t
-    if kind == INPUT and isinstance(value, tuple):
-        return tuple([_lift(node, v, INPUT, k) for k, v in enumerate(value)])
-    return value
+def _lift(value: Any, node: Node | None) -> Any:
+    """A saved array as a tensor with its place in the graph; anything else as it is."""
+    if not hasattr(value, "dtype"):
+        return value
+    t = wrap(value)
+    t.node = node
+    return t
 
 
 def _is_later(g: Any) -> bool:
@@ -352,7 +322,7 @@ def _is_later(g: Any) -> bool:
 
 def _by_name(node: Node) -> dict[str, Any]:
     """What a node saved, as tensors, under the names by which its rules ask for it."""
-    return {kept.name: value for kept, value in zip(node.op.keep, _as_tensors(node, node.saved))}
+    return {kept.name: value for kept, value in zip(node.op.keep, node.op.lift(_lift, node, node.saved))}
 
 
 def _gradients_later(node: Node, g: Any, needs: tuple[bool, ...]) -> list[Any]:

@@ -56,9 +56,9 @@ def _end(node: Node, index: int, count: int) -> Node:
 class _CustomOp:
     """Stands in a node where an operation of the table would: runs the person's backward."""
 
-    variadic = whole = holds = True
+    variadic = holds = True
     broadcasts = False
-    fast = formula = None
+    backward = formula = None
     keep: tuple[Any, ...] = ()
     inputs, aux, label = ("input",), (), ""
     rules: tuple[Any, ...] = ()
@@ -67,12 +67,12 @@ class _CustomOp:
     def __init__(self, function: type[Function], inputs: int):
         self.name, self.function, self.count = function.__name__, function, inputs
 
-    @property
-    def pulls(self) -> tuple[Any, ...]:
-        """The rule, as the sweep asks for it; made anew, because kept it would be a cycle."""
-        return (self.pull,)
+    @staticmethod
+    def lift(_: Any, node: Node, saved: Any) -> Any:
+        """What was saved; the context's tensors have their places in the graph."""
+        return saved
 
-    def pull(self, F: Any, g: Any, saved: Any) -> list[Any]:
+    def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
         """The gradients of the inputs, in order."""
         numbers = type(F) is Arrays
         ctx, shapes = saved[:2]
@@ -85,6 +85,8 @@ class _CustomOp:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
                             f"inputs: return one for each, None for those without.")
         return [r if r is None or not numbers else r.array for r in result]
+
+    fast = pull
 
 
 class Function:

@@ -28,7 +28,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
     if not isinstance(input, Tensor):
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
-    if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
+    x, w = input.array, weight.array
+    if x.ndim < 1 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
                          f"flatten it first: torch.flatten(x, 1).")

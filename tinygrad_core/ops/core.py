@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from types import CodeType
 from typing import Any, NamedTuple
 
 # What a node can keep for its rule, in the order in which it is stored.
@@ -49,9 +50,9 @@ class Op:
         **rules: for each differentiable input its gradient rule.
     """
 
-    __slots__ = ("name", "label", "forward", "inputs", "attributes", "variadic", "rules", "places", "keep", "pulls",
-                 "broadcasts", "view", "aux", "backward", "formula", "several", "whole", "holds",
-                 "notation", "floating", "mixes", "reach", "fast", "save")
+    __slots__ = ("name", "label", "forward", "inputs", "attributes", "variadic", "rules", "places", "keep", "broadcasts",
+                 "view", "aux", "backward", "formula", "several", "holds", "notation", "floating", "mixes", "reach", "pull",
+                 "fast", "save", "lift")
 
     def __init__(self, name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,
                  view: bool = False, aux: tuple[str, ...] = (), backward: Rule | None = None, several: bool = False,
@@ -98,14 +99,32 @@ class Op:
             if name not in self.places:
                 raise TypeError(f"{self.name}: a rule asks for {name!r}, which the operation does not have")
         self.keep = tuple(Kept(name, *place, readers[name]) for name, place in self.places.items() if name in readers)
-        self.save = _saver(self.keep, self.variadic)
-        names = [kept.name for kept in self.keep]
-        self.pulls = tuple(_pull(rule, [names.index(p) for p in parameters(rule, 2)], len(names)) for rule in self.rules)
-        self.whole = self.backward is not None or self.variadic
+        texts = _TEXTS_OF_ALL if self.variadic else _TEXTS
+        self.save, self.lift = _saver(self.keep, texts), _lifter(self.keep, texts)
+        self.pull = self.fast = self._puller()
+        if self.backward is not None:
+            self.fast = _written(f"lambda F, g, needs, saved: backward(F.xp, g, needs{self._picked(self.backward, 3)})",
+                                 backward=self.backward)
         # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
-        self.reach = None if self.variadic else tuple(self.whole or rule is not None for rule in self.rules)
+        self.reach = None if self.variadic else tuple(bool(self.backward or rule) for rule in self.rules)
         self.holds = any(kept.kind in VALUES for kept in self.keep)
-        self.fast = _at_once(self.backward, [names.index(p) for p in parameters(self.backward, 3)])
+
+    def _picked(self, rule: Rule, skip: int) -> str:
+        """What a rule reads of what was saved, as its further arguments."""
+        names = [kept.name for kept in self.keep]
+        return "".join([f", saved[{names.index(p)}]" for p in parameters(rule, skip)])
+
+    def _puller(self) -> Rule:
+        """The rules as one function of (F, g, needs, saved), spelled out because this call is hot.
+
+        It gives the gradients of all inputs in order; where `needs` has None for an input, so has it.
+        """
+        calls = ["None" if rule is None else "g" if rule is through else f"rule{k}(F, g{self._picked(rule, 2)})"
+                 for k, rule in enumerate(self.rules)]
+        if len(calls) > 1:
+            calls = [f"{call} if needs[{k}] is not None else None" for k, call in enumerate(calls)]
+        body = calls[0] if self.variadic else f"({''.join(call + ', ' for call in calls)})"
+        return _written(f"lambda F, g, needs, saved: {body}", **{f"rule{k}": rule for k, rule in enumerate(self.rules)})
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -124,44 +143,40 @@ def through(F: Any, g: Any, *_: Any) -> Any:
     return g
 
 
-def _pull(rule: Rule | None, picks: list[int], total: int) -> Rule | None:
-    """`rule` as a function of (F, g, saved); the common shapes are spelled out because this call is hot."""
-    if rule is None or rule is through:
-        return rule
-    if not picks:
-        return lambda F, g, saved: rule(F, g)
-    if len(picks) == 1:
-        k, = picks
-        return lambda F, g, saved: rule(F, g, saved[k])
-    if picks == list(range(total)):
-        return lambda F, g, saved: rule(F, g, *saved)
-    return lambda F, g, saved: rule(F, g, *[saved[k] for k in picks])
+def _written(source: str, **names: Any) -> Callable[..., Any]:
+    """The function that a text says; many operations have the same text."""
+    return eval(_compiled(source), names)
 
 
-def _at_once(backward: Rule | None, picks: list[int]) -> Rule | None:
-    """`backward` as a function of (xp, g, needs, saved)."""
-    if backward is None:
-        return None
-    n = len(picks)
-    if picks == list(range(n)):
-        return lambda xp, g, needs, saved: backward(xp, g, needs, *saved[:n])
-    return lambda xp, g, needs, saved: backward(xp, g, needs, *[saved[k] for k in picks])
+@cache
+def _compiled(source: str) -> CodeType:
+    return compile(source, __file__, "eval")
 
 
-_TERMS = {OUT: "out", INPUT: "values[{}]", SHAPE: "getattr(values[{}], 'shape', ())", ATTR: "attrs[{!r}]", AUX: "aux[{}]"}
-_TERMS_OF_ALL = {**_TERMS, INPUT: "tuple(values)", SHAPE: "tuple([v.shape for v in values])"}
+# For each kind the text that saves it, and the one that gives it its place in the graph again.
+_TEXTS = {OUT: ("out", "lift(saved[{k}], node)"), INPUT: ("values[{key}]", "lift(saved[{k}], node.parents[{key}])"),
+          SHAPE: ("getattr(values[{key}], 'shape', ())", "saved[{k}]"), ATTR: ("attrs[{key!r}]", "saved[{k}]"),
+          AUX: ("aux[{key}]", "lift(saved[{k}], None)")}
+_TEXTS_OF_ALL = {**_TEXTS, INPUT: ("tuple(values)", "tuple(map(lift, saved[{k}], node.parents))"),
+                 SHAPE: ("tuple([v.shape for v in values])", "saved[{k}]")}
 
 
-def _saver(keep: tuple[Kept, ...], variadic: bool) -> Callable[..., tuple[Any, ...]]:
+def _saver(keep: tuple[Kept, ...], texts: dict[int, tuple[str, str]]) -> Callable[..., tuple[Any, ...]]:
     """The plan of what to keep as one function of (out, values, aux, attrs, mask): a node is made at every operation.
 
     `mask` has a bit for each input that wants a gradient; what none of their rules reads is kept as None.
     """
-    text = ""
+    terms = ""
     for _, kind, key, readers in keep:
-        term = (_TERMS_OF_ALL if variadic else _TERMS)[kind].format(key)
-        text += f"{term}, " if readers == -1 or kind in (SHAPE, ATTR) else f"{term} if mask & {readers} else None, "
-    return eval(f"lambda out, values, aux, attrs, mask: ({text})")
+        term = texts[kind][0].format(key=key)
+        terms += f"{term}, " if readers == -1 or kind in (SHAPE, ATTR) else f"{term} if mask & {readers} else None, "
+    return _written(f"lambda out, values, aux, attrs, mask: ({terms})")
+
+
+def _lifter(keep: tuple[Kept, ...], texts: dict[int, tuple[str, str]]) -> Callable[..., tuple[Any, ...]]:
+    """What was saved with its place in the graph, as one function of (lift, node, saved): `lift(value, its node)`."""
+    terms = [texts[kept.kind][1].format(k=k, key=kept.key) + ", " for k, kept in enumerate(keep)]
+    return _written(f"lambda lift, node, saved: ({''.join(terms)})")
 
 
 def gradient_op(op: Op, arrived: int) -> Op:
@@ -176,11 +191,12 @@ def gradient_op(op: Op, arrived: int) -> Op:
     gradients = [f"g{k}" for k in range(arrived)]
     values = [kept.name for kept in op.keep if kept.kind in VALUES]
     attributes = [kept.name for kept in op.keep if kept.kind not in VALUES]
-    g, saved = f"[{', '.join(gradients)}]" if op.several else "g0", "".join(f"{kept.name}, " for kept in op.keep)
-    assert op.fast is not None and not op.variadic
-    made = Op(name, eval(f"lambda xp, {', '.join(gradients + values)}, *, {', '.join(['needs', *attributes])}: "
-                         f"tuple(fast(xp, {g}, needs, ({saved})))", {"fast": op.fast}), label=f"{op.label}′", several=True)
-    made.whole, made.reach = True, (True,) * len(made.inputs)
+    assert op.backward is not None and not op.variadic
+    g = f"[{', '.join(gradients)}]" if op.several else "g0"
+    code = (f"lambda xp, {', '.join(gradients + values)}, *, {', '.join(['needs', *attributes])}: "
+            f"tuple(backward(xp, {', '.join([g, 'needs', *parameters(op.backward, 3)])}))")
+    made = Op(name, _written(code, backward=op.backward), label=f"{op.label}′", several=True)
+    made.reach = (True,) * len(made.inputs)
     made.keep_everything()
 
     def formula(*inputs: Any, needs: tuple[bool, ...], **attrs: Any) -> tuple[Any, ...]:

@@ -27,9 +27,9 @@ def _rows(F: Any, x: Any) -> Any:
     return x if x.ndim == 2 else F.reshape(x, shape=(-1, x.shape[-1]))
 
 
-def _linear_x(F: Any, g: Any, x_shape: Any, weight: Any) -> Any:
+def _linear_x(F: Any, g: Any, x: Any, weight: Any) -> Any:
     d = F.matmul(_rows(F, g), weight)
-    return d if len(x_shape) == 2 else F.reshape(d, shape=x_shape)
+    return d if x.ndim == 2 else F.reshape(d, shape=x.shape)
 
 
 def _linear_weight(F: Any, g: Any, x: Any) -> Any:
@@ -45,7 +45,7 @@ def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
 
 
 primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_linear_weight,
-          bias=lambda F, g, bias_shape: F.sum_to(g, shape=bias_shape),
+          bias=lambda F, g, weight: F.sum_to(g, shape=weight.shape[:1]),
           notation={"out": "{x} {weight}ᵀ + {bias}", "x": "{g} {weight}", "weight": "{g}ᵀ {x}", "bias": "Σ {g}"})
 
 
@@ -91,29 +91,34 @@ primitive("log_softmax", _log_softmax, label="log softmax", backward=_log_softma
 
 
 # ---- cross-entropy of logits (N, C, *) against class indices (N, *), averaged over these
-def _right(xp: Any, target: Any) -> tuple[Any, ...]:
-    """The right class of each sample and place, as an index of the logits."""
-    if target.ndim == 1:
-        return xp.arange(len(target)), target
-    sample, *place = xp.ix_(*map(xp.arange, target.shape))
-    return sample, target, *place
-
-
 def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
-    """The mean loss, and the slope of the losses' sum: softmax - one-hot."""
-    p = x - x.max(1, keepdims=True)
-    right = _right(xp, target)
+    """The mean loss, and the slope of the losses' sum: softmax - one-hot.
+
+    A few classes are laid out one after the other: NumPy computes along long rows, and spends its time between short ones.
+    """
+    n, c = target.size, x.shape[1]
+    if x.ndim == 2:
+        slope = x.copy("C" if c > _MANY else "F")
+        p = slope.T
+    else:
+        slope = x.swapaxes(0, 1).copy().swapaxes(0, 1)
+        p = slope.swapaxes(0, 1).reshape(c, n)
+    p -= p.max(0)
+    right = target.reshape(-1), xp.arange(n)
     losses = -p[right]
     xp.exp(p, out=p)
-    sums = _total(xp, p, 1)
+    sums = column_sums(xp, p)
     p /= sums
-    losses += xp.log(sums[:, 0])
+    losses += xp.log(sums)
     p[right] = xp.expm1(-losses)                # e^-loss is the right class's share
-    return total(xp, losses) / x.dtype.type(target.size), p
+    return total(xp, losses) / n, slope
+
+
+_MANY = 100
 
 
 def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, slope: Any) -> Any:
-    return slope * (g / slope.dtype.type(target.size)), None
+    return slope * (g / target.size), None
 
 
 primitive("cross_entropy", _cross_entropy, aux=("slope",), label="cross-entropy", backward=_cross_entropy_backward,
