@@ -147,9 +147,8 @@ class Recorder:
     def ran(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], result: Any) -> None:
         """An operation ran."""
         results = result if isinstance(result, tuple) else (result,)
-        names = [f"{op.inputs[0]}{k}" for k in range(len(inputs))] if op.variadic else op.inputs
         links, arguments = [], []
-        for k, (name, x) in enumerate(zip(names, inputs, strict=False)):
+        for k, (name, x) in enumerate(zip(op.names(len(inputs)), inputs, strict=False)):
             if x is not None:
                 node = self.id_of(x)
                 links.append({"edge": self.next_edge, "node": node, "arg": name})
@@ -157,8 +156,8 @@ class Recorder:
                 self.next_edge += 1
         first = results[0]
         node = self.introduce(key_of(first), first, op=op.name, kind="operation", name=first.name, label=op.label,
-                              inputs=links, forward=self.written(forward_notation(op), op, names),
-                              rules=self.rules(op, names), **self.cut(op, inputs, first))
+                              inputs=links, forward=forward_notation(op, len(inputs)),
+                              rules=rule_notation(op, len(inputs)), **self.cut(op, inputs, first))
         for t in results[1:]:
             self.stands_for(node, key_of(t))
         for k, edge in arguments:
@@ -172,16 +171,6 @@ class Recorder:
         """That a gradient could have come back here, had recording not been off."""
         off = not mode.grad and bool(op.rules) and result.dtype.kind == "f"
         return {"no_grad": True} if off and any(isinstance(x, Tensor) and x.requires_grad for x in inputs) else {}
-
-    def rules(self, op: Op, names: Any) -> dict[str, str]:
-        """The gradient rules as they are written, one for each input."""
-        written = rule_notation(op)
-        return {n: written[op.inputs[0]] for n in names if op.inputs[0] in written} if op.variadic else written
-
-    @staticmethod
-    def written(text: str, op: Op, names: Any) -> str:
-        """A notation with the names of a variadic operation's inputs in it."""
-        return text.replace("{%s}" % op.inputs[0], ", ".join("{%s}" % n for n in names)) if op.variadic else text
 
     def saves(self, node: int, op: Op, graph_node: Node, links: list[dict[str, Any]]) -> None:
         """What the new node keeps for its rule."""
@@ -225,7 +214,7 @@ class Recorder:
     def visited(self, node: Node, g: Any, parents: Any, grads: Any) -> None:
         """A node's rule ran on gradient `g` and gave `grads`."""
         me = self.id_of_node(node)
-        names = [f"{node.op.inputs[0]}{k}" for k in range(len(parents))] if node.op.variadic else node.op.inputs
+        names = node.op.names(len(parents))
         sends = [(self.edges.get((me, k)), self.id_of_node(p), names[k], d)
                  for k, (p, d) in enumerate(zip(parents, grads, strict=True)) if p is not None and d is not None]
         g = next((part for part in g if part is not None), None) if isinstance(g, list) else g

@@ -7,7 +7,7 @@ from weakref import ref
 from ..errors import GradError, here
 from ..functions import zeros
 from ..node import Node, Output
-from ..ops import Arrays
+from ..ops import Arrays, Op
 from ..tensor import Tensor, mode, wrap
 from .switches import no_grad, set_grad_enabled
 
@@ -63,6 +63,7 @@ class _CustomOp:
     inputs, aux, label = ("input",), (), ""
     rules: tuple[Any, ...] = ()
     notation: ClassVar[dict[str, str]] = {}
+    names = Op.names
 
     def __init__(self, function: type[Function], inputs: int):
         self.name, self.function, self.count = function.__name__, function, inputs

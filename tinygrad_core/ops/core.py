@@ -126,6 +126,12 @@ class Op:
         body = calls[0] if self.variadic else f"({''.join(call + ', ' for call in calls)})"
         return _written(f"lambda F, g, needs, saved: {body}", **{f"rule{k}": rule for k, rule in enumerate(self.rules)})
 
+    def names(self, count: int | None = None) -> tuple[str, ...]:
+        """The names of its inputs; where it takes any number of them, of `count` ones."""
+        if count is None or not self.variadic:
+            return self.inputs
+        return tuple(f"{self.inputs[0]}{k}" for k in range(count))
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 

@@ -75,16 +75,18 @@ class Writing:
 _writing = Writing()
 
 
-def forward_notation(op: Op) -> str:
-    """The operation's result in terms of its inputs: `{x} · {y}`."""
-    inputs = [Term("{%s}" % name) for name in op.inputs]
+def forward_notation(op: Op, count: int | None = None) -> str:
+    """The operation's result in terms of its inputs, of which there are `count` where it takes any number: `{x} · {y}`."""
+    inputs = [Term("{%s}" % name) for name in op.names(count)]
     called = f"{op.label}({', '.join(t.text for t in inputs)})"
     return op.notation.get("out") or _written(called, lambda: op.forward(_writing, *inputs))
 
 
-def rule_notation(op: Op) -> dict[str, str]:
+def rule_notation(op: Op, count: int | None = None) -> dict[str, str]:
     """For each input the gradient that flows to it, with `{g}` for the gradient that arrives: `{g} · {y}`."""
-    return {name: op.notation.get(name) or _rule_written(op, rule) for name, rule in zip(op.inputs, op.rules, strict=True)
+    names = op.names(count)
+    rules = op.rules * len(names) if op.variadic else op.rules
+    return {name: op.notation.get(name) or _rule_written(op, rule) for name, rule in zip(names, rules, strict=True)
             if name in op.notation or rule is not None}
 
 
