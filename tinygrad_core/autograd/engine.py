@@ -13,8 +13,8 @@ from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
-from ..ops import Arrays, Op, arrays, core
-from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
+from ..ops import Arrays, arrays, core
+from ..ops.core import INPUT, OUT, gradient_op
 from ..symbol import Symbol, shape_text
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
@@ -303,7 +303,7 @@ def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
     if op.backward is not None and not any(op.rules) and _is_later(g):
         return _gradients_later(node, g, tuple([p is not None for p in parents]))
     if op.formula is not None:
-        return _through_formula(node, g, tuple([p is not None for p in parents]))
+        return _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
     return op.pull(F, g, parents, op.lift(_lift, node, node.saved))
 
 
@@ -325,48 +325,34 @@ def _is_later(g: Any) -> bool:
     return any([t is not None and type(t.array) is Symbol for t in (g if isinstance(g, list) else (g,))])
 
 
+def _by_name(node: Node) -> dict[str, Any]:
+    """What a node saved, as tensors, under the names by which its rules ask for it."""
+    return {kept.name: value for kept, value in zip(node.op.keep, node.op.lift(_lift, node, node.saved))}
+
+
 def _gradients_later(node: Node, g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as one operation of the graph that is being built."""
-    op = node.op
-    arrived = tuple(g) if op.several else (g,)
-    saved = list(zip(op.lift(_lift, node, node.saved), op.keep))
-    values = [value for value, (kind, _, _) in saved if kind in (OUT, INPUT, AUX)]
-    attrs = {saved_name(op, kind, key): value for value, (kind, key, _) in saved if kind in (SHAPE, ATTR)}
-    grads = apply(gradient_op(op, len(arrived)), *arrived, *values, needs=needs, **attrs)
+    arrived, saved = tuple(g) if node.op.several else (g,), _by_name(node)
+    op = gradient_op(node.op, len(arrived))
+    grads = apply(op, *arrived, *[saved.pop(name) for name in op.inputs[len(arrived):]], needs=needs, **saved)
     return [d if need else None for d, need in zip(grads, needs)]
 
 
-def _by_formula(op: Op, arrived: int, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Any, ...]:
-    """What `gradient_op` computes, through the formula that the fused operation equals; it can be differentiated."""
-    saved = dict(zip([(kind, key) for kind, key, _ in op.keep if kind in (OUT, INPUT, AUX)], inputs[arrived:]))
-    own = {name: attrs[name] for name in attrs if name in code_names(op.forward)}
-    g: Any = list(inputs[:arrived]) if op.several else inputs[0]
-    return tuple(_differentiated(op, [saved[INPUT, k] for k in range(len(op.inputs))], own, g, attrs["needs"]))
-
-
-core.by_formula.append(_by_formula)
-
-
-def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any]:
+def _differentiated(op: Any, saved: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as graph: its formula is run again on its inputs and differentiated."""
-    op = node.op
-    saved = {(kind, key): value for value, (kind, key, _) in zip(op.lift(_lift, node, node.saved), op.keep)}
-    inputs = [saved[INPUT, k] for k in range(len(op.inputs))]
-    attrs = {key: value for (kind, key), value in saved.items() if isinstance(key, str)}
-    return _differentiated(op, inputs, attrs, g, needs)
-
-
-def _differentiated(op: Any, inputs: list[Any], attrs: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
-    """The gradients of `op`'s formula with respect to the inputs that need one, as graph."""
     # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
-    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]
+    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x
+              for x in [saved[name] for name in op.inputs]]
     with enable_grad():
-        out = op.formula(*inputs, **attrs)
+        out = op.formula(*inputs, **{name: saved[name] for name in op.attributes})
         asked = [x.node if need else None for x, need in zip(inputs, needs)]
         pairs = [(t, d) for t, d in zip(*((out, g) if isinstance(out, tuple) else ((out,), (g,)))) if d is not None]
         found = _sweep([t.node for t, _ in pairs], [d for _, d in pairs], True, True,
                        [n for n in asked if n is not None], False, enclosed=True)
     return [None if n is None else found.get(n) for n in asked]
+
+
+core.by_formula.append(_differentiated)
 
 
 def _gather(node: Output, g: Any) -> None:
@@ -441,8 +427,8 @@ def _check_writes(order: list[Node]) -> None:
 
 
 def _saved_name(op: Any, k: int) -> str:
-    kind, key, _ = op.keep[k] if k < len(op.keep) else (AUX, None, 0)
-    return "its result" if kind == OUT else f"its input {op.inputs[key]!r}" if kind == INPUT else "a value"
+    name, kind = op.keep[k][:2] if k < len(op.keep) else ("", None)
+    return "its result" if kind == OUT else f"its input {name!r}" if kind == INPUT else "a value"
 
 
 def _where(node: Node) -> str:

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from ..errors import GradError, here
+from ..functions import zeros
 from ..node import Node, Output
-from ..ops import Arrays
+from ..ops import Arrays, Op
 from ..tensor import Tensor, mode, wrap
 from .switches import no_grad, set_grad_enabled
 
@@ -42,11 +43,14 @@ class Context:
         self._saved = tuple((t.array, places[id(t)], len(results)) if id(t) in places else t for t in self._saved)
 
     def _result(self, array: Any, index: int, count: int) -> Tensor:
-        t = wrap(array)
-        node = self._weak_node()
-        if node is not None:
-            t.node = node if count == 1 else Output(node, index, count)
+        t, node = wrap(array), self._weak_node()
+        t.node = None if node is None else _end(node, index, count)
         return t
+
+
+def _end(node: Node, index: int, count: int) -> Node:
+    """Where one of a function's results hangs in the graph."""
+    return node if count == 1 else Output(node, index, count)
 
 
 class _CustomOp:
@@ -59,10 +63,10 @@ class _CustomOp:
     inputs, aux, label = ("input",), (), ""
     rules: tuple[Any, ...] = ()
     notation: ClassVar[dict[str, str]] = {}
+    names = Op.names
 
-    def __init__(self, function: type[Function], ctx: Context, inputs: int, outputs: int):
-        self.name = function.__name__
-        self.function, self.ctx, self.count, self.outputs = function, ctx, inputs, outputs
+    def __init__(self, function: type[Function], inputs: int):
+        self.name, self.function, self.count = function.__name__, function, inputs
 
     @staticmethod
     def lift(_: Any, node: Node, saved: Any) -> Any:
@@ -72,11 +76,9 @@ class _CustomOp:
     def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
         """The gradients of the inputs, in order."""
         numbers = type(F) is Arrays
-        ctx: Context = saved[0]
-        shapes = saved[1]
-        given = g if isinstance(g, list) else [g]
-        grads = [self._zero(shape, dtype) if d is None else wrap(d) if numbers else d
-                 for d, (shape, dtype) in zip(given, shapes)]
+        ctx, shapes = saved[:2]
+        grads = [zeros(shape, dtype=dtype) if d is None else wrap(d) if numbers else d
+                 for d, (shape, dtype) in zip(g if isinstance(g, list) else [g], shapes)]
         with set_grad_enabled(not numbers):
             result = self.function.backward(ctx, *grads)
         result = result if isinstance(result, tuple) else (result,)
@@ -86,11 +88,6 @@ class _CustomOp:
         return [r if r is None or not numbers else r.array for r in result]
 
     fast = pull
-
-    @staticmethod
-    def _zero(shape: tuple[int, ...], dtype: Any) -> Tensor:
-        from ..functions import zeros
-        return zeros(shape, dtype=dtype)
 
 
 class Function:
@@ -134,15 +131,13 @@ class Function:
         """The results with a node that will run this function's backward."""
         # A result that is one of the inputs needs a place of its own in the graph.
         fresh = tuple(wrap(r.array) if any(r is a for a in args) else r for r in results)
-        stiff = [id(r) in ctx._stiff for r in results]
         ctx._keep_results_as_arrays(results)
-        op = _CustomOp(cls, ctx, len(args), len(results))
         watched = [t.array if isinstance(t, Tensor) else t[0] for t in ctx._saved if t is not None]
         shapes = tuple((r.shape, r.dtype) for r in fresh)
-        node = Node(op, parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
+        node = Node(_CustomOp(cls, len(args)), parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
         ctx._weak_node = ref(node)
         node.where = here()
-        for k, (r, fixed) in enumerate(zip(fresh, stiff, strict=True)):
-            if not fixed and r.dtype.kind == "f":
-                r.node = node if len(fresh) == 1 else Output(node, k, len(fresh))
+        for k, r in enumerate(fresh):
+            if id(results[k]) not in ctx._stiff and r.dtype.kind == "f":
+                r.node = _end(node, k, len(fresh))
         return fresh

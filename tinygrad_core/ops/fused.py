@@ -159,10 +159,10 @@ def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, sc
     return dx, dweight, column_sums(xp, rows) if needs[2] else None
 
 
+_NORMALISED = {"out": "normalise({x}) · {weight} + {bias}", "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}",
+               "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})"}
 primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
-          notation={"out": "normalise({x}) · {weight} + {bias}",
-                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
-                    "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
+          notation=_NORMALISED)
 
 
 # ---- normalisation of channels: x (N, C, S) over S and a group of channels, or over S and the batch
@@ -206,10 +206,7 @@ def _channel_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, centred: An
 
 
 primitive("channel_norm", _channel_norm, aux=("centred", "scale"), label="norm", several=True,
-          backward=_channel_norm_backward,
-          notation={"out": "normalise({x}) · {weight} + {bias}",
-                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
-                    "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
+          backward=_channel_norm_backward, notation=_NORMALISED)
 
 
 # ---- GELU: x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016)
