@@ -68,6 +68,7 @@ class Step:
                     for name, s in zip(self.optimizer.buffers(group), states, strict=True):
                         graph.become(graph.slots[id(self.optimizer.state[p][name])], s.array)
                     graph.used_grads.add(id(p.node))
+                    graph.asked_grads.add(id(p.node))
                 graph.after.append(self._counted(group, [self.optimizer.state[p] for p, _ in learning]))
 
     def minimize(self, loss: Tensor) -> Group:
