@@ -107,7 +107,7 @@ class _Writer:
     def text(self) -> str:
         """The whole function."""
         places = "".join([f"l{k}, " for k in range(len(self.code.last))])
-        steps = [*self.numbers, *[f"check(call{k}())" for k in range(len(self.code.calls))],
+        steps = [*self.numbers, *[f"if (wrong := call{k}()) >= 0: check(wrong)" for k in range(len(self.code.calls))],
                  *["wrote_again(plan.writes)"] * self.writes, *[f"y{k} = r{k}()" for k in range(self.wanted)]]
         return f"""def shortcut(args):
     try:
