@@ -242,14 +242,15 @@ class Environment:
         """That objects have the methods that their classes had."""
         known: dict[type, list[str]] = {}
         for what, room, _ in self._rooms:
-            kind, own = type(room), getattr(room, "__dict__", None)
+            kind: Any = type(room)
+            own = getattr(room, "__dict__", None)
             if isinstance(room, (type, types.ModuleType)) or not isinstance(own, dict):
                 continue
             if kind not in known:
                 known[kind] = [name for name in self._names if isinstance(getattr(kind, name, None), _FUNCTIONS)]
             for name in known[kind]:
                 if name not in own:
-                    self._guard(f"whether {what}.{name} is its class's", "absent", own, name, True)
+                    self._guard(f"{what}.{name}", "absent", own, name, True)
                 if not _installed(kind):
                     self._guard(f"{kind.__name__}.{name}", "attribute", kind, name, getattr(kind, name))
 

@@ -68,6 +68,8 @@ class Guard(NamedTuple):
             return f"{self.what} can be read no more ({error!r})"
         if alike(now, self.expected):
             return ""
+        if self.read == "absent":
+            return f"{self.what} was its class's and is the object's own"
         what, old, new = self._difference(now)
         known = isinstance(new, (*PLAIN, tuple)) or type(old) is not type(new)
         words = f"was {reprlib.repr(old)} and is {reprlib.repr(new)}" if known else f"is another {type(new).__name__}"
