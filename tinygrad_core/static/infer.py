@@ -17,6 +17,29 @@ _OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
+_elementwise: dict[Any, tuple[tuple[int, ...], np.dtype[Any]]] = {}    # what came of operations that were tried out before
+
+
+class _Unmultiplied:
+    """NumPy, but for products of matrices, which take the time: they have shapes, and zeros for numbers."""
+
+    __name__ = "numpy without products"
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(np, name)
+        setattr(self, name, found)
+        return found
+
+    def matmul(self, x: Any, y: Any, out: Any = None) -> Any:
+        """The product of what is left of both when they have nothing along the dim that is summed."""
+        if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
+            return np.matmul(x, y, out=out)
+        return np.matmul(x[..., :0], y[..., :0, :], out=out)
+
+    dot = matmul
+
+
+_numpy = _Unmultiplied()
 
 
 def stand_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
@@ -58,11 +81,11 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 def _tried(operation: Operation, k: int) -> list[Any]:
     op = operation.op
     assert op is not None
-    values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     if op.broadcasts and not operation.attrs:
-        return [_stretched(op, values)]
+        return [_stretched(op, operation.inputs, k)]
+    values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     with np.errstate(all="ignore"):
-        outs = operation.compute(np, values, k, _OF_ITS_OWN.get(op.name, {}))
+        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(op.name, {}))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
 
 
@@ -73,12 +96,20 @@ def _value(x: Symbol, k: int) -> Any:
     return stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype)
 
 
-def _stretched(op: Any, values: tuple[Any, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _stretched(op: Any, inputs: tuple[Any, ...], k: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Of elementwise operations the shape is known, and the dtype that of single elements."""
-    shape = np.broadcast_shapes(*[np.shape(v) for v in values])
-    with np.errstate(all="ignore"):
-        ones = [v if np.shape(v) == () else stand_in((1,), v.dtype) for v in values]
-        return shape, np.asarray(op.forward(np, *ones)).dtype
+    like = op, *[(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else (type(x), hint(x, k))
+                 for x in inputs]
+    found = _elementwise.get(like)
+    if found is None:
+        values = [stand_in((1,) if x[0] else (), x[1]) if isinstance(x[0], tuple) else x[1] for x in like[1:]]
+        shape = np.broadcast_shapes(*[x[0] for x in like[1:] if isinstance(x[0], tuple)])
+        with np.errstate(all="ignore"):
+            found = shape, np.asarray(op.forward(np, *values)).dtype
+        if len(_elementwise) > 10_000:
+            _elementwise.clear()
+        _elementwise[like] = found
+    return found
 
 
 def concrete(value: Any, sizes: Any) -> Any:

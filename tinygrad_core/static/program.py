@@ -1,7 +1,9 @@
 """A program: the part of a graph that one run needs, with every size a number, in an order that can be run."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..symbol import Dim, Symbol, leaves, size_of
@@ -45,6 +47,18 @@ class Program:
         names = ", ".join(x.name for x in self.inputs)
         ends = [", ".join(x.name for x in self.outputs), *(f"{v.name} ← {new.name}" for v, new in self.updates)]
         return f"given {names}\n{self.graph}\nreturn {'; '.join(e for e in ends if e)}"
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A while without Python's collector of cycles, which would look through a graph over and over while it grows."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def ancestors(roots: Iterable[Any], given: Iterable[Symbol] = ()) -> list[Operation]:

@@ -21,7 +21,7 @@ from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
 from .passes.rewrites import Rewrite, noting
-from .program import Program, ancestors, specialise
+from .program import Program, ancestors, specialise, uncollected
 
 
 class FeedError(StaticError, ValueError):
@@ -143,7 +143,7 @@ class Plan:
         if watch is not None:
             self._run = interpreter(self.program, watch.running(self.program, origins))
         else:
-            with noting() as found:
+            with noting() as found, uncollected():
                 self._run = compiled(self.program, backend)
             self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
