@@ -109,8 +109,8 @@ class Rewriter:
 
     def keep(self, o: Operation) -> Operation:
         """The operation as it is, on the new symbols."""
-        twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), o.attrs, o.name, o.value)
-        twin.where, twin.module, twin.operands, twin.again = o.where, o.module, o.operands, o.again
+        twin = o.twin(self.graph, tuple([self.map(x) for x in o.inputs]))
+        twin.again = o.again
         twin.results = tuple([r if r is None else Symbol(r.shape, r.dtype, twin, k) for k, r in enumerate(o.results)])
         self._append(o, twin)
         return twin
@@ -119,9 +119,8 @@ class Rewriter:
         """The operation with its unknown sizes as numbers, which may change its results' shapes."""
         from .infer import infer
 
-        attrs = concrete(o.attrs, self.size)
-        twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), attrs, o.name, o.value)
-        twin.where, twin.module, twin.operands = o.where, o.module, o.operands
+        twin = o.twin(self.graph, tuple([self.map(x) for x in o.inputs]))
+        twin.attrs = concrete(o.attrs, self.size)
         described = infer(twin)
         twin.results = tuple([d if d is None else Symbol(d[0], d[1], twin, k) for k, d in enumerate(described)])
         self._append(o, twin)

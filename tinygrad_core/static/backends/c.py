@@ -126,7 +126,7 @@ def _with_copies(program: Program) -> Program:
             view = reshaped(shell(x, shells), o.results[0].shape)
         made = r.keep(o)
         if x is not made.inputs[0]:
-            made.inputs = (x, *made.inputs[1:])
+            made.read((x, *made.inputs[1:]))
         shells[made.results[0]] = view
         return made.results
 

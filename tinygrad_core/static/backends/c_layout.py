@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -113,14 +114,13 @@ class Layout:
         """New values that can be written straight into their variable: every reader of the old one has read it by then."""
         place, found, outputs = self.schedule.place, {}, set(self.program.outputs)
         read_after = set(map(owner, outputs))
-        counts: dict[Symbol, int] = {}
-        for _, new in self.program.updates:
-            counts[new] = counts.get(new, 0) + 1
+        counts = Counter([new for _, new in self.program.updates])
+        becoming = Counter([owner(new) for _, new in self.program.updates])
         for variable, new in self.program.updates:
             step = place.get(new.operation)
             if (step is not None and variable.shape and counts[new] == 1 and new not in outputs and variable not in read_after
                     and self._can_lie_over(new, variable, step)
-                    and not any([owner(x) is variable for _, x in self.program.updates if x is not new])):
+                    and becoming[variable] == (owner(new) is variable)):
                 found[new] = variable
         return found
 
