@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -63,15 +64,11 @@ def compiler(quiet: bool = False) -> str | None:
 
 
 def _works(name: str) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "try.c")
-        source.write_text("#include <math.h>\nfloat half(float x) { return tanhf(x) * 0.5f; }\n", encoding="ascii")
-        try:
-            _build(name, source, Path(folder, "try.so"))
-            ctypes.CDLL(str(Path(folder, "try.so")))
-        except (OSError, subprocess.SubprocessError):
-            return False
-        return True
+    try:
+        _library(name, "#include <math.h>\nfloat half(float x) { return tanhf(x) * 0.5f; }\n")
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
 
 
 def _build(name: str, source: Path, library: Path, *options: str) -> None:
@@ -99,8 +96,11 @@ def load(code: str, *options: str) -> ctypes.CDLL:
     """The code as a loaded library: compiled with these options, or found among what was compiled before."""
     name = compiler()
     assert name is not None
-    key = hashlib.sha256("\0".join([code, name, _machine(), *FAST, *options]).encode()).hexdigest()[:32]
-    library = cache_folder() / f"{key}.so"
+    return _library(name, code, *options)
+
+
+def _library(name: str, code: str, *options: str) -> ctypes.CDLL:
+    library = cache_folder() / f"{library_key(name, code, *options)}.so"
     try:
         return ctypes.CDLL(str(library))
     except OSError:                             # not there, or broken: made anew
@@ -110,6 +110,19 @@ def load(code: str, *options: str) -> ctypes.CDLL:
             _build(name, source, made, *options)
             os.replace(made, library)           # whole or not at all, whoever else is compiling the same
     return ctypes.CDLL(str(library))
+
+
+def library_key(name: str, code: str, *options: str) -> str:
+    """What a compiler makes of some code for this machine, as a name; comments do not count."""
+    words = re.sub(r"/[*].*?[*]/", "", code, flags=re.DOTALL)
+    return hashlib.sha256("\0".join([words, *identity(name), *FAST, *options]).encode()).hexdigest()[:32]
+
+
+def identity(name: str) -> tuple[str, ...]:
+    """What tells a compiler and the machine it works for from others; a compiler that was exchanged is another one."""
+    path = shutil.which(name) or name
+    found = os.stat(path)
+    return path, str(found.st_size), str(found.st_mtime_ns), _machine()
 
 
 @functools.cache
