@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,17 @@ from ..tensor import Tensor, mode, wrap
 from .define import Group, assign, gradients
 from .define import group as make_group
 from .guards import Guard
+
+
+class Option(NamedTuple):
+    """Reads a number among an optimiser's options as it is now, in the type of the parameters."""
+
+    group: dict[str, Any]
+    name: str
+    kind: Callable[[Any], Any]
+
+    def __call__(self) -> Any:
+        return self.kind(self.group[self.name])
 
 
 class Step:
@@ -124,8 +135,7 @@ class Step:
             kind, number = type(optimizer).__name__, dtype.type
             options = [name for name, option in group.items() if option is value]
             if len(options) == 1:               # the usual case, read at every run, the short way
-                name = options[0]
-                return wrap(self.graph.slot(lambda: number(group[name]), None, f"{kind}.{name}"))
+                return wrap(self.graph.slot(Option(group, options[0], number), None, f"{kind}.{options[0]}"))
             return wrap(self.graph.slot(lambda: number(now()[k]), None, f"{kind}.number_{k}"))
 
         values = now()
