@@ -76,7 +76,7 @@ class Operation:
         self.sources: tuple[Symbol, ...] = tuple([x for x in inputs if isinstance(x, Symbol)])
 
     def twin(self, graph: Graph, inputs: tuple[Any, ...]) -> Operation:
-        """The same operation in another graph, on other inputs, from the same line of the learner's; it has no results yet."""
+        """The same operation, from the same line, in another graph and on other inputs; it has no results yet."""
         made = Operation(graph, self.kind, self.op, inputs, self.attrs, self.name, self.value)
         made.where, made.module, made.operands = self.where, self.module, self.operands
         return made

@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 # Reciprocals would let one division come out as two different numbers, and a maximum differ from the element it came from.
 FAST = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fno-reciprocal-math", "-fno-math-errno", "-fPIC",
         "-std=gnu11")
+MOST = 2000                     # files in the cache; those that were made first go
 
 
 def cache_folder() -> Path:
@@ -100,22 +102,53 @@ def load(code: str, *options: str) -> ctypes.CDLL:
 
 
 def _library(name: str, code: str, *options: str) -> ctypes.CDLL:
-    library = cache_folder() / f"{library_key(name, code, *options)}.so"
+    file = _file(name, code, *options)
     try:
-        return ctypes.CDLL(str(library))
+        return opened(file)
     except OSError:                             # not there, or broken: made anew
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            source, made = Path(folder, "step.c"), Path(folder, "step.so")
+        def build(made: Path) -> None:
+            source = made.with_suffix(".c")
             source.write_text(code, encoding="utf-8")
             _build(name, source, made, *options)
-            os.replace(made, library)           # whole or not at all, whoever else is compiling the same
-    return ctypes.CDLL(str(library))
+        store(f"{file}.so", build)
+    return opened(file)
 
 
-def library_key(name: str, code: str, *options: str) -> str:
+def opened(library: str) -> ctypes.CDLL:
+    """A library that was compiled before, by its name; an OSError where there is none that is whole."""
+    return ctypes.CDLL(str(cache_folder() / f"{library}.so"))
+
+
+def library_name(code: str) -> str:
+    """The name under which `load` keeps what this code becomes."""
+    name = compiler()
+    assert name is not None
+    return _file(name, code)
+
+
+def _file(name: str, code: str, *options: str) -> str:
     """What a compiler makes of some code for this machine, as a name; comments do not count."""
     words = re.sub(r"/[*].*?[*]/", "", code, flags=re.DOTALL)
     return hashlib.sha256("\0".join([words, *identity(name), *FAST, *options]).encode()).hexdigest()[:32]
+
+
+def store(name: str, make: Callable[[Path], None]) -> None:
+    """Let a file be made and appear in the cache whole or not at all, whoever else is making the same; old ones go."""
+    folder = cache_folder()
+    with tempfile.TemporaryDirectory(dir=folder) as private:
+        made = Path(private, name)
+        make(made)
+        os.replace(made, folder / name)
+    files = [f for f in folder.iterdir() if f.suffix in (".so", ".json")]
+    for file in sorted(files, key=_age)[:max(0, len(files) - MOST)]:
+        file.unlink(missing_ok=True)
+
+
+def _age(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:                             # gone already: another process tidies up too
+        return 0.0
 
 
 def identity(name: str) -> tuple[str, ...]:

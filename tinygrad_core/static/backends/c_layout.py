@@ -15,6 +15,7 @@ from ..memory import Life, plan_memory
 from ..passes import enabled
 from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, through
 from ..program import Program
+from .c_plan import aligned
 
 
 def viewed(o: Operation, array: Any) -> Any:
@@ -67,9 +68,7 @@ class Layout:
         program, end = self.program, len(self.schedule.steps)
         self.plan = plan_memory(self.lives if enabled("memory")
                                 else {x: Life(life.size, 0, end) for x, life in self.lives.items()})
-        raw = np.empty(self.plan.total + 64, np.uint8)
-        start = -raw.ctypes.data % 64
-        self.block = raw[start:start + self.plan.total]
+        self.block = aligned(self.plan.total)
         self.small = {x: np.zeros(x.shape, x.dtype) for x in program.inputs}    # only their layout, and 0-d values
         self.constants = {o.results[0]: np.asarray(placed_on(o.value, CPU), order="C") for o in program.constants}
         self.arrays: dict[Symbol, np.ndarray] = {}
