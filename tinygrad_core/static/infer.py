@@ -17,7 +17,9 @@ _OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
-_elementwise: dict[Any, tuple[tuple[int, ...], np.dtype[Any]]] = {}    # what came of operations that were tried out before
+_known: dict[Any, list[Any]] = {}       # what came of operations that were tried out before
+MOST = 10_000                           # of these
+_PLAIN = {int, float, bool, str, type(None), type(Ellipsis)}
 
 
 class _Unmultiplied:
@@ -79,37 +81,56 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 
 
 def _tried(operation: Operation, k: int) -> list[Any]:
-    op = operation.op
+    op, like = operation.op, _like(operation, k)
     assert op is not None
-    if op.broadcasts and not operation.attrs:
-        return [_stretched(op, operation.inputs, k)]
+    found = _known.get(like)
+    if found is None:
+        found = [_stretched(operation, k)] if op.broadcasts and not operation.attrs else _measured(operation, k)
+        if like is not None:
+            if len(_known) > MOST:
+                _known.clear()
+            _known[like] = found
+    return found
+
+
+def _like(operation: Operation, k: int) -> Any:
+    """What an operation's outcome depends on, to look it up by; None where numbers decide, or objects of any kind."""
+    text = ""
+    if operation.attrs:
+        if not all([type(v) in _PLAIN or isinstance(v, np.dtype) for v in leaves(operation.attrs)]):
+            return None
+        text = repr(operation.attrs)
+    inputs = operation.inputs
+    if any([isinstance(x, Symbol) and x.dtype.kind == "b" and _is_known_mask(x) for x in inputs]):
+        return None
+    return operation.op, tuple([(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol)
+                                else (type(x), repr(hint(x, k))) for x in inputs]), operation.operands, text
+
+
+def _measured(operation: Operation, k: int) -> list[Any]:
+    assert operation.op is not None
     values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     with np.errstate(all="ignore"):
-        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(op.name, {}))
+        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(operation.op.name, {}))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
 
 
 def _value(x: Symbol, k: int) -> Any:
     """What a symbol is tried out with; a mask that is known decides how many elements there are."""
-    if x.dtype.kind == "b" and x.operation.kind == "constant" and x.shape:
-        return place(x.operation.value, CPU)
-    return stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype)
+    return place(x.operation.value, CPU) if _is_known_mask(x) else stand_in(tuple([hint(n, k) for n in x.shape]), x.dtype)
 
 
-def _stretched(op: Any, inputs: tuple[Any, ...], k: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _is_known_mask(x: Symbol) -> bool:
+    return x.dtype.kind == "b" and x.operation.kind == "constant" and bool(x.shape)
+
+
+def _stretched(operation: Operation, k: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Of elementwise operations the shape is known, and the dtype that of single elements."""
-    like = op, *[(tuple([hint(n, k) for n in x.shape]), x.dtype) if isinstance(x, Symbol) else (type(x), hint(x, k))
-                 for x in inputs]
-    found = _elementwise.get(like)
-    if found is None:
-        values = [stand_in((1,) if x[0] else (), x[1]) if isinstance(x[0], tuple) else x[1] for x in like[1:]]
-        shape = np.broadcast_shapes(*[x[0] for x in like[1:] if isinstance(x[0], tuple)])
-        with np.errstate(all="ignore"):
-            found = shape, np.asarray(op.forward(np, *values)).dtype
-        if len(_elementwise) > 10_000:
-            _elementwise.clear()
-        _elementwise[like] = found
-    return found
+    assert operation.op is not None
+    shapes = [tuple([hint(n, k) for n in x.shape]) for x in operation.sources]
+    values = [stand_in((1,) if x.shape else (), x.dtype) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs]
+    with np.errstate(all="ignore"):
+        return np.broadcast_shapes(*shapes), np.asarray(operation.op.forward(np, *values)).dtype
 
 
 def concrete(value: Any, sizes: Any) -> Any:

@@ -1,6 +1,7 @@
 """The system's C compiler: found by trying it, its libraries kept on disk by their content; and products of matrices."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -12,14 +13,13 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 # Reciprocals would let one division come out as two different numbers, and a maximum differ from the element it came from.
 FAST = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fno-reciprocal-math", "-fno-math-errno", "-fPIC",
         "-std=gnu11")
-MOST = 2000                     # files in the cache; those that were made first go
+MOST = 4000                     # files in the cache
 
 
 def cache_folder() -> Path:
@@ -106,17 +106,17 @@ def _library(name: str, code: str, *options: str) -> ctypes.CDLL:
     try:
         return opened(file)
     except OSError:                             # not there, or broken: made anew
-        def build(made: Path) -> None:
-            source = made.with_suffix(".c")
+        with tempfile.TemporaryDirectory() as folder:
+            source, made = Path(folder, "step.c"), Path(folder, "step.so")
             source.write_text(code, encoding="utf-8")
             _build(name, source, made, *options)
-        store(f"{file}.so", build)
+            store(f"{file}.so", made.read_bytes())
     return opened(file)
 
 
 def opened(library: str) -> ctypes.CDLL:
     """A library that was compiled before, by its name; an OSError where there is none that is whole."""
-    return ctypes.CDLL(str(cache_folder() / f"{library}.so"))
+    return ctypes.CDLL(str(kept(f"{library}.so")))
 
 
 def library_name(code: str) -> str:
@@ -132,23 +132,24 @@ def _file(name: str, code: str, *options: str) -> str:
     return hashlib.sha256("\0".join([words, *identity(name), *FAST, *options]).encode()).hexdigest()[:32]
 
 
-def store(name: str, make: Callable[[Path], None]) -> None:
-    """Let a file be made and appear in the cache whole or not at all, whoever else is making the same; old ones go."""
+def kept(name: str) -> Path:
+    """A file of the cache, which is wanted: an OSError where it is not there."""
+    file = cache_folder() / name
+    os.utime(file)                              # those that nobody wants for long go first
+    return file
+
+
+def store(name: str, content: bytes) -> None:
+    """Let a file appear in the cache, whole or not at all, whoever else is making the same."""
     folder = cache_folder()
     with tempfile.TemporaryDirectory(dir=folder) as private:
-        made = Path(private, name)
-        make(made)
-        os.replace(made, folder / name)
-    files = [f for f in folder.iterdir() if f.suffix in (".so", ".json")]
-    for file in sorted(files, key=_age)[:max(0, len(files) - MOST)]:
-        file.unlink(missing_ok=True)
-
-
-def _age(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except OSError:                             # gone already: another process tidies up too
-        return 0.0
+        Path(private, name).write_bytes(content)
+        os.replace(Path(private, name), folder / name)
+    files = [file for file in folder.iterdir() if file.suffix in (".so", ".json")]
+    if len(files) > MOST:
+        with contextlib.suppress(OSError):      # another process tidies up too
+            for file in sorted(files, key=lambda file: file.stat().st_mtime)[:MOST // 10]:
+                file.unlink()
 
 
 def identity(name: str) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ import ctypes
 import functools
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from operator import getitem
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -238,9 +238,15 @@ def key(program: Program) -> str | None:
 @functools.cache
 def _engine() -> str:
     """The engine's files as they are, and what they stand on."""
-    root = Path(__file__).parents[2]
-    files = [(str(p.relative_to(root)), p.stat()) for p in sorted(root.rglob("*")) if p.suffix in (".py", ".c")]
-    return repr((sys.version, np.__version__, [(name, s.st_size, s.st_mtime_ns) for name, s in files]))
+    files, folders = [], [_PACKAGE]
+    for folder in folders:
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif entry.name.endswith((".py", ".c")):
+                found = entry.stat()
+                files.append((entry.path, found.st_size, found.st_mtime_ns))
+    return repr((sys.version, np.__version__, sorted(files)))
 
 
 def _words(program: Program) -> Iterator[bytes]:
@@ -250,12 +256,11 @@ def _words(program: Program) -> Iterator[bytes]:
         if not _is_ours(op):
             raise _UnkeptError(op)
     for n, o in enumerate(program.graph.operations):
-        results = [None if r is None else (r.shape, r.dtype.str) for r in o.results]
+        results = [None if r is None else (_word(r.shape, number), r.dtype.str) for r in o.results]
         yield (f"{n} {o.kind} {o.op and o.op.name} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
                f"{[c.number for c in o.control]}\n").encode()
         if o.kind == "constant":
-            array = np.asarray(place(o.value, CPU), order="C")
-            yield hashlib.sha256(array.reshape(-1).view(np.uint8)).digest()
+            yield hashlib.sha256(np.asarray(place(o.value, CPU), order="C").data).digest()
         number.update({r: f"%{n}.{k}" for k, r in enumerate(o.results) if r is not None})
     yield repr([[number[x] for x in symbols] for symbols in
                 (program.inputs, program.outputs, *map(list, zip(*program.updates, strict=True)))]).encode()
@@ -301,7 +306,7 @@ def found(name: str | None, program: Program) -> tuple[Recipe, Any] | None:
     if name is None:
         return None
     try:
-        digest, _, body = (toolchain.cache_folder() / f"{name}.json").read_text(encoding="ascii").partition("\n")
+        digest, _, body = toolchain.kept(f"{name}.json").read_text(encoding="ascii").partition("\n")
         if digest != _digest(name, body):
             return None
         recipe = _read(json.loads(body), program)
@@ -318,7 +323,7 @@ def keep(name: str | None, recipe: Recipe, program: Program) -> None:
         body = json.dumps(_written(recipe, program), separators=(",", ":"))
     except (_UnkeptError, TypeError):
         return
-    toolchain.store(f"{name}.json", lambda file: file.write_text(f"{_digest(name, body)}\n{body}", encoding="ascii"))
+    toolchain.store(f"{name}.json", f"{_digest(name, body)}\n{body}".encode("ascii"))
 
 
 def _digest(name: str, body: str) -> str:
