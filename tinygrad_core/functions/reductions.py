@@ -26,9 +26,11 @@ class Found(NamedTuple):
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the given dims, or over all; integers and booleans add up in int64."""
+    if dim is None and dtype is None and not keepdim and isinstance(input, Tensor):
+        found = hot.whole_sum(input)
+        if found is not None:
+            return found
     input = _summand(input, dtype, "sum")
-    if dim is None and not keepdim:
-        return hot.total(input)
     return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import formulas, functions, hot, versions
+from .. import formulas, functions, versions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, GradError, ShapeError
@@ -15,6 +15,7 @@ from ..functions import softmax as softmax
 from ..functions import tanh as tanh
 from ..functions.arguments import one_dim
 from ..functions.creation import _draw
+from ..hot import linear as linear
 from ..ops import OPS
 from ..symbol import known
 from ..tensor import Tensor, describe, wrap
@@ -24,17 +25,6 @@ from .sliding import *  # noqa: F403
 
 
 # ---- products
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
-    if not isinstance(input, Tensor):
-        raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
-    if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
-        raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
-                         f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
-                         f"flatten it first: torch.flatten(x, 1).")
-    return hot.linear(input, weight, bias)
-
-
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x1ᵀ W x2 + b for each output: input1 (*, in1), input2 (*, in2), weight (out, in1, in2), bias (out)."""
     out, in1, in2 = weight.shape

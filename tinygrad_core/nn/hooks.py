@@ -12,19 +12,16 @@ from ..tensor import Tensor
 class Hooks:
     """The functions that a module calls, in the order in which they were registered."""
 
-    __slots__ = ("after", "backward", "before", "next")
+    __slots__ = ("after", "backward", "before")
 
     def __init__(self) -> None:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
-        self.next = 0
 
     def add(self, place: dict[int, Any], hook: Any) -> Handle:
         """Register a hook in one of the three dictionaries."""
-        self.next += 1
-        place[self.next] = hook
-        return Handle(place, self.next)
+        return Handle(place, hook)
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's `forward` with the hooks around it."""

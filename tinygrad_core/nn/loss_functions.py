@@ -5,7 +5,7 @@ import math
 import warnings
 from typing import Any
 
-from .. import functions
+from .. import functions, hot
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..formulas import classes_of, numbers
@@ -159,6 +159,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         ignore_index: a label that counts for nothing.
         label_smoothing: the share of the target that is spread evenly over all classes.
     """
+    if type(target) is Tensor and weight is None and reduction == "mean" and not label_smoothing and ignore_index < 0:
+        loss = hot.cross_entropy(input, target)
+        if loss is not None:
+            return loss
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     fit = _check_classes("cross_entropy", input, target, ignore_index)

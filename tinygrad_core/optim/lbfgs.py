@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..autograd import enable_grad
 from ..device import array_module
-from ..errors import learner_line
+from ..errors import here
 from ..tensor import mode
 from ..versions import wrote
 from ..writes import store
@@ -140,12 +140,12 @@ class LBFGS(Optimizer):
 
     def _move(self, t: float, direction: Any, start: list[Any] | None = None) -> None:
         """Put the parameters `t` along the direction from where they are, or from `start`."""
-        line, i = learner_line(), 0
+        place, i = here(), 0
         for k, p in enumerate(self._params):
             part = direction[i:i + p.array.size].reshape(p.shape)
             i += p.array.size
             before = p.array.copy() if mode.watched else None
-            wrote(p.array, line)
+            wrote(p.array, place)
             store(p, (p.array if start is None else start[k]) + t * part)
             if mode.watched and p.grad is not None:
                 mode.watch.updated(p, before, p.grad.array, type(self).__name__)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from ..device import is_array
 from ..symbol import StaticError, mapped
 from ..tensor import Tensor, mode, wrap
-from ..versions import owner
-from .guards import PLAIN
-from .session import store
+from ..versions import owner, wrote
+from ..writes import store
+from .guards import PLAIN, exactly
 
 if TYPE_CHECKING:
     from .trace import Traced
@@ -33,7 +33,8 @@ class Call:
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]):
         self.args, self.kwargs = args, kwargs
         self.tensors: list[Tensor] = []
-        key: list[Any] = [mode.grad]
+        self.grad = mode.grad
+        key: list[Any] = [self.grad]
         leaves_of(args, self.tensors, key)
         if kwargs:
             leaves_of(kwargs, self.tensors, key)
@@ -50,7 +51,7 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
         key.append((value.array.dtype, value.array.ndim, value.node is not None))
         tensors.append(value)
     elif isinstance(value, PLAIN):
-        key.append((type(value), value))
+        key.append((type(value), exactly(value)))
     elif isinstance(value, (tuple, list)):
         key.append((type(value), len(value)))
         for v in value:
@@ -80,6 +81,7 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
         leaf.grad = None if symbol is None else wrap(values[at])
         at += symbol is not None
     for (k, _), value in zip(traced.argument_writes, values[at:]):
+        wrote(tensors[k].array)
         store(tensors[k], value)
     for act in traced.graph.after:
         act()

@@ -16,7 +16,6 @@ from ..tensor import Tensor, mode, wrap
 from .backends.interpreter import interpreter
 from .graph import Graph, fill
 from .infer import stand_in
-from .passes import optimised
 from .program import specialise
 
 
@@ -67,7 +66,7 @@ class Block:
         if self.backend == "shapes":
             zeros = [stand_in(x.shape, x.dtype) for x in program.outputs]
             return lambda _: (zeros, [])
-        return compiled(optimised(program), self.backend) if self.backend else interpreter(program)
+        return compiled(program, self.backend) if self.backend else interpreter(program)
 
     def gradient(self) -> Block:
         """The body that computes the gradients of the inputs from the inputs and the gradients of the outputs.

@@ -12,7 +12,6 @@ from ..tensor import mode
 from ..versions import owner
 from .backends import memory_of
 from .graph import Operation
-from .passes import optimised
 from .passes.rewrites import noting
 from .program import Program
 
@@ -78,7 +77,7 @@ class GraphEvents:
             watch, mode.watch = mode.watch, None        # what passes write down is no definition
             try:
                 with noting() as found:
-                    report = memory_of(optimised(program), backend)
+                    report = memory_of(program, backend)
             finally:
                 mode.watch = watch
             for r in found:

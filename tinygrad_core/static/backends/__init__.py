@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from ...device import Device, require_cupy
@@ -10,15 +11,14 @@ from ...symbol import StaticError, leaves, mapped
 from ..block import Block
 from ..graph import Operation
 from ..memory import Report
+from ..passes import optimised
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler
-from .interpreter import interpreter
-from .numpy import memory_of as numpy_memory_of
-from .numpy import numpy
 
 # run(arrays of the inputs) -> (arrays of the outputs, for each update the new value, or None where the
 # variable's own memory holds it already)
 Run = Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
+BACKENDS = ("interpreter", "numpy", "c", "cuda")
 
 
 def choose(name: str, device: Device) -> str:
@@ -35,8 +35,13 @@ def choose(name: str, device: Device) -> str:
 
 
 def compiled(program: Program, backend: str) -> Run:
-    """The program as a function, by the back end of this name."""
-    return BACKENDS[backend](_with_bodies(program, backend))
+    """The program as a function, by the back end of this name: a function in the module of the same name.
+
+    The passes run first, except for generated code, which may be kept from another process and then needs none.
+    """
+    program = _with_bodies(program, backend)
+    given = program if backend in ("c", "cuda") else optimised(program)
+    return getattr(import_module(f".{backend}", __name__), backend)(given)
 
 
 def _with_bodies(program: Program, backend: str) -> Program:
@@ -55,21 +60,8 @@ def _with_bodies(program: Program, backend: str) -> Program:
 
 
 def memory_of(program: Program, backend: str) -> Report | None:
-    """What the back end of this name plans for the memory of a program that went through the passes; None without a plan."""
-    if backend == "c" and compiler(quiet=True):
-        from .c import memory_of as planned
-        return planned(program)
-    return None if backend in ("interpreter", "cuda") else numpy_memory_of(program)
-
-
-def _c(program: Program) -> Run:
-    from .c import c
-    return c(program)
-
-
-def _cuda(program: Program) -> Run:
-    from .cuda import cuda
-    return cuda(program)
-
-
-BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter, "numpy": numpy, "c": _c, "cuda": _cuda}
+    """What the back end of this name plans for a program's memory, once it went through the passes; None without a plan."""
+    if backend in ("interpreter", "cuda") or (backend == "c" and compiler(quiet=True) is None):
+        backend = {"c": "numpy"}.get(backend, "")
+    given = program if backend == "c" else optimised(program)
+    return import_module(f".{backend}", __name__).memory_of(given) if backend else None
