@@ -37,7 +37,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 KEPT: frozenset[str] = frozenset()
-SMALL, DEEPEST = 1 << 16, 256   # multiplications, and rows of the second factor, of a product that is written out
+SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
 BLOCK = -1                      # the number of the plan's own memory among the bases
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}

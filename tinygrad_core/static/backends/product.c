@@ -60,7 +60,7 @@ void NAME(product)(int ta, int tb, int M, int N, int K, const T *A, int lda, con
       static __thread T room[DEEP * WIDE] __attribute__((aligned(64)));
       I j = p * WIDE, n = N - j < WIDE ? N - j : WIDE;
       NAME(panel)(height, depth, a, strip, row, column, B + k * rb + j * cb, rb, cb, C + i * ldc + j, ldc, 1, n,
-                  add || k > 0, tb || n < WIDE || height > 2 * ROWS, room);
+                  add || k > 0, tb || n < WIDE || height > 16 * ROWS, room);
     }
   }
 }
