@@ -12,6 +12,7 @@ from .. import formulas, functions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import ShapeError
+from ..functions.arguments import named
 from ..ops import OPS
 from ..tensor import Tensor, describe, wrap
 
@@ -66,12 +67,9 @@ def _slides(name: str, n: int, compute: Callable[Concatenate[Sliding, P], R], do
         out = function(functions.unsqueeze(input, 0), *args, **kwargs)
         return tuple(functions.squeeze(o, 0) for o in out) if isinstance(out, tuple) else functions.squeeze(out, 0)
 
-    signature = inspect.signature(compute)
-    parameters = [p for p in list(signature.parameters.values())[1:] if p.name != without]
-    function.__signature__ = signature.replace(parameters=parameters)   # type: ignore[attr-defined]
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc or compute.__doc__
-    return function
+    function.__wrapped__ = compute                                      # type: ignore[attr-defined]
+    parameters = list(inspect.signature(compute).parameters.values())[1:]
+    return named(function, name, doc or compute.__doc__, [p for p in parameters if p.name != without])
 
 
 def around(sliding: Sliding, padding: Any, kernel: tuple[int, ...], stride: tuple[int, ...],
