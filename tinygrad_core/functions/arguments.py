@@ -33,6 +33,13 @@ def operand(x: Any, name: str) -> Tensor:
     raise DTypeError(f"{name} works on tensors, got {describe(x)}. Make one with tensor(...).")
 
 
+def one_of(what: str, value: Any, *known: Any, kind: type[Exception] = ValueError) -> Any:
+    """A setting, which must be one of those that are known."""
+    if value in known:
+        return value
+    raise kind(f"{what} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {value!r}")
+
+
 def tensor_or_number(x: Any) -> Any:
     """Arrays, NumPy numbers and booleans as tensors; tensors and Python numbers as they are."""
     return Tensor(x) if isinstance(x, (np.ndarray, np.generic, bool)) else x

@@ -9,7 +9,7 @@ from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, wrap
-from .arguments import named, operand, tensor_or_number
+from .arguments import named, one_of, operand, tensor_or_number
 
 
 def _unary(name: str, doc: str) -> Callable[[Tensor], Tensor]:
@@ -58,8 +58,7 @@ subtract = sub
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """The quotient as a floating-point number, or rounded: "trunc" towards zero, "floor" downwards."""
-    if rounding_mode not in (None, "trunc", "floor"):
-        raise ValueError(f"rounding_mode is None, 'trunc' or 'floor', got {rounding_mode!r}")
+    one_of("rounding_mode", rounding_mode, None, "trunc", "floor")
     quotient = _true_div(input, other)
     if rounding_mode is None:
         return quotient

@@ -4,18 +4,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import versions
 from ..device import Generator, array_module, default_generator
 from ..errors import ShapeError
+from ..functions.arguments import one_of as _one_of
 from ..tensor import Tensor
-from ..writes import store
-
-
-def _fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write values into the tensor's memory; no gradient sees it."""
-    versions.wrote(tensor.array)
-    store(tensor, values)
-    return tensor
+from ..writes import fill as _fill
 
 
 def _stream(tensor: Tensor, generator: Generator | None) -> Any:
@@ -67,8 +60,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor on the deviation that keeps a signal's size through a nonlinearity; `param`: leaky_relu's slope."""
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    known = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4, "linear": 1.0, "sigmoid": 1.0, "conv1d": 1.0,
-             "conv2d": 1.0, "conv_transpose1d": 1.0, "conv_transpose2d": 1.0}
+    known = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4, **dict.fromkeys(
+        ("linear", "sigmoid", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"), 1.0)}
     if nonlinearity not in known:
         raise ValueError(f"calculate_gain knows leaky_relu, {', '.join(known)}; got {nonlinearity!r}")
     return known[nonlinearity]
@@ -95,9 +88,8 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
-    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fans(tensor)[mode == "fan_out"]))
+    fan = fans(tensor)[_one_of("mode", mode, "fan_in", "fan_out") == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",

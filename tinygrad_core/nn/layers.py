@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functions
+from ..functions.arguments import one_of
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -129,7 +130,8 @@ class Embedding(Module):
                         max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
                         sparse: bool = False) -> Embedding:
         """A table that is `embeddings` (V, D); `freeze`: and is not learned."""
-        table = cls(*embeddings.shape, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+        rows, size = embeddings.shape
+        table = cls(rows, size, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
         table.weight = Parameter(embeddings, requires_grad=not freeze)
         return table
 
@@ -178,12 +180,12 @@ class _Conv(Module):
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: in_channels ({in_channels}) and out_channels ({out_channels}) must be "
                              f"multiples of groups ({groups})")
-        modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
-        if padding_mode not in modes:
-            raise ValueError(f"{name}: padding_mode must be one of {', '.join(map(repr, modes))}, got {padding_mode!r}")
+        if self.transposed and padding_mode != "zeros":
+            raise ValueError(f"{name} has padding_mode 'zeros' only, got {padding_mode!r}")
+        one_of(f"{name}: padding_mode", padding_mode, "zeros", "reflect", "replicate", "circular")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.dilation = each(kernel_size=kernel_size, stride=stride, dilation=dilation)
-        self.padding, = [padding] if isinstance(padding, str) else each(padding=padding)
+        self.padding: Any = padding if isinstance(padding, str) else each(padding=padding)[0]
         self.output_padding, self.padding_mode = (0,) * self.slides.n, padding_mode
         channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
         own(self, device, dtype, weight=(*channels, *self.kernel_size), bias=(out_channels,) if bias else None)

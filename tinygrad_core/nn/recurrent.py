@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from .. import functions
 from ..dispatch import apply
 from ..errors import ShapeError
+from ..functions.arguments import one_of
 from ..ops import OPS
 from ..tensor import Tensor, describe
 from . import functional as F
@@ -88,12 +89,6 @@ class _Gated(Module):
             init.uniform_(p, -bound, bound)
 
 
-def _checked(nonlinearity: str) -> str:
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"an RNN's nonlinearity is 'tanh' or 'relu', got {nonlinearity!r}")
-    return nonlinearity
-
-
 # ---- cells
 class _Cell(_Gated):
     """One step of a recurrent layer."""
@@ -126,7 +121,7 @@ class RNNCell(_Cell):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
                  device: Any = None, dtype: Any = None):
         super().__init__(input_size, hidden_size, bias, device, dtype)
-        self.nonlinearity = _checked(nonlinearity)
+        self.nonlinearity = one_of("an RNN's nonlinearity", nonlinearity, "tanh", "relu")
 
 
 class GRUCell(_Cell):
@@ -302,7 +297,7 @@ class RNN(_Recurrent):
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
                  *args: Any, **kwargs: Any):
         super().__init__(input_size, hidden_size, num_layers, *args, **kwargs)
-        self.nonlinearity = _checked(nonlinearity)
+        self.nonlinearity = one_of("an RNN's nonlinearity", nonlinearity, "tanh", "relu")
 
 
 class GRU(_Recurrent):

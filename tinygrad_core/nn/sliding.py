@@ -12,7 +12,7 @@ from .. import formulas, functions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import ShapeError
-from ..functions.arguments import named
+from ..functions.arguments import named, one_of
 from ..ops import OPS
 from ..tensor import Tensor, describe, wrap
 
@@ -63,13 +63,14 @@ def _slides(name: str, n: int, compute: Callable[Concatenate[Sliding, P], R], do
         if not isinstance(input, Tensor) or input.ndim not in (n + 1, n + 2):
             raise ShapeError(f"{name} needs an input of shape ({sliding.layout}), got {describe(input)}.")
         if input.ndim == n + 2:
-            return compute(sliding, input, *args, **kwargs)         # type: ignore[call-arg, arg-type]
+            return compute(sliding, input, *args, **kwargs)         # type: ignore[arg-type]
         out = function(functions.unsqueeze(input, 0), *args, **kwargs)
         return tuple(functions.squeeze(o, 0) for o in out) if isinstance(out, tuple) else functions.squeeze(out, 0)
 
     function.__wrapped__ = compute                                      # type: ignore[attr-defined]
     parameters = list(inspect.signature(compute).parameters.values())[1:]
-    return named(function, name, doc or compute.__doc__, [p for p in parameters if p.name != without])
+    made: Any = named(function, name, doc or compute.__doc__, [p for p in parameters if p.name != without])
+    return made
 
 
 def around(sliding: Sliding, padding: Any, kernel: tuple[int, ...], stride: tuple[int, ...],
@@ -281,8 +282,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     widths = ((0, 0),) * (input.ndim - len(given)) + tuple(given)
     if mode == "constant":
         return apply(OPS["pad"], input, widths=widths, value=0.0 if value is None else value)
-    if mode not in ("reflect", "replicate", "circular"):
-        raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
+    one_of("pad: mode", mode, "constant", "reflect", "replicate", "circular")
     for dim, (before, after) in enumerate(widths):
         if before or after:
             cuts = [(*(slice(None),) * dim, part) for part in _edges(input.shape[dim], before, after, mode)]

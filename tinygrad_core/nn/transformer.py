@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from .. import functions
 from ..errors import ShapeError
+from ..functions.arguments import one_of
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -173,8 +174,8 @@ class _Layer(Module):
             setattr(self, f"norm{k}", LayerNorm(d_model, layer_norm_eps, bias=bias, **made))
         for k in parts:
             setattr(self, f"dropout{k}", Dropout(dropout))
-        if isinstance(activation, str) and activation not in ("relu", "gelu"):
-            raise ValueError(f"a transformer's activation is 'relu', 'gelu' or a function, got {activation!r}")
+        if isinstance(activation, str):
+            one_of("a transformer's activation, unless a function,", activation, "relu", "gelu")
         self.activation = getattr(F, activation) if isinstance(activation, str) else activation
 
     def _attend(self, name: str, x: Tensor, memory: Tensor, mask: Tensor | None, padding: Tensor | None,
