@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from ..device import Generator, array_module, default_generator
@@ -115,12 +116,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
-def by_fan_in(*tensors: Tensor | None) -> None:
-    """PyTorch's default for layers with a weight (first) and a bias: evenly from ±1/√fan_in."""
-    weight = tensors[0]
-    assert weight is not None
-    fan_in = math.prod(weight.shape[1:])
-    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+def by_size(n: int, tensors: Iterable[Tensor | None]) -> None:
+    """PyTorch's default for most layers: evenly from ±1/√n."""
+    bound = 1 / math.sqrt(n) if n else 0.0
     for tensor in tensors:
         if tensor is not None:
             uniform_(tensor, -bound, bound)
+
+
+def by_fan_in(weight: Tensor, bias: Tensor | None) -> None:
+    """`by_size` for layers with a weight and a bias, n being how many numbers each output is made of."""
+    by_size(math.prod(weight.shape[1:]), (weight, bias))

@@ -1,7 +1,6 @@
 """Layers with weights that multiply, slide or are looked up; and two that have none, Identity and Flatten."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -91,9 +90,7 @@ class Bilinear(Module):
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√in1_features."""
-        bound = 1 / math.sqrt(self.in1_features)
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        init.by_size(self.in1_features, self.parameters())
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """x1ᵀ W x2 + b."""

@@ -1,7 +1,6 @@
 """Recurrent layers: RNN, GRU and LSTM over whole sequences, and their cells, which take one step."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -84,9 +83,7 @@ class _Gated(Module):
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√hidden_size."""
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        init.by_size(self.hidden_size, self.parameters())
 
 
 # ---- cells
