@@ -221,11 +221,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside this one, each once, with their names."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
+        return self._named("_modules", "", recurse=False, remove_duplicate=True)
 
     def children(self) -> Iterator[Module]:
         """The modules directly inside this one, each once."""
