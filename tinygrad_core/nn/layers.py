@@ -193,13 +193,15 @@ class _Conv(Module):
         init.by_fan_in(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The convolution of (N, C, ...)."""
+        """The convolution of (N, C, ...), or the transposed one."""
         padding = self.padding
         if self.padding_mode != "zeros":
             widths = around(self.slides, padding, self.kernel_size, self.stride, self.dilation)
             input = F.pad(input, [w for before_and_after in reversed(widths) for w in before_and_after], self.padding_mode)
             padding = 0
-        return type(self).function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        more = {"output_padding": self.output_padding} if self.transposed else {}
+        return type(self).function(input, self.weight, self.bias, self.stride, padding, groups=self.groups,
+                                   dilation=self.dilation, **more)
 
 
 class Conv1d(_Conv):
@@ -233,11 +235,6 @@ class _ConvTranspose(_Conv):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
                          padding_mode, device, dtype)
         self.output_padding, = self.slides.each(output_padding=output_padding)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The transposed convolution."""
-        return type(self).function(input, self.weight, self.bias, self.stride, self.padding, self.output_padding,
-                                   self.groups, self.dilation)
 
 
 class ConvTranspose1d(_ConvTranspose):

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from .. import dtypes, functions
+from .. import functions
 from ..errors import ShapeError
 from ..tensor import Tensor, describe
 from ..writes import write
@@ -111,11 +111,10 @@ class BatchNorm1d(_Norm):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._affine(device, dtype, num_features, weight=affine, bias=affine and bias)
-        for name, size, kind in (("running_mean", num_features, dtype), ("running_var", num_features, dtype),
-                                 ("num_batches_tracked", (), dtypes.int64)):
-            start = functions.zeros(size, dtype=kind, device=device) if track_running_stats else None
-            self.register_buffer(name, start)
-        self.reset_running_stats()
+        made = {"device": device, "dtype": dtype}
+        self.register_buffer("running_mean", functions.zeros(num_features, **made) if track_running_stats else None)
+        self.register_buffer("running_var", functions.ones(num_features, **made) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", functions.tensor(0, device=device) if track_running_stats else None)
 
     def reset_running_stats(self) -> None:
         """Forget the batches seen so far."""
