@@ -104,6 +104,8 @@ class Tensor:
             self._name = name
         if requires_grad:
             self.requires_grad_()
+        if mode.graph is not None:
+            mode.graph.made(self.array)
 
     # ---- what it is
     @property

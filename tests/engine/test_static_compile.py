@@ -436,6 +436,17 @@ class TestSideEffects:
 
         assert "the global 'counter' was written" in self.warned(f, tg.ones(1))
 
+    def test_a_variable_of_the_enclosing_function_that_is_written(self):
+        calls = 0
+
+        def f(x):
+            nonlocal calls
+            calls += 1
+            return x * 2
+
+        with pytest.warns(TraceWarning, match=r"'calls' of the enclosing function was written at .*calls \+= 1"):
+            compile(f)(tg.ones(2))
+
     def test_a_quiet_function_warns_of_nothing(self):
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_core as tg
 from tinygrad_core.errors import GradError
-from tinygrad_core.static import Graph, Session, StaticError, TraceWarning, compile, placeholder
+from tinygrad_core.static import Graph, Session, StaticError, TraceWarning, compile, cond, placeholder, scan
 
 BACKENDS = ["interpreter", "numpy", "c"]
 
@@ -107,6 +107,17 @@ def expanded(x):
     return wide * 1, y
 
 
+def fresh_memory_at_every_call(x):
+    total, count, given = tg.zeros(3, 4), tg.tensor(0.0), tg.tensor([[1.0] * 4] * 3)
+    for k in range(3):
+        total += x * k
+        count += x[k].sum()
+        given[k].add_(total[0])
+    alias = total.detach()
+    alias.mul_(2)
+    return total, total[0], count, given * 1, tg.zeros_like(x).add_(1), gradient((total * given).sum(), x)
+
+
 def row_by_row(x):
     y = tg.zeros(3, 4)
     for k in range(3):
@@ -119,7 +130,7 @@ def row_by_row(x):
 @pytest.mark.parametrize("write", [
     detached_sees_a_write, detached_is_written, detached_part_has_a_history_of_its_own, detached_twice,
     a_leaf_is_written_through_its_data, reshaped_and_transposed_are_written, a_copy_is_not_written_through, pieces,
-    one_element, without_recording, its_own_shape, expanded, row_by_row])
+    one_element, without_recording, its_own_shape, expanded, fresh_memory_at_every_call, row_by_row])
 def test_memory_is_shared_as_in_eager_mode(write, backend):
     def run(f):
         x, seen = tg.arange(12.0).reshape(3, 4).clone().requires_grad_(), []
@@ -216,3 +227,38 @@ def test_detached_tensors_of_a_graph_by_hand():
         seen.t()[1].add_(1)
     found = Session(graph).run([y, seen], {x: [[1, 2], [3, 4]]})
     assert [v.tolist() for v in found] == [[[7, 8], [6, 9]]] * 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_handed_out_is_no_part_of_the_plan(backend):
+    """A tensor that a function makes is a constant of its graph: who gets it may write into it."""
+    def f(x):
+        made = tg.ones(3)
+        return made, made.reshape(3, 1), x + made
+
+    compiled = compile(f, backend=backend)
+    for _ in range(3):
+        for t in compiled(tg.ones(3)):
+            t.fill_(9.0)
+    assert [t.reshape(-1).tolist() for t in compiled(tg.ones(3))] == [[1] * 3, [1] * 3, [2] * 3]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_bodies_see_what_was_written_before_them(backend):
+    outside = tg.ones(3)
+
+    def f(x):
+        total = tg.zeros(3)
+        total += x
+        outside.add_(x)
+        chosen = cond(x.sum() > 0, lambda: total * 2 + outside, lambda: x * 1)
+        return chosen, *scan(lambda s, r: (s + r * outside.sum() + total[0], s), tg.tensor(0.0), x)
+
+    found = []
+    for transform in (lambda f: f, lambda f: compile(f, backend=backend)):
+        outside.fill_(1.0)
+        g = transform(f)
+        for k in range(3):
+            found.append([t.tolist() for t in g(tg.tensor([1.0, 2.0, 3.0]) * (k + 1))])
+            outside.mul_(2)
+    assert found[:3] == found[3:]

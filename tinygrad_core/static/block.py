@@ -144,18 +144,17 @@ class _Body(Graph):
         self.outer: dict[Symbol, Tensor] = {}           # and the tensor that it was
 
     def tensor_of(self, t: Tensor) -> Tensor:
-        """A tensor in this body; one from outside comes in as an input."""
+        """A tensor in this body; one from outside comes in as an input, with what it stands for there, or as a constant."""
         if type(t.array) is Symbol and t.array.operation.graph is self:
             return t
-        if type(t.array) is not Symbol and not isinstance(t.node, Leaf):
-            return super().tensor_of(t)
-        return wrap(self.take(self.around.tensor_of(t)))
+        outer = self.around.tensor_of(t)
+        made = outer.array.operation
+        return wrap(super().symbol_of(made.value) if made.kind == "constant" else self.take(outer))
 
     def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
         """The symbol of an array in this body."""
-        if type(array) is Symbol and array.operation.graph is not self:
-            return self.take(wrap(array))
-        return super().symbol_of(array, tensor)
+        own = type(array) is Symbol and array.operation.graph is self
+        return array if own else self.tensor_of(wrap(array) if tensor is None else tensor).array
 
     def take(self, outer: Tensor) -> Symbol:
         """The input that brings a tensor of the graph around."""

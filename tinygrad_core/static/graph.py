@@ -226,9 +226,7 @@ class Graph:
 
     def add(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None = None) -> tuple[Symbol, ...]:
         """Append an operation on symbols and numbers; its results as symbols."""
-        if self.finalized:
-            raise StaticError(f"this graph is finalized, and {op.name} would add to it: define everything before "
-                              f"finalize().")
+        self._open_for(op.name)
         inputs = tuple([self.symbol_of(x) if hasattr(x, "dtype") and not isinstance(x, np.generic) else x
                         for x in inputs])
         operands = len(inputs)
@@ -246,6 +244,10 @@ class Graph:
         operation.results = tuple([None if d is None else _symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
         self._append(operation)
         return operation.results
+
+    def _open_for(self, what: str) -> None:
+        if self.finalized:
+            raise StaticError(f"this graph is finalized, and {what} would add to it: define everything before finalize().")
 
     def _counted(self, index: Any) -> Any:
         """An index with the numbers of the masks in it, which decide how many elements there are."""
@@ -309,6 +311,7 @@ class Graph:
 
     def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
         """Append what has no inputs: a placeholder, variable or constant."""
+        self._open_for(f"a {kind}")
         operation = Operation(self, kind, None, (), {}, self.unique(name), value)
         symbol = Symbol(shape, np.dtype(dtype), operation)
         symbol.shape = tuple([Dim(probes(0), (symbol, k)) if n is None else n for k, n in enumerate(shape)])
@@ -466,7 +469,7 @@ class Graph:
     def _nothing(self, *_: Any) -> None:
         """What happens while a graph is built concerns the graph alone."""
 
-    seeded = visited = freed = collected = updated = ran = wrote = failed = _nothing
+    made = seeded = visited = freed = collected = updated = ran = wrote = failed = _nothing
 
     # ---- looking
     def finalize(self) -> None:

@@ -40,8 +40,9 @@ class Break(NamedTuple):
 class TraceGraph(Graph):
     """The graph that a call of a function leaves behind.
 
-    Every tensor from outside that it meets is a variable, which later runs read anew; what is written in place
-    becomes a new symbol for the same tensor, and an update when the call ends.
+    Every tensor from outside that it meets is a variable, which later runs read anew; one that the function makes is a
+    constant. What is written in place becomes a new symbol for the same tensor, and for a variable an update when the call
+    ends.
     """
 
     def __init__(self, name: str, environment: Environment, fullgraph: bool):
@@ -58,6 +59,7 @@ class TraceGraph(Graph):
         self.stepped: list[Any] = []                    # the optimisers that took a step, in order
         self.after: list[Callable[[], None]] = []       # what Python has to do after every run
         self._done = 0
+        self._made: dict[int, Any] = {}
         self._sizes: dict[int, int] = {}                # the sizes of this first call that are left unknown, numbered
 
     def probes(self, size: int) -> tuple[int, int]:
@@ -65,11 +67,15 @@ class TraceGraph(Graph):
         return probes(self._sizes.setdefault(size, len(self._sizes)))
 
     # ---- what stands for what
+    def made(self, array: Any) -> None:
+        """The function has made a tensor, as it will at every call: its numbers are part of the graph."""
+        self._made[id(array)] = array
+
     def capture(self, array: Any, tensor: Tensor | None) -> Symbol:
-        """A symbol for an array from outside."""
+        """A symbol for an array: a variable for one from outside, a constant for one that the function made."""
         known = next((t for t in self.environment.tensors.values() if t.array is array), tensor)
-        if known is None:
-            return super().capture(array, None)
+        if known is None or id(array) in self._made:
+            return super().capture(array.copy(), None)      # what is done to the array later is another matter
         inside = id(known) not in self.environment.tensors and not isinstance(array, np.generic)
         if inside and known.device != self.device:
             known = wrap(placed_on(array, self.device))     # array code made it, which does not know the device
@@ -99,12 +105,11 @@ class TraceGraph(Graph):
         if type(t.array) is Symbol:
             t.array = new
             return
-        variable = self.symbol_of(t.array, t)
-        while variable.operation.kind != "variable":            # written before: the variable it began as
-            variable = next(v for v, x in self.updates.items() if x is variable)
+        self.symbol_of(t.array, t)
+        first = self._known[id(t.array)][1]                     # what it was when the function began, or made it
         self.now[id(t.array)] = new
-        if variable.operation.value is not None:
-            self.updates[variable] = new
+        if first.operation.kind == "variable":
+            self.updates[first] = new
 
     def collected(self, leaf: Leaf, g: Any, before: Any) -> None:
         """A leaf takes a gradient: what it does with it depends on whether one waits there."""

@@ -23,7 +23,7 @@ from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
 from ..passes.inline import inline
 from ..passes.narrow import narrow
 from ..passes.recompute import Planned, recompute
-from ..passes.rewrites import noting
+from ..passes.rewrites import noted, noting
 from ..passes.tiles import own_windows, tiles
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler, for_both_types, library_name, load, products
@@ -110,12 +110,24 @@ def reported(schedule: Schedule, layout: Layout) -> Report:
     return report(layout.plan, layout.lives.values(), [step.operations for step in schedule.steps])
 
 
+def _tell(schedule: Schedule, layout: Layout) -> None:
+    """Note what was fused, and what lies where something else did."""
+    for step in schedule.steps:
+        if step.kind == "fused" and len(step.operations) > 1 and enabled("fuse"):
+            *others, last = step.operations
+            noted("fuse", last, f"one loop with {', '.join([o.name for o in others])}")
+    for new, old in layout.over.items():
+        noted("memory", new.operation, f"written where {old.name} lies, which nobody reads any more")
+    for new, variable in layout.in_place.items():
+        noted("memory", new.operation, f"written straight into {variable.name}")
+
+
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
     program = _with_sums(optimised(lower(optimised(program), KEPT)))
-    for name, change in (("narrow", narrow), ("tiles", own_windows)):
+    for name, change in (("narrow", narrow), ("tiles", own_windows), ("dce", dce)):
         program = change(program) if enabled(name) else program
-    return _with_copies(dce(program))
+    return _with_copies(program)
 
 
 def _with_sums(program: Program) -> Program:
@@ -232,6 +244,7 @@ class _Generated:
             inline(schedule)
         layout = Layout(program, schedule)
         layout.settle()
+        _tell(schedule, layout)
         return schedule, layout
 
     @classmethod
