@@ -152,14 +152,6 @@ primitive("where", _where, broadcasts=True,
 
 
 # ---- activations that bend, in as few steps as NumPy can take; back ends that fuse have their formulas in `static.lower`
-def _leaky_relu(xp: Any, x: Any, *, slope: float) -> Any:
-    return _above(xp, x) + _below(xp, x) * slope
-
-
-def _leaky_x(F: Any, g: Any, x: Any, slope: float) -> Any:
-    return g * (F.cast(x > 0, dtype=g.dtype) * (1 - slope) + slope)
-
-
 def _elu(xp: Any, x: Any, *, alpha: float, scale: float, rate: float) -> Any:
     """scale x above 0, scale alpha (exp(rate x) - 1) below."""
     return _above(xp, x) * scale + xp.expm1(_below(xp, x) * rate) * (scale * alpha)
@@ -183,7 +175,8 @@ def _huber(xp: Any, x: Any, *, delta: float) -> Any:
     return near * (size - near * 0.5)
 
 
-primitive("leaky_relu", _leaky_relu, x=_leaky_x,
+primitive("leaky_relu", lambda xp, x, *, slope: _above(xp, x) + _below(xp, x) * slope,
+          x=lambda F, g, x, slope: g * (F.cast(x > 0, dtype=g.dtype) * (1 - slope) + slope),
           notation={"out": "leaky relu({x})", "x": "{g} · ({x} > 0 ? 1 : slope)"})
 primitive("hardtanh", lambda xp, x, *, low, high: xp.clip(x, low, high),
           x=lambda F, g, x, low, high: g * F.cast(F.logical_not((x <= low) | (x >= high)), dtype=g.dtype),
@@ -196,11 +189,9 @@ primitive("huber", _huber, x=lambda F, g, x, delta: g * F.clamp(x, low=-delta, h
 
 
 # ---- probabilities: logarithms stop at -100, and the slope at 0 and 1 is as large as PyTorch's
-def _log_loss(xp: Any, x: Any, y: Any) -> Any:
-    return (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100)
-
-
-primitive("binary_cross_entropy", _log_loss, label="cross-entropy", broadcasts=True,
+primitive("binary_cross_entropy",
+          lambda xp, x, y: (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100),
+          label="cross-entropy", broadcasts=True,
           x=lambda F, g, x, y: g * (x - y) / F.maximum(x * (1 - x), 1e-12),
           y=lambda F, g, x: g * (F.maximum(F.log(1 - x), -100.0) - F.maximum(F.log(x), -100.0)),
           notation={"out": "−{y} · log {x} − (1 − {y}) · log(1 − {x})", "x": "{g} · ({x} − {y}) / ({x} · (1 − {x}))",

@@ -23,7 +23,7 @@ from ..lower import lower
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
-from ..program import Program, Rewriter
+from ..program import Program
 from . import c, cuda_device
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
 
@@ -69,13 +69,8 @@ def generated(program: Program) -> _Generated:
 
 def _draws_first(program: Program) -> Program:
     """Random numbers, which the library draws, before everything else and in the order they had: the rest is one graph."""
-    r = Rewriter(program.graph.name)
-    for x in program.inputs:
-        r.input(x)
-    rest = [o for o in program.graph.operations if o.kind in ("constant", "operation")]
-    for o in sorted(rest, key=lambda o: o.op is None or o.op.name != "draw"):
-        r.keep(o)
-    return r.program(program)
+    program.graph.operations.sort(key=lambda o: o.kind == "operation" and o.op is not None and o.op.name != "draw")
+    return program
 
 
 def supported(o: Operation) -> bool:

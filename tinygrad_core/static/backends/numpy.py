@@ -20,7 +20,8 @@ from ..program import Program
 UFUNCS: dict[str, Any] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative, "exp": np.exp,
     "log": np.log, "tanh": np.tanh, "sqrt": np.sqrt, "abs": np.absolute, "maximum": np.maximum, "minimum": np.minimum,
-    "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1}
+    "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1,
+    "sum": np.add.reduce, "matmul": np.matmul}
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
@@ -72,7 +73,7 @@ class _Writer:
         return found
 
     def _by_ufunc(self, o: Operation) -> bool:
-        if o.op is None or not (o.op.name in UFUNCS or o.op.name in ("sum", "matmul")):
+        if o.op is None or o.op.name not in UFUNCS:
             return False
         out = o.results[0]
         return bool(out.shape) and out.dtype.kind == "f" and all([x.dtype == out.dtype for x in o.sources])
@@ -104,17 +105,13 @@ class _Writer:
         out = o.results[0]
         target = f"v{self.order[o]}"
         if self._by_ufunc(o):
-            into = self.names[self.into[out]] if out in self.into else self.hold(self.buffers[out])
+            self.names[out] = into = self.names[self.into[out]] if out in self.into else self.hold(self.buffers[out])
+            function = UFUNCS[name]
             if name == "sum":
-                how = f"{o.attrs['dim']!r}, None, {into}, {bool(o.attrs['keepdim'])}"
-                call = f"{self.hold(np.add.reduce)}({inputs[0]}, {how})"
-            elif name == "matmul":
-                flat = all([x.ndim == 2 for x in o.sources])
-                call = f"{self.hold(np.dot if flat else np.matmul)}({', '.join(inputs)}, {into})"
-            else:
-                call = f"{self.hold(UFUNCS[name])}({', '.join(inputs)}, out={into})"
-            self.lines.append(f"{call}{line}")
-            self.names[out] = into
+                inputs += [repr(o.attrs["dim"]), f"keepdims={bool(o.attrs['keepdim'])}"]
+            elif name == "matmul" and all([x.ndim == 2 for x in o.sources]):
+                function = np.dot
+            self.lines.append(f"{self.hold(function)}({', '.join(inputs)}, out={into}){line}")
             return
         if name in SIGNS and not out.shape and out.dtype.kind == "f" and len({x.dtype for x in o.sources}) == 1:
             self.lines.append(f"{target} = {inputs[0]} {SIGNS[name]} {inputs[1]}{line}")
