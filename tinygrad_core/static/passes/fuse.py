@@ -9,12 +9,6 @@ from ...symbol import Symbol
 from ..graph import Operation
 from ..program import Program
 
-# Elementwise operations that a loop's body can hold.
-ELEMENTWISE = frozenset({
-    "add", "sub", "mul", "div", "neg", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan",
-    "tanh", "sinh", "cosh", "asin", "acos", "atan", "abs", "sign", "relu", "maximum", "minimum", "clamp", "inside", "ceil",
-    "floor", "trunc", "round", "where", "cast", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
-    "logical_not", "isnan", "isinf", "isfinite", "pow", "erf", "identity", "assign"})
 VIEWS = frozenset({"reshape", "permute", "expand", "stretch"})
 LONGEST = 400                   # operations in one loop; a longer body only costs the compiler time
 
@@ -78,6 +72,7 @@ class Schedule:
     """The steps of a program, in order.
 
     Args:
+        supported: tells whether a loop can hold an operation: an elementwise one, a sum or a maximum.
         longest: operations in one loop at most.
         together: operations that run image by image with the one that reads them.
 
@@ -103,7 +98,7 @@ class Schedule:
             if o in earlier:
                 self.place[earlier[o]] = self.place[o] = len(self.steps)
                 self.steps.append(Step("tiles", [earlier[o], o]))
-            elif supported(o) and (o.op.name in ELEMENTWISE or reduction(o)):     # type: ignore[union-attr]
+            elif supported(o):
                 self._fuse(o)
             else:
                 self.place[o] = len(self.steps)
