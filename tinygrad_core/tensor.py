@@ -25,10 +25,10 @@ class Mode:
     `no_grad` and recording, goes through `apply`.
     """
 
-    __slots__ = ("_grad", "_watch", "graph", "inference", "plain", "watched")
+    __slots__ = ("_grad", "_watch", "graph", "plain", "watched")
 
     def __init__(self) -> None:
-        self._grad, self._watch, self.inference, self.plain, self.watched = True, None, False, True, False
+        self._grad, self._watch, self.plain, self.watched = True, None, True, False
         self.graph: Any = None
 
     @property

@@ -14,32 +14,32 @@ from .graph import Operation, fill
 from .program import Program, Rewriter
 
 
-def lower(program: Program, keep: frozenset[str] = frozenset()) -> Program:
-    """The program with every fused operation, except those named in `keep`, as operations that are not.
+def lower(program: Program) -> Program:
+    """The program with every fused operation as operations that are not.
 
     Formulas may hold fused operations themselves, so this is done until nothing changes. What a gradient's formula
     computes a second time is the same computation on the same inputs: the pass that merges equal operations makes it
     one again.
     """
     for _ in range(4):
-        bound = _bound(program, keep)
-        if any([o not in bound and _can_be_written_out(o, keep) for o in program.operations]):
-            program = _lowered(program, keep, bound)
+        bound = _bound(program)
+        if any([o not in bound and _can_be_written_out(o) for o in program.operations]):
+            program = _lowered(program, bound)
     return program
 
 
-def _bound(program: Program, keep: frozenset[str]) -> set[Operation]:
+def _bound(program: Program) -> set[Operation]:
     """Operations with a by-product that is read by something else than a gradient that will be written out as well."""
     by_products = {x: o for o in program.operations if o.op is not None and o.op.aux
                    for x in o.results[len(o.results) - len(o.op.aux):]}
     bound = {by_products[x] for x in program.results if x in by_products}
     for o in program.operations:
-        if not _can_be_written_out(o, keep) or "needs" not in o.attrs:
+        if not _can_be_written_out(o) or "needs" not in o.attrs:
             bound |= {by_products[x] for x in o.sources if x in by_products}
     return bound
 
 
-def _lowered(program: Program, keep: frozenset[str], bound: set[Operation]) -> Program:
+def _lowered(program: Program, bound: set[Operation]) -> Program:
     r = Rewriter(program.graph.name)
     for x in program.inputs:
         r.input(x)
@@ -47,7 +47,7 @@ def _lowered(program: Program, keep: frozenset[str], bound: set[Operation]) -> P
         for o in program.graph.operations:
             if o.kind in ("placeholder", "variable"):
                 continue
-            if o.kind == "constant" or o in bound or not _can_be_written_out(o, keep):
+            if o.kind == "constant" or o in bound or not _can_be_written_out(o):
                 r.keep(o)
                 continue
             for old, new in zip(o.results, _written_out(r, o), strict=False):
@@ -56,12 +56,10 @@ def _lowered(program: Program, keep: frozenset[str], bound: set[Operation]) -> P
     return r.program(program)
 
 
-def _can_be_written_out(o: Operation, keep: frozenset[str]) -> bool:
-    """Whether there is a formula for it; an operation and its gradient are kept together."""
+def _can_be_written_out(o: Operation) -> bool:
+    """Whether there is a formula for it."""
     op = o.op
     assert op is not None
-    if op.name.partition("_backward")[0] in keep:
-        return False
     if op.name in PLAIN:
         return not PLAIN[op.name](o)
     return op.name in FORMULAS or op.formula is not None

@@ -36,7 +36,6 @@ _DTYPES, _FLOATS = set(map(np.dtype, TYPES)), {np.dtype("float32"), np.dtype("fl
 COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
-KEPT: frozenset[str] = frozenset()
 BLOCK = -1                      # the number of the plan's own memory among the bases
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
@@ -84,7 +83,7 @@ def c(program: Program) -> Any:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    program = _with_sums(optimised(lower(optimised(program), KEPT)))
+    program = _with_sums(optimised(lower(optimised(program))))
     for name, change in (("narrow", narrow), ("tiles", own_windows)):
         program = change(program) if enabled(name) else program
     return _with_copies(dce(program))

@@ -64,7 +64,7 @@ def cuda(program: Program) -> Any:
 
 def generated(program: Program) -> _Generated:
     """The program's kernels."""
-    return _Generated(c._with_copies(_draws_first(dce(optimised(lower(optimised(program), c.KEPT))))))
+    return _Generated(c._with_copies(_draws_first(dce(optimised(lower(optimised(program)))))))
 
 
 def _draws_first(program: Program) -> Program:
@@ -296,7 +296,6 @@ class _Run:
         self.staged: set[int] = set()
         self.warm = False
         self.plays: list[Any] = [None] * len(made.segments)
-        self.bytes = made.layout.block.nbytes
         self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
 
     def source(self) -> str:
