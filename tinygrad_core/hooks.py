@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import GradError
 from .node import Node
-from .tensor import Tensor, wrap
+from .tensor import Tensor, mode, wrap
 
 
 class Hooks:
@@ -22,12 +22,16 @@ class Hooks:
     def run(self, g: Any, create: bool) -> Any:
         """The gradient after every hook has seen it; a hook that returns something replaces it."""
         t = g if isinstance(g, Tensor) else wrap(g)
-        for function in list(self.functions.values()):
-            changed = function(t)
-            if changed is not None:
-                t = changed
-        if self.retain:
-            self.kept = t if self.kept is None else self.kept + t
+        before, mode.grad = mode.grad, create
+        try:
+            for function in list(self.functions.values()):
+                changed = function(t)
+                if changed is not None:
+                    t = changed
+            if self.retain:
+                self.kept = t if self.kept is None else self.kept + t
+        finally:
+            mode.grad = before
         return t if create else t.array
 
 

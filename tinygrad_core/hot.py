@@ -16,12 +16,12 @@ import numpy as np
 
 from .dispatch import apply
 from .dtypes import float32, int64
-from .errors import here, outside
+from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
 from .products import total
 from .symbol import Dim
-from .tensor import Tensor, mode, ndarray
+from .tensor import Tensor, describe, mode, ndarray
 from .versions import tick
 
 _NUMBERS = (float, int)
@@ -37,7 +37,9 @@ def _result(array: Any, op: Op, parents: tuple[Any, ...], saved: tuple[Any, ...]
     n.op, n.parents, n.saved, n.shapes = op, parents, saved, None
     n.seq = tick()
     n.hooks = n.g = None
-    n.where = here(depth)
+    frame = _getframe(depth)
+    code = frame.f_code
+    n.where = (code, frame.f_lasti) if code.co_filename in outside else here(depth)
     t = _new(Tensor)
     t.array, t.node, t._view = array, n, None
     return t
@@ -127,18 +129,21 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
 _LINEAR = OPS["linear"]
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x Wᵀ + b, which every model is made of; shapes are checked by `nn.functional.linear`."""
-    a, w, p, q = x.array, weight.array, x.node, weight.node
-    if bias is None:
-        b = r = None
-    else:
-        b, r = bias.array, bias.node
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
+    if not isinstance(input, Tensor):
+        raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
+    a, w, p, q = input.array, weight.array, input.node, weight.node
+    b, r = (None, None) if bias is None else (bias.array, bias.node)
+    if a.ndim < 1 or w.ndim != 2 or a.shape[-1] != w.shape[1]:
+        raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
+                         f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
+                         f"flatten it first: torch.flatten(x, 1).")
     if not mode.plain or type(a) is not ndarray or (p is None and q is None and r is None):
-        return apply(_LINEAR, x, weight, bias)
+        return apply(_LINEAR, input, weight, bias)
     if a.dtype is not w.dtype or (b is not None and b.dtype is not w.dtype):
-        return apply(_LINEAR, x, weight, bias)
-    return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w), 3)
+        return apply(_LINEAR, input, weight, bias)
+    return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w))
 
 
 _CROSS_ENTROPY = OPS["cross_entropy"]
@@ -165,14 +170,13 @@ _UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
 
 
 _SUM = OPS["sum"]
-_WHOLE = {"dim": None, "keepdim": False}
 
 
-def whole_sum(x: Tensor) -> Tensor:
-    """The sum over all elements of a floating-point tensor."""
+def whole_sum(x: Tensor) -> Tensor | None:
+    """The sum over all elements, or None where it is not as usual."""
     a, p = x.array, x.node
     if p is None or not mode.plain or type(a) is not ndarray or a.dtype is not float32:
-        return apply(_SUM, x, **_WHOLE)
+        return None
     return _result(total(np, a), _SUM, (p,), (a.shape, None, False), 3)
 
 

@@ -8,7 +8,19 @@ from typing import Any
 from .ops.core import Op
 from .versions import tick
 
-FREED: Any = "freed"
+
+class Absent(LookupError):
+    """What a node saved is not at hand: a rule that reads it finds that out."""
+
+
+class _Freed:
+    """Stands in a node for what it had saved, once a backward pass has used it."""
+
+    def __getitem__(self, place: int) -> Any:
+        raise Absent
+
+
+FREED: Any = _Freed()
 by_age = attrgetter("seq")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -218,15 +218,20 @@ for _name in ("all", "any", "argmax", "argmin", "argsort", "astype", "clip", "co
     setattr(Symbol, _name, Symbol._no_array)
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """What is in nested tuples, lists, dicts and slices."""
-    if isinstance(value, slice):
-        value = (value.start, value.stop, value.step)
-    if isinstance(value, (tuple, list, dict)):
-        for v in value.values() if isinstance(value, dict) else value:
-            yield from leaves(v)
-    else:
-        yield value
+def leaves(value: Any) -> list[Any]:
+    """What is in nested tuples, lists, dicts and slices, in order."""
+    found, stack = [], [value]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, (tuple, list)):
+            stack += v[::-1]
+        elif isinstance(v, dict):
+            stack += [*v.values()][::-1]
+        elif isinstance(v, slice):
+            stack += v.step, v.stop, v.start
+        else:
+            found.append(v)
+    return found
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:

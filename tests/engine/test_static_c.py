@@ -114,7 +114,7 @@ def test_windows_of_many_images_and_their_gradients(off):
         f = compile(step, backend="c")
         for a, b in zip(f(x, w), wanted, strict=True):
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-3)
-        run = next(iter(next(iter(f.entries.values()))[0].plans.values()))._run
+        run = next(iter(next(iter(f.entries.values()))[0].plans.values())).code
     finally:
         enable()
     assert (run.made.layout.plan.total < 16 * 8 * 9 * 144 * 4) == (off != "tiles")
@@ -172,7 +172,7 @@ def test_a_plan_shares_memory():
     f = compile(lambda x: tg.tanh(tg.tanh(tg.tanh(x).T @ x) @ x.T).sum(), backend="c")
     f(tg.ones(200, 200))
     run = next(iter(f.entries.values()))[0].plans
-    layout = next(iter(run.values()))._run.made.layout
+    layout = next(iter(run.values())).code.made.layout
     assert layout.plan.total < layout.plan.alone
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import device, versions
-from ..node import Node, ancestors
+from ..node import Absent, Node, ancestors
 from ..tensor import Tensor, wrap
 from .switches import enable_grad, is_grad_enabled
 
@@ -17,6 +17,9 @@ class _Segment:
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], random: Any):
         self.function, self.args, self.kwargs, self.random = function, args, kwargs, random
         self.nodes: list[Node] = []
+
+    def __getitem__(self, place: int) -> Any:
+        raise Absent
 
     def restore(self) -> None:
         """Run the function again, from the same random numbers, and give the nodes what they had saved."""

@@ -1,17 +1,18 @@
 """Walking the graph: backward and grad."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError
-from ..node import FREED, Leaf, Node, Output, ancestors
+from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays, core
 from ..ops.core import INPUT, OUT, gradient_op
 from ..symbol import Symbol, shape_text
@@ -116,15 +117,21 @@ def _root(t: Tensor) -> Node:
     return t.node
 
 
+_ONES = {kind: kind(1) for kind in (np.float16, np.float32, np.float64)}
+
+
 def _seed(t: Tensor, gradient: Any) -> Any:
-    if type(t.array) is Symbol:
+    array = t.array
+    if gradient is None and type(array) in _ONES:
+        return _ONES[type(array)]
+    if type(array) is Symbol:
         return _later_seed(t, gradient)
     if gradient is None:
-        if t.array.size != 1:
+        if array.size != 1:
             raise _refused(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
-                           f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
+                           f"of which of its {array.size} elements? Reduce it first (t.sum().backward(), "
                            f"t.mean().backward()), or pass gradient= in its shape.", t.node)
-        return t.array.dtype.type(1) if isinstance(t.array, np.generic) else array_module(t.array).ones_like(t.array)
+        return array_module(array).ones_like(array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
         raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}.")
@@ -152,16 +159,16 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     sweep that is under way, and what lies behind them, with the gradients that wait there, is left alone.
     """
     global _under_way
-    stop = frozenset(targets or ())
+    stop = frozenset(targets) if targets else ()
     order = ancestors(roots, stop if enclosed else ())
     _check_writes(order)
     waiting = _set_aside(order) if _under_way and not enclosed else ()
     found: dict[Node, Any] = {}
     values = [g.array if isinstance(g, Tensor) else g for g in seeds]
     built = create or Symbol in map(type, values)       # with tensors, not arrays
-    F: Any = recorded if built else arrays(array_module(*values))
+    F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
     before = mode._grad
-    if create != before:
+    if built:
         mode.grad = create
     _under_way += 1
     try:
@@ -185,7 +192,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
         _under_way -= 1
         for node, g in waiting:
             node.g = g
-        if create != before:
+        if built:
             mode.grad = before
 
 
@@ -228,16 +235,14 @@ def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, 
                 else:
                     _collect(node, g, built)
             continue
-        saved = node.saved
-        if type(saved) is not tuple:
-            saved = _bring_back(node)
-        parents, shapes = node.parents, node.shapes
-        if built:
+        parents = node.parents
+        try:
+            grads = pull(node, g, F, parents) if built else op.fast(F, g, parents, node.saved)
+        except Absent:
+            _bring_back(node)
             grads = pull(node, g, F, parents)
-        else:
-            grads = op.fast(F, g, parents, saved)
-            if shapes is not None:
-                grads = _summed(F, grads, shapes)
+        if node.shapes is not None:
+            grads = _summed(F, grads, node.shapes)
         for p, d in zip(parents, grads):
             if p is not None and d is not None:
                 p.g = d if p.g is None else p.g + d
@@ -245,7 +250,7 @@ def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, 
             node.saved = FREED
 
 
-def _visit(node: Node, F: Any, retain: bool, create: bool, stop: frozenset[Node], wanted: set[Node] | None,
+def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node], wanted: set[Node] | None,
            accumulate: bool, enclosed: bool, found: dict[Node, Any]) -> None:
     """One node's turn in the general sweep."""
     g = node.g
@@ -281,6 +286,8 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
     if wanted is not None:
         parents = tuple([p if p in wanted else None for p in parents])
     grads = pull(node, g, F, parents)
+    if node.shapes is not None:
+        grads = _summed(F, grads, node.shapes)
     if mode.watched:
         mode.watch.visited(node, g, parents, grads)
     for p, d in zip(parents, grads):
@@ -289,17 +296,15 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
 
 
 def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
-    """The gradients that a node sends to its parents, in order; None where none is wanted."""
+    """What a node's rules give for its parents, in order; None where none is wanted."""
     op = node.op
     if type(F) is Arrays:
-        grads = op.fast(F, g, parents, node.saved)
-    elif op.backward is not None and not any(op.rules) and _is_later(g):
-        grads = _gradients_later(node, g, tuple([p is not None for p in parents]))
-    elif op.formula is not None:
-        grads = _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
-    else:
-        grads = op.pull(F, g, parents, op.lift(_lift, node, node.saved))
-    return grads if node.shapes is None else _summed(F, grads, node.shapes)
+        return op.fast(F, g, parents, node.saved)
+    if op.backward is not None and not any(op.rules) and _is_later(g):
+        return _gradients_later(node, g, tuple([p is not None for p in parents]))
+    if op.formula is not None:
+        return _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
+    return op.pull(F, g, parents, op.lift(_lift, node, node.saved))
 
 
 def _summed(F: Any, grads: Any, shapes: tuple[Any, ...]) -> list[Any]:
@@ -379,7 +384,7 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
         before.array = before.array + g
 
 
-def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
+def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
     if all([node in stop for node in order if type(node) is Leaf]):
         return None
@@ -392,14 +397,13 @@ def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
     return leading
 
 
-def _bring_back(node: Node) -> tuple[Any, ...]:
+def _bring_back(node: Node) -> None:
     """What a node has not at hand: computed again where a checkpoint dropped it, an error where it was freed."""
-    if node.saved is not FREED:
-        node.saved.restore()
-        return node.saved
-    raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
-                   "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
-                   "first.", node)
+    if node.saved is FREED:
+        raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
+                       "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
+                       "first.", node)
+    node.saved.restore()
 
 
 def _check_writes(order: list[Node]) -> None:

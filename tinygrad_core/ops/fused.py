@@ -15,11 +15,12 @@ from .elementwise import erf
 
 # ---- linear: y = x Wᵀ + b
 def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
-    flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    out = matmul(xp, flat, weight.T)
+    if x.ndim != 2:
+        return _linear(xp, x.reshape(-1, x.shape[-1]), weight, bias).reshape(x.shape[:-1] + weight.shape[:1])
+    out = matmul(xp, x, weight.T)
     if bias is not None:
         out += bias
-    return out if x.ndim == 2 else out.reshape(x.shape[:-1] + weight.shape[:1])
+    return out
 
 
 def _rows(F: Any, x: Any) -> Any:
@@ -37,11 +38,11 @@ def _linear_weight(F: Any, g: Any, x: Any) -> Any:
 
 
 def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
-    flat = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    dx = matmul(xp, flat, weight) if needs[0] else None
-    return (dx if dx is None or x.ndim == 2 else dx.reshape(x.shape),
-            matmul(xp, flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
-            column_sums(xp, flat) if needs[2] else None)
+    if x.ndim != 2:
+        dx, *others = _linear_backward(xp, g.reshape(-1, g.shape[-1]), needs, x.reshape(-1, x.shape[-1]), weight)
+        return None if dx is None else dx.reshape(x.shape), *others
+    return (matmul(xp, g, weight) if needs[0] else None, matmul(xp, g.T, x) if needs[1] else None,
+            column_sums(xp, g) if needs[2] else None)
 
 
 primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_linear_weight,

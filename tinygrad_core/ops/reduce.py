@@ -19,6 +19,10 @@ def _sum(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     return total(xp, x) if dim is None and not keepdim else xp.add.reduce(x, axis=dim, keepdims=keepdim)
 
 
+def _sum_x(F: Any, g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
+    return F.stretch(g if dim is None else _spread(F, g, x_shape, dim, keepdim), shape=x_shape)
+
+
 def _extreme_x(F: Any, g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     """Ties share the gradient evenly, as PyTorch's `amax` and `amin` do."""
     chosen = F.cast(x == _spread(F, out, x.shape, dim, keepdim), dtype=g.dtype)
@@ -46,8 +50,7 @@ def _stretch(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 
 primitive("stretch", _stretch, x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
-primitive("sum", _sum, label="Σ", notation={"out": "Σ {x}"},
-          x=lambda F, g, x_shape, dim, keepdim: F.stretch(_spread(F, g, x_shape, dim, keepdim), shape=x_shape))
+primitive("sum", _sum, label="Σ", x=_sum_x, notation={"out": "Σ {x}"})
 primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
 primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x,
           notation={"out": "max {x}", "x": "{g} · [{x} = {out}] / ties"})

@@ -49,9 +49,8 @@ class SGD(Optimizer):
 
     def updater(self, group: dict[str, Any]) -> Callable[[Tensor, Any], None]:
         """Plain descent, which remembers nothing, is done at once: small models would spend more on asking than on it."""
-        update = super().updater(group)
         if group["momentum"] or group["weight_decay"] or group["maximize"]:
-            return update
+            return super().updater(group)
         lr = np.array(group["lr"], float32)     # which NumPy takes in faster than a number
 
         def descend(p: Tensor, g: Any) -> None:
@@ -59,7 +58,7 @@ class SGD(Optimizer):
             if type(array) is ndarray and array.dtype is float32 and array.size <= BLOCK:
                 array -= g * lr
             else:
-                update(p, g)
+                self._update(group, (), 0, p, g)
         return descend
 
     def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:

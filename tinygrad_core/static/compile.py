@@ -12,23 +12,22 @@ from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
 from ..symbol import Dim, when_size_is_asked
-from ..tensor import Tensor, mode, wrap
-from ..versions import owner
-from .arguments import Call, replaced
+from ..tensor import Tensor, mode
+from .arguments import Call, finished, replaced
 from .backends import choose
 from .guards import Guard, predicate
 from .joint import Both, Joint
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import specialise
-from .session import Plan, UnfitError, store, watcher
-from .trace import Traced, trace
+from .session import Plan, UnfitError, watcher
+from .shortcut import MISS, shortcut
+from .trace import Traced, refuse_shared_memory, trace
 
 
 class TraceWarning(UserWarning):
     """A traced function does something that later calls will not do again."""
 
 
-_MISS = object()
 TRACES = 32         # of one function for arguments alike: where so many do not serve, another will not either
 
 
@@ -44,10 +43,7 @@ class Entry:
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
         self.plans: dict[Any, Any] = {}
         self.differentiable = self._needs_backward()
-        self.quick: tuple[Any, Plan] | None = None      # what the latest call's tensors were like, and its plan
-        self.cleared = [leaf for leaf, g in traced.grads if g is None]
-        self.simple = (len(self.outputs) == 1 and traced.result is self.result_tensors[0]
-                       and len(self.cleared) == len(traced.grads) and not traced.argument_writes and not traced.fixed)
+        self.shortcuts: dict[Any, Any] = {}
 
     def _needs_backward(self) -> bool:
         """Whether a caller can call backward on a result; not where the function did so itself and freed the graph."""
@@ -71,33 +67,12 @@ class Entry:
                 if tensors[k].array is not t.array or tensors[k].node is not t.node]
 
     # ---- running
-    def run_quickly(self, args: tuple[Any, ...]) -> Any:
-        """The result for tensors like those of the latest call, or `_MISS`: the shortest way through a call."""
-        if self.quick is None:
-            return _MISS
-        like, plan = self.quick
-        if len(like) != len(args):
-            return _MISS
-        arrays = []
-        for t, (dtype, shape, learns) in zip(args, like):
-            if not isinstance(t, Tensor):
-                return _MISS
-            array = t.array
-            if array.dtype is not dtype or array.shape != shape or (t.node is not None) is not learns:
-                return _MISS
-            arrays.append(array)
-        if not self.holds():
-            return _MISS
-        values = plan.run(arrays)
-        for leaf in self.cleared:
-            leaf.grad = None
-        for act in self.traced.graph.after:
-            act()
-        return wrap(values[0])
-
     def run(self, tensors: list[Tensor]) -> Any:
         """The function's result for these arguments, and its effects on tensors outside."""
         tensors = [tensors[k] for k in self.traced.given]
+        if self.traced.argument_writes:
+            written = {k for k, _ in self.traced.argument_writes}
+            refuse_shared_memory(self.traced.graph, [(t, k in written) for k, t in enumerate(tensors)])
         if self.pieces is not None:
             traced, values = self.pieces.run(tensors)
             return finished(traced, values, tensors)
@@ -110,9 +85,17 @@ class Entry:
         plan = self.plans.get(key)
         if plan is None:
             plan = self.plans[key] = self._planned(key)
-        if self.simple:
-            self.quick = [(t.array.dtype, t.array.shape, t.node is not None) for t in tensors], plan
         return finished(self.traced, plan.run(arrays), tensors)
+
+    def shortcut(self, call: Call) -> Any:
+        """The short way for calls like this one, which has run; None where there is none."""
+        plan = self.plans.get(tuple([call.tensors[k].array.shape for k in self.traced.given]))
+        if plan is None or (self.differentiable and call.grad):
+            return None
+        key = call.shapes, tuple(map(type, call.args))
+        if key not in self.shortcuts:
+            self.shortcuts[key] = shortcut(self, plan, call)
+        return self.shortcuts[key]
 
     def _planned(self, shapes: tuple[Any, ...], watch: Any = None) -> Plan:
         """The plan for arguments of exactly these shapes."""
@@ -131,23 +114,6 @@ class Entry:
         return replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
 
 
-def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
-    """The function's result, with the values where the function would have put them."""
-    if traced.argument_writes:                  # what is or looks into an argument as it was is kept apart from the writes
-        memory = {id(owner(tensors[k].array)) for k, _ in traced.argument_writes}
-        values = [v.copy() if v.ndim and id(owner(v)) in memory else v for v in values]
-    made = {id(t): wrap(v) for t, v in zip(traced.result_tensors, values)}
-    at = len(traced.result_tensors)
-    for leaf, symbol in traced.grads:
-        leaf.grad = None if symbol is None else wrap(values[at])
-        at += symbol is not None
-    for (k, _), value in zip(traced.argument_writes, values[at:]):
-        store(tensors[k], value)
-    for act in traced.graph.after:
-        act()
-    return replaced(traced.result, made)
-
-
 class Compiled:
     """A function that runs as a plan. Made by `compile`."""
 
@@ -162,7 +128,7 @@ class Compiled:
         self.memory_budget = memory_budget
         self.breaks: list[str] = []
         self.eager = ""                         # why it runs uncompiled, if it does
-        self.latest: tuple[Entry, bool] | None = None
+        self.shortcut: Callable[[tuple[Any, ...]], Any] | None = None      # for calls like the latest one
         self.history: list[str] = []
         self.effects: list[str] = []
 
@@ -170,16 +136,12 @@ class Compiled:
         return self if owner is None else functools.partial(self, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.shortcut is not None and not kwargs:
+            found = self.shortcut(args)
+            if found is not MISS:
+                return found
         if mode.graph is not None or self.eager:    # inside another trace: part of that
             return self.function(*args, **kwargs)
-        latest = self.latest
-        if latest is not None and latest[1] is mode.grad and not kwargs and not mode.watched:
-            try:
-                found = latest[0].run_quickly(args)
-            except UnfitError:
-                found = _MISS
-            if found is not _MISS:
-                return found
         return self._called(Call(args, kwargs))
 
     def _called(self, call: Call) -> Any:
@@ -244,10 +206,10 @@ class Compiled:
         return self.function(*call.args, **call.kwargs)
 
     def _run(self, entry: Entry, call: Call) -> Any:
-        """Run a trace, and remember it for calls alike where the arguments are tensors and nothing else."""
-        plain = len(call.tensors) == len(call.args) and all([isinstance(a, Tensor) for a in call.args])
-        self.latest = (entry, mode.grad) if plain and entry.simple and not entry.differentiable else None
-        return entry.run(call.tensors)
+        """Run a trace, and remember the short way for calls like this."""
+        result = entry.run(call.tensors)
+        self.shortcut = entry.shortcut(call)
+        return result
 
     def _sizes(self, shapes: tuple[Any, ...], entries: list[Any]) -> list[tuple[Any, ...]]:
         """The arguments' shapes with None for what shall stay unknown: all sizes, or those seen to differ."""

@@ -165,7 +165,7 @@ class _Run:
     def __init__(self, program: Program):
         writer = _Writer(program)
         self.text = writer.text()
-        space = dict(writer.held)
+        space = {"__name__": __name__, **writer.held}         # warnings are this module's, which says none
         exec(compile(self.text, "<generated for NumPy>", "exec"), space)
         self.function = space["run"]
         self.copied = [bool(x.shape) for x in program.outputs]

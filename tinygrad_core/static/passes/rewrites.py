@@ -31,6 +31,11 @@ def noting() -> Iterator[list[Rewrite]]:
         _listeners.remove(found)
 
 
+def listening() -> bool:
+    """Whether somebody collects changes."""
+    return bool(_listeners)
+
+
 def noted(name: str, operation: Operation, why: str) -> None:
     """Write a change down."""
     for listener in _listeners:
