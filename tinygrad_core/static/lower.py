@@ -30,7 +30,7 @@ def lower(program: Program) -> Program:
 
 def _bound(program: Program) -> set[Operation]:
     """Operations with a by-product that is read by something else than a gradient that will be written out as well."""
-    by_products = {x: o for o in program.operations if o.op is not None and o.op.aux
+    by_products = {x: o for o in program.operations if o.does and o.op.aux
                    for x in o.results[len(o.results) - len(o.op.aux):]}
     bound = {by_products[x] for x in program.results if x in by_products}
     for o in program.operations:
@@ -58,11 +58,9 @@ def _lowered(program: Program, bound: set[Operation]) -> Program:
 
 def _can_be_written_out(o: Operation) -> bool:
     """Whether there is a formula for it."""
-    op = o.op
-    assert op is not None
-    if op.name in PLAIN:
-        return not PLAIN[op.name](o)
-    return op.name in FORMULAS or op.formula is not None
+    if o.does in PLAIN:
+        return not PLAIN[o.does](o)
+    return o.does in FORMULAS or o.op.formula is not None
 
 
 def _is_plain_product(o: Operation) -> bool:
@@ -79,8 +77,6 @@ PLAIN: dict[str, Callable[[Operation], bool]] = {"matmul": _is_plain_product, "s
 
 
 def _written_out(r: Rewriter, o: Operation) -> tuple[Any, ...]:
-    op = o.op
-    assert op is not None
     first = len(r.graph.operations)
     # By-products have no symbol any more; only gradients read them, and their formulas do without.
     inputs = tuple([wrap(r.new[x]) if isinstance(x, Symbol) and x in r.new else None if isinstance(x, Symbol) else x
@@ -91,9 +87,7 @@ def _written_out(r: Rewriter, o: Operation) -> tuple[Any, ...]:
         for t in inputs:                        # gradients are taken with respect to leaves
             if isinstance(t, Tensor) and t.dtype.kind == "f":
                 t.node = Leaf()
-    formula = FORMULAS.get(op.name) or op.formula
-    assert formula is not None
-    out = formula(*inputs, **attrs)
+    out = (FORMULAS.get(o.does) or o.op.formula)(*inputs, **attrs)
     for made in r.graph.operations[first:]:     # what an operation becomes still comes from the learner's line
         made.where, made.module = o.where, o.module
     return out if isinstance(out, tuple) else (out,)

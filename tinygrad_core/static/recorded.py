@@ -24,20 +24,19 @@ class GraphEvents:
     def defined(self, o: Operation) -> int:
         """An operation was written down: a `define` event, without a value."""
         recorder, op, links = self.recorder, o.op, []
-        if op is not None:
+        if o.does:
             names = [*op.names(o.operands), *[f"index{k}" for k in range(len(o.inputs))]]
             links = [recorder.link(self.node(x.operation), name) for name, x in zip(names, o.inputs, strict=False)
                      if isinstance(x, Symbol)]
         first = next((r for r in o.results if r is not None), None)
-        simple = op is not None and not op.variadic
+        simple = o.does and not op.variadic
         node = self.nodes[o] = recorder.introduce(
-            o, None, op=op.name if op is not None else o.kind, kind=_KINDS[o.kind], name=o.name,
-            label=op.label if op is not None else o.name, inputs=links, requires_grad=o.kind == "variable",
+            o, None, op=o.does or o.kind, kind=_KINDS[o.kind], name=o.name,
+            label=op.label if o.does else o.name, inputs=links, requires_grad=o.kind == "variable",
             shape=[0 if isinstance(n, Dim) else n for n in first.shape] if first is not None else [],
             unknown=[k for k, n in enumerate(first.shape) if isinstance(n, Dim)] if first is not None else [],
             dtype=str(first.dtype) if first is not None else "", listing=str(o),
-            forward=forward_notation(op) if simple and op is not None else "",
-            rules=rule_notation(op) if simple and op is not None else {})
+            forward=forward_notation(op) if simple else "", rules=rule_notation(op) if simple else {})
         if o.where is not None:
             self._at(recorder.defines[node], Line.at(o.where))
         return node

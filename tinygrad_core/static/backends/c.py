@@ -113,7 +113,7 @@ def _with_sums(program: Program) -> Program:
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "sum":
+        if o.does != "sum":
             return None
         x = o.sources[0]
         made = x.operation.op
@@ -151,8 +151,7 @@ def _with_copies(program: Program) -> Program:
 
 def supported(o: Operation) -> bool:
     """Whether a loop can hold the operation: its name, and the types that it works on."""
-    assert o.op is not None
-    name = o.op.name
+    name = o.does
     if reduction(o):
         return o.results[0].dtype in _FLOATS
     if name not in EXPRESSIONS and name != "clamp":
@@ -177,7 +176,7 @@ def _tiled(first: Operation, second: Operation) -> bool:
     except ValueError:
         return False
     seen = [shells[x] for x in second.sources if owner(x) is tile]
-    product = first if first.op is not second.op and first.op.name == "matmul" else second      # type: ignore[union-attr]
+    product = first if first.op is not second.op and first.does == "matmul" else second
     factors = [shells[x] for x in product.sources]
     most = max([a.ndim for a in factors])
     return (all([_Generated.has_types(o) for o in (first, second)]) and tile.dtype.kind == "f" and 0 not in tile.shape
@@ -271,8 +270,7 @@ class _Generated:
 
     def kernel(self, o: Operation, number: int) -> bool:
         """Generate an operation that is not fused; False where no kernel fits."""
-        assert o.op is not None
-        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.op.name, ())])
+        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.does, ())])
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
@@ -467,7 +465,7 @@ class _Generated:
             return None
         places = [o.inputs[p.input] for p in parts]
         arrays = [self.layout.array(p) for p in places]
-        taken = o.op is not None and o.op.name == "getitem"
+        taken = o.does == "getitem"
         whole, rows = (o.sources[0], o.results[0]) if taken else (o.results[0], o.sources[0])
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous

@@ -112,7 +112,7 @@ class Loop:
                 continue
             value = self._value(o.sources[0], o.sources[0].shape, level)
             if kind == "row":
-                largest = o.op is not None and o.op.name == "amax"
+                largest = o.does == "amax"
                 starts.append(f"{t} w{name} = {'-INFINITY' if largest else '0'};")
                 inner.append(f"w{name} = {value} > w{name} || {value} != {value} ? {value} : w{name};" if largest
                              else f"w{name} += {value};")
@@ -173,17 +173,16 @@ class Loop:
         working = next((x.dtype for x in (out, *o.sources) if x.dtype.kind == "f"), out.dtype)
         values = [self._value(x, out.shape, level, working) for x in o.inputs[:o.operands]]
         f, t = "f" if working.name == "float32" else "", self.types[working.name]
-        assert o.op is not None
-        if o.op.name == "clamp":
+        if o.does == "clamp":
             text = values[0]
             for key, sign in (("low", "<"), ("high", ">")):
                 if o.attrs[key] is not None:
                     bound = self._literal(o.attrs[key], working)
                     text = f"({text} {sign} {bound} ? {bound} : {text})"
             return text
-        if o.op.name == "cast":
+        if o.does == "cast":
             return f"({self._type(out)})({values[0]}{' != 0' if out.dtype.name == 'bool' else ''})"
-        return self.expressions[o.op.name].format(*[f"({v})" for v in values], f=f, t=t)
+        return self.expressions[o.does].format(*[f"({v})" for v in values], f=f, t=t)
 
     def _value(self, x: Any, shape: tuple[int, ...], level: int, working: Any = None) -> str:
         """An input as C, where the loop stands: a literal, a value of this row or column, or an element of memory."""

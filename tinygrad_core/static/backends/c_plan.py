@@ -257,7 +257,7 @@ def _words(program: Program) -> Iterator[bytes]:
             raise _UnkeptError(op)
     for n, o in enumerate(program.graph.operations):
         results = [None if r is None else (_word(r.shape, number), r.dtype.str) for r in o.results]
-        yield (f"{n} {o.kind} {o.op and o.op.name} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
+        yield (f"{n} {o.kind} {o.op and o.does} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
                f"{[c.number for c in o.control]}\n").encode()
         if o.kind == "constant":
             yield hashlib.sha256(np.asarray(place(o.value, CPU), order="C").data).digest()

@@ -70,7 +70,7 @@ def generated(program: Program) -> _Generated:
 
 def _draws_first(program: Program) -> Program:
     """Random numbers, which the library draws, before everything else and in the order they had: the rest is one graph."""
-    program.graph.operations.sort(key=lambda o: o.kind == "operation" and o.op is not None and o.op.name != "draw")
+    program.graph.operations.sort(key=lambda o: o.kind == "operation" and o.does != "draw")
     return program
 
 
@@ -105,7 +105,7 @@ class _Generated(c._Generated):
     def listing(self) -> str:
         """The calls of one run, in order."""
         return "\n".join(line for s in self.segments
-                         for line in (map(str, s) if isinstance(s, list) else [f"{s.op.name} by CuPy"]))
+                         for line in (map(str, s) if isinstance(s, list) else [f"{s.does} by CuPy"]))
 
     # ---- where things are, and calls
     def pointer(self, x: Symbol, part: Any = None) -> Place:

@@ -73,7 +73,7 @@ class _Writer:
         return found
 
     def _by_ufunc(self, o: Operation) -> bool:
-        if o.op is None or o.op.name not in UFUNCS:
+        if o.does not in UFUNCS:
             return False
         out = o.results[0]
         return bool(out.shape) and out.dtype.kind == "f" and all([x.dtype == out.dtype for x in o.sources])
@@ -98,8 +98,7 @@ class _Writer:
 
     def write(self, o: Operation) -> None:
         """Write down one operation."""
-        assert o.op is not None
-        name = o.op.name
+        name = o.does
         line = f"  # {Line.at(o.where)}".replace("\n", " ") if o.where is not None else ""
         inputs = [self.value(x) for x in o.inputs[:o.operands]]
         out = o.results[0]
@@ -121,7 +120,6 @@ class _Writer:
 
     def _write_call(self, o: Operation, target: str, inputs: list[str], line: str) -> None:
         """An operation as a call of its forward computation."""
-        assert o.op is not None
         if o.operands == len(o.inputs) and not (o.op.aux and o.op.several):
             call = f"{self.hold(partial(o.op.forward, np, **o.attrs))}({', '.join(inputs)})"
         else:
@@ -150,13 +148,13 @@ class _Writer:
 def _may_share(o: Operation) -> bool:
     """Whether a result may be, or look into, an input's memory."""
     sharing = ("identity", "array", "split", "patch", "sum_to", "stretch", "cast")
-    return is_view(o) or (o.op is not None and (o.op.view or o.op.name in sharing))
+    return is_view(o) or o.op.view or o.does in sharing
 
 
 def _computed(o: Operation, *values: Any) -> Any:
     """What an operation gives whose attributes hold inputs, or whose results have by-products beside them."""
     outs = o.compute(np, values)
-    return outs if len(o.results) > 1 or (o.op is not None and o.op.several) else outs[0]
+    return outs if len(o.results) > 1 or (o.op.several) else outs[0]
 
 
 class _Run:

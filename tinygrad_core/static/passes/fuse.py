@@ -20,8 +20,7 @@ def domain(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def is_view(o: Operation) -> bool:
     """Whether the result is the input's memory, looked at differently."""
-    return o.op is not None and (o.op.name in VIEWS or (o.op.name == "getitem" and o.operands == len(o.inputs)
-                                                       and _basic(o.attrs["index"])))
+    return o.does in VIEWS or (o.does == "getitem" and o.operands == len(o.inputs) and _basic(o.attrs["index"]))
 
 
 def _basic(index: Any) -> bool:
@@ -31,12 +30,12 @@ def _basic(index: Any) -> bool:
 
 def reduction(o: Operation) -> str | None:
     """How a loop can compute a sum or maximum: along a "row", down a "column", over "all", or not (None)."""
-    if o.op is None or o.op.name not in ("sum", "amax") or not o.attrs["keepdim"]:
+    if o.does not in ("sum", "amax") or not o.attrs["keepdim"]:
         return None
     axes, ndim = o.attrs["dim"], o.sources[0].ndim
     if axes == (ndim - 1,):
         return "row"
-    if o.op.name == "amax":
+    if o.does == "amax":
         return None
     if len(axes) == ndim:
         return "all"
@@ -52,9 +51,9 @@ class Step:
 
 def through(x: Symbol) -> Symbol:
     """The symbol behind views that leave rows and columns where they are, or stretch a row's number along the row."""
-    while x.operation.op is not None and x.operation.op.name in ("reshape", "stretch", "expand"):
+    while x.operation.does in ("reshape", "stretch", "expand"):
         source = x.operation.sources[0]
-        along = x.operation.op.name != "reshape" and source.shape == (*x.shape[:-1], 1)
+        along = x.operation.does != "reshape" and source.shape == (*x.shape[:-1], 1)
         if domain(source.shape) != domain(x.shape) and not along:
             break
         x = source
@@ -102,7 +101,7 @@ class Schedule:
                 self._fuse(o)
             else:
                 self.place[o] = len(self.steps)
-                self.steps.append(Step(o.op.name, [o]))                         # type: ignore[union-attr]
+                self.steps.append(Step(o.does, [o]))
 
     def index(self, operations: list[Operation]) -> None:
         """Note who reads what."""
