@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
-    _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
+    with _sweeping:
+        _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
@@ -49,8 +51,9 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         inputs: the only leaves to add gradients to; by default all.
     """
     if inputs is None:
-        _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
-               create_graph, None, True)
+        with _sweeping:
+            _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
+                   create_graph, None, True)
     else:
         backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -70,7 +73,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
-    found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
+    with _sweeping:
+        found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
     grads = tuple(found.get(node) for node in nodes)
     if not allow_unused and any(g is None for g in grads):
         k = next(k for k, g in enumerate(grads) if g is None)
@@ -189,6 +193,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             mode.grad = before
 
 
+_sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
 
 

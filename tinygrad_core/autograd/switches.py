@@ -9,7 +9,7 @@ from ..tensor import mode
 
 
 class _GradMode:
-    """A context manager and decorator that sets whether operations are recorded, and sets it back."""
+    """A context manager and decorator that sets whether operations are recorded in this thread, and sets it back."""
 
     wanted = False
 

@@ -23,6 +23,8 @@ from .passes import optimised
 from .passes.rewrites import Rewrite, noting
 from .program import Program, ancestors, specialise
 
+building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
+
 
 class FeedError(StaticError, ValueError):
     """A feed that is missing, or does not fit its placeholder."""
@@ -130,7 +132,8 @@ class Plan:
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
                  origins: list[Operation] | None = None):
         self.backend = "interpreter" if watch is not None else backend
-        self.program = program if watch is not None else optimised(program)
+        with building:
+            self.program = program if watch is not None else optimised(program)
         self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
         self.changed = [v.operation.value for v, _ in self.program.updates]
         self._symbols = [x for x in self.program.inputs[feeds:] if x.shape]
@@ -144,7 +147,7 @@ class Plan:
         if watch is not None:
             self.code = interpreter(self.program, watch.running(self.program, origins))
         else:
-            with noting() as found:
+            with building, noting() as found:
                 self.code = compiled(self.program, backend)
             self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
 
