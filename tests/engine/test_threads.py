@@ -163,6 +163,26 @@ def test_other_threads_are_no_part_of_a_trace_or_a_recording(capsys):
     assert [e["op"] for e in recording.events if e["type"] == "define" and e["kind"] == "operation"] == ["mul"]
 
 
+def test_a_decorated_function_in_several_threads():
+    w = tg.ones(2, requires_grad=True)
+
+    @tg.no_grad()
+    def plain():
+        return (w * 2).requires_grad
+
+    @tg.set_grad_enabled(False)
+    def too():
+        return (w * 2).requires_grad or plain()
+
+    assert tg.is_grad_enabled()
+
+    def called(wanted):
+        with tg.set_grad_enabled(wanted):
+            return any(plain() or too() or tg.is_grad_enabled() is not wanted for _ in range(100))
+
+    assert not any(at_once(*[lambda k=k: called(bool(k % 2)) for k in range(THREADS)]))
+
+
 def test_a_thread_that_ends_as_it_is_takes_its_switches_with_it():
     at_once(lambda: tg.set_grad_enabled(False))
     assert mode.plain and tg.is_grad_enabled()

@@ -1,14 +1,13 @@
 """The switches that say whether operations leave a graph behind."""
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from contextlib import ContextDecorator
 from typing import Any
 
 from ..tensor import mode
 
 
-class _GradMode:
+class _GradMode(ContextDecorator):
     """A context manager and decorator that sets whether operations are recorded in this thread, and sets it back."""
 
     wanted = False
@@ -23,12 +22,9 @@ class _GradMode:
     def __exit__(self, *_: Any) -> None:
         mode.grad = self._before.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-        return wrapped
+    def _recreate_cm(self) -> Any:
+        """What a decorated function runs in: one of its own at each call, as threads may call it at once."""
+        return type(self)()
 
 
 class no_grad(_GradMode):
@@ -56,6 +52,13 @@ class set_grad_enabled(_GradMode):
 
     def __enter__(self) -> None:
         mode.grad = self.wanted
+
+    def __call__(self, function: Any) -> Any:
+        mode.grad = self._before.pop()          # a decorator says nothing about the code around the function
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> Any:
+        return type(self)(self.wanted)
 
 
 def is_grad_enabled() -> bool:

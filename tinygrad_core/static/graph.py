@@ -44,7 +44,8 @@ class Operation:
     Attributes:
         kind: "placeholder", "variable", "constant" or "operation".
         op: the entry of the table; None for the other kinds.
-        inputs: symbols, Python numbers or None.
+        inputs: symbols, Python numbers or None; set by `read`.
+        sources: those that are symbols.
         attrs: the operation's attributes; `Ref`s stand for inputs.
         results: the symbols it computes; None for a gradient that nobody wanted.
         control: operations that must run before it.
@@ -55,24 +56,30 @@ class Operation:
     """
 
     __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
-                 "number", "operands", "again")
+                 "number", "operands", "again", "sources")
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
-        self.graph, self.kind, self.op, self.inputs, self.attrs = graph, kind, op, inputs, attrs
-        self.name, self.value = name, value
+        self.graph, self.kind, self.op, self.attrs, self.name, self.value = graph, kind, op, attrs, name, value
+        self.read(inputs)
         self.results: tuple[Any, ...] = ()
         self.control: tuple[Operation, ...] = ()
-        self.where = here(1)
+        self.where: Any = None
         self.module = graph.module
         self.number = -1
         self.again = False
         self.operands = len(inputs)             # how many inputs are operands; the others belong to attributes
 
-    @property
-    def sources(self) -> tuple[Symbol, ...]:
-        """The inputs that are symbols."""
-        return tuple([x for x in self.inputs if isinstance(x, Symbol)])
+    def read(self, inputs: tuple[Any, ...]) -> None:
+        """Let it have these inputs."""
+        self.inputs = inputs
+        self.sources: tuple[Symbol, ...] = tuple([x for x in inputs if isinstance(x, Symbol)])
+
+    def twin(self, graph: Graph, inputs: tuple[Any, ...]) -> Operation:
+        """The same operation, from the same line, in another graph and on other inputs; it has no results yet."""
+        made = Operation(graph, self.kind, self.op, inputs, self.attrs, self.name, self.value)
+        made.where, made.module, made.operands = self.where, self.module, self.operands
+        return made
 
     @property
     def stateful(self) -> bool:
@@ -235,12 +242,11 @@ class Graph:
         return mapped(index, number)
 
     def _append(self, operation: Operation) -> None:
-        operation.number = len(self.operations)
+        operation.number, operation.where = len(self.operations), here(1)
         operation.control = tuple([c for controls in self._controls for c in controls])
         self.operations.append(operation)
         if self.recorder is not None:
             self.recorder.defined(operation)
-
 
     def _referred(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Inputs and attributes with every symbol (or tensor) among the attributes made a further input."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from itertools import compress
 from operator import is_
 from typing import Any
@@ -20,8 +21,8 @@ from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
-from .passes.rewrites import Rewrite, noting
-from .program import Program, ancestors, specialise
+from .passes.rewrites import Rewrite
+from .program import Program, ancestors, specialise, uncollected
 
 building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
 
@@ -123,33 +124,41 @@ class Plan:
     """A program with the back end that runs it.
 
     Attributes:
-        program: what is run, after the passes.
         variables: the tensors that the program reads, and `changed`: those of them that it changes.
         code: what runs it, made by the back end.
-        recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
     """
 
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
                  origins: list[Operation] | None = None):
         self.backend = "interpreter" if watch is not None else backend
-        with building:
-            self.program = program if watch is not None else optimised(program)
-        self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
-        self.changed = [v.operation.value for v, _ in self.program.updates]
-        self._symbols = [x for x in self.program.inputs[feeds:] if x.shape]
-        self._solid = [bool(x.shape) for x in self.program.inputs[feeds:]]      # the others are scalars: ever new objects
+        self._given = program
+        variables = program.inputs[feeds:]
+        self.variables = [x.operation.value for x in variables]
+        self.changed = [v.operation.value for v, _ in program.updates]
+        self._symbols = [x for x in variables if x.shape]
+        self._solid = [bool(x.shape) for x in variables]                        # the others are scalars: ever new objects
         self._held: list[Any] = [None] * len(self._symbols)                     # the variables' arrays at the latest run,
         self._memory: set[int] = set()                                          # who owns their memory,
         self._written: set[int] = set()                                         # and the memory that a run writes into
         self.writes: list[versions.Write] | None = None     # the records of that memory, where it was written before
         self.lock = threading.Lock()            # a plan has one block of memory
-        self.recomputed: dict[str, Rewrite] = {}
         if watch is not None:
-            self.code = interpreter(self.program, watch.running(self.program, origins))
+            self.program = program
+            self.code = interpreter(program, watch.running(program, origins))
         else:
-            with building, noting() as found:
-                self.code = compiled(self.program, backend)
-            self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
+            with building, uncollected():
+                self.code = compiled(program, backend)
+
+    @cached_property
+    def program(self) -> Program:
+        """What is run, after the passes."""
+        return optimised(self._given)
+
+    @property
+    def recomputed(self) -> dict[str, Rewrite]:
+        """What is computed again rather than kept, by name: see `passes.recompute`."""
+        made = getattr(self.code, "made", None)
+        return made.recomputed if made is not None else {}
 
     def run(self, arrays: list[Any], copy: bool = False) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed.

@@ -19,6 +19,7 @@ from .effects import Effects
 from .environment import Environment
 from .graph import Graph, Operation
 from .guards import Guard
+from .program import uncollected
 
 
 class GraphBreakError(StaticError):
@@ -181,7 +182,7 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
             leaf = environment.leaves[key]
             graph.slot(*_gradient_of(leaf), "grad")
     try:
-        with graph, Effects(environment) as effects:
+        with uncollected(), graph, Effects(environment) as effects:
             result = function(*replaced(call.args, twins), **replaced(call.kwargs, twins))
             found: list[Tensor] = []
             leaves_of(result, found, [])

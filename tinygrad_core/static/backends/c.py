@@ -1,18 +1,15 @@
 """The C back end: a whole program as one C function, compiled by the system's compiler."""
 from __future__ import annotations
 
-import ctypes
 import math
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from operator import getitem
 from typing import Any
 
 import numpy as np
 
-from ...errors import Line, ShapeError
+from ...errors import Line
 from ...ops import OPS
 from ...ops.core import primitive
 from ...products import layout
@@ -20,16 +17,19 @@ from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
 from ..memory import most_alive
-from ..passes import enabled, optimised
+from ..passes import enabled, optimised, switched_off, without
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
 from ..passes.inline import inline
 from ..passes.narrow import narrow
 from ..passes.recompute import Planned, recompute
+from ..passes.rewrites import noting
 from ..passes.tiles import own_windows, tiles
 from ..program import Program, Rewriter, rewritten
-from ..toolchain import compiler, load, products
+from ..toolchain import compiler, for_both_types, library_name, load, products
+from . import c_plan
 from .c_layout import Layout, reshaped, shell, viewed
+from .c_plan import BLOCK, ByNumpy, Place, Recipe, address
 from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
@@ -39,7 +39,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 KEPT: frozenset[str] = frozenset()
-BLOCK = -1                      # the number of the plan's own memory among the bases
+SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
@@ -80,8 +80,23 @@ def c(program: Program) -> Any:
     """The program as a function that makes one C call; operations without a kernel run through NumPy in between."""
     if compiler() is None:
         from .numpy import numpy
-        return numpy(program)
-    return _Generated(_prepared(program)).run
+        return numpy(optimised(program))
+    off = switched_off()
+
+    def generate() -> _Generated:
+        with without(*off):
+            return _Generated(_prepared(program))
+
+    name = c_plan.key(program)
+    kept = c_plan.found(name, program)
+    if kept is not None:
+        recipe, library, made = *kept, None
+    else:
+        made = generate()
+        recipe, library = made.recipe, load(made.code)
+        c_plan.keep(name, recipe, program)
+    library.use(*products())
+    return c_plan.Run(recipe, library, program, generate, made)
 
 
 def _prepared(program: Program) -> Program:
@@ -128,7 +143,7 @@ def _with_copies(program: Program) -> Program:
             view = reshaped(shell(x, shells), o.results[0].shape)
         made = r.keep(o)
         if x is not made.inputs[0]:
-            made.inputs = (x, *made.inputs[1:])
+            made.read((x, *made.inputs[1:]))
         shells[made.results[0]] = view
         return made.results
 
@@ -176,8 +191,9 @@ class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
-        if enabled("recompute"):
-            program = recompute(program, self.planned)
+        with noting() as found:
+            program = recompute(program, self.planned) if enabled("recompute") else program
+        self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
         self.program, self.schedule = program, self.scheduled(program)
         if enabled("inline"):
             inline(self.schedule)
@@ -188,8 +204,8 @@ class _Generated:
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
         self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
         self.lines: dict[str, None] = {}                # those of the step that is being written
-        self.given: dict[Symbol, Any] = {}      # the inputs' arrays in this run
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
+        self.small_products = False             # whether there are any
         self.outer = 0                          # how many dims have a loop around the statements already
         for x in program.inputs:
             self.base(self.layout.array(x))
@@ -214,20 +230,19 @@ class _Generated:
     # ---- where things are, in C
     def base(self, array: np.ndarray) -> int:
         """The number of an array's memory in the table of pointers."""
-        address = array.__array_interface__["data"][0]
-        if address not in self.pointers:
-            self.pointers[address] = len(self.bases)
+        begin = address(array)
+        if begin not in self.pointers:
+            self.pointers[begin] = len(self.bases)
             self.bases.append(array)
-        return self.pointers[address]
+        return self.pointers[begin]
 
     def place(self, x: Symbol, part: Any = None) -> tuple[int, int]:
         """Where a symbol's first element (or a part's) lies: the number of its base, or BLOCK, and how many bytes behind."""
-        address = (self.layout.array(x) if part is None else part).__array_interface__["data"][0]
-        block = self.layout.block.__array_interface__["data"][0]
-        if block <= address < block + self.layout.block.nbytes:
-            return BLOCK, address - block
+        begin, block = address(self.layout.array(x) if part is None else part), address(self.layout.block)
+        if block <= begin <= block + self.layout.block.nbytes:
+            return BLOCK, begin - block
         root = self.layout.array(owner(x) if owner(x) not in self.layout.in_place else self.layout.in_place[owner(x)])
-        return self.base(root), address - root.__array_interface__["data"][0]
+        return self.base(root), begin - address(root)
 
     def pointer(self, x: Symbol, part: Any = None) -> Any:
         """The address of a symbol's first element, or of that of a part of its array, as C."""
@@ -320,10 +335,11 @@ class _Generated:
         if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
             return False
         a, b, c_ = (self.layout.array(s) for s in (x, y, out))
-        (lda, ta), (ldb, tb) = layout(a), layout(b)
-        if not lda or not ldb:
-            return False
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
+        small = rows * columns * inner <= SMALL and inner <= DEEPEST
+        (lda, ta), (ldb, tb) = layout(a), layout(b)
+        if not small and not (lda and ldb):
+            return False
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
         summed = o.attrs.get("dim", ())
@@ -336,9 +352,19 @@ class _Generated:
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
                 later += [f"i{k}"] if k in summed else []       # the first is stored, the others are added
-        letter = "s" if out.dtype.name == "float32" else "d"
-        self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
-                 f"{self.pointer(y)}{offsets[1]}, {ldb}, {' | '.join(later)}, {self.pointer(out)}{offsets[2]}, {columns});")
+        left, right, to = (self.pointer(s) + offset for s, offset in zip((x, y, out), offsets, strict=True))
+        t, add = self.type_of(out), " | ".join(later)
+        letter = "s" if t == "float" else "d"
+        if not small:
+            self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {left}, {lda}, {right}, {ldb}, {add}, "
+                     f"{to}, {columns});")
+            return True
+        steps = [", ".join([str(s // out.itemsize) for s in array.strides[-2:]]) for array in (a, b, c_)]
+        name = self.function(f"(const {t} *restrict a, const {t} *restrict b, {t} *restrict c, int add)",
+                             f"{{ {letter}small({rows}, {columns}, {inner}, a, {steps[0]}, b, {steps[1]}, c, {steps[2]}, "
+                             f"{'add' if later[1:] else 0}); }}")
+        self.small_products = True
+        self.say(f"{loops}{name}({left}, {right}, {to}, {add});")
         return True
 
     def cloned(self, o: Operation, number: int) -> bool:
@@ -501,7 +527,8 @@ class _Generated:
     # ---- the whole
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
-        parts = [RUNTIME]
+        recipe = self._recipe()
+        parts = [RUNTIME, for_both_types("tile.c")] if self.small_products else [RUNTIME]
         for name, signature, body in self.functions.values():
             parts += list(self.origins[name])[:6]
             parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")
@@ -515,142 +542,37 @@ class _Generated:
                 parts.append(f"I step{k}(void **P) {{ char *A = P[{len(self.bases)}]; wrong = -1; {calls} return wrong; }}")
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
-        library = load(self.code)
-        library.use(*products())
-        self.table = (ctypes.c_void_p * (len(self.bases) + 1))(*[a.ctypes.data for a in (*self.bases, self.layout.block)])
-        table = ctypes.c_void_p(ctypes.addressof(self.table))
-        self.calls: list[Callable[[], int]] = []        # each tells which step was given an index out of range, or -1
+        self.recipe = recipe._replace(library=library_name(self.code))
+
+    def _recipe(self) -> Recipe:
+        """What a run needs, as plain data; the library is still to be named."""
+        layout, calls = self.layout, []
         for k, segment in enumerate(self.segments):
-            if isinstance(segment, list):
-                function = getattr(library, f"step{k}")
-                function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_int64
-                self.calls.append(partial(function, table))
-            else:
-                self.calls.append(partial(self.by_numpy, segment))
-        self.run = _Run(self)
+            calls.append(k if isinstance(segment, list) else ByNumpy(
+                segment, [self.at(x) if isinstance(x, Symbol) else x for x in segment.inputs],
+                [self.at(x) if x is not None and x in layout.stored else None for x in segment.results]))
+        outputs = [self.at(x) for x in self.program.outputs]
+        news = [None if x is None else self.at(x) for x in self.returned]
+        inputs = [self.base(layout.small[x]) for x in self.program.inputs]
+        constants = {self.pointers[address(array)]: o.value for o, array in
+                     sorted(zip(self.program.constants, layout.constants.values(), strict=True), key=lambda c: c[1].nbytes)
+                     if address(array) in self.pointers}        # of two that begin together the longer one
+        return Recipe("", layout.plan.total, inputs, constants, calls, outputs, news)
 
-    def by_numpy(self, o: Operation) -> int:
-        """Run an operation without a kernel of its own on the plan's arrays."""
-        inputs = tuple([self.current(x) if isinstance(x, Symbol) else x for x in o.inputs])
-        for symbol, out in zip(o.results, o.compute(np, inputs), strict=True):
-            if symbol is not None and symbol in self.layout.stored:
-                self.layout.array(symbol)[...] = out
-        return -1
-
-    def current(self, x: Symbol) -> Any:
-        """The array of a symbol in this run; a view into an input is taken anew, because inputs change their place."""
-        root = owner(x)
-        held = self.layout.in_place.get(root, root)
-        if held not in self.layout.small or not held.shape:
-            return self.layout.array(x)[()]
-        return _viewed(x, root, self.given[held])
-
-
-def _comment(line: Line) -> str:
-    """A line of the learner's, as C."""
-    return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(line))} */"
-
-
-def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:
-    """The part of an input that a symbol shows."""
-    return array if x is root else viewed(x.operation, _viewed(x.operation.sources[0], root, array))
-
-
-class _Run:
-    """Calls the compiled program: `run(arrays)`, and `run.source()` for reading.
-
-    Attributes:
-        calls: what a run calls, one after the other; `check` takes what each returns.
-        slots: where the numbers of inputs without dims go, by the input's number.
-        last: for each input with dims the array that the table of pointers has for it; None where it has a copy's.
-        outputs, news: what give copies of the outputs, and of variables' new values that are not in the variables already.
-    """
-
-    def __init__(self, made: _Generated):
-        self.made, self.calls = made, made.calls
-        program, layout = made.program, made.layout
-        self.slots = {k: layout.small[x] for k, x in enumerate(program.inputs) if not x.shape}
-        self.places = {k: made.base(layout.small[x]) for k, x in enumerate(program.inputs) if x.shape}
-        self.last: list[Any] = [None] * len(program.inputs)
-        self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
-        self.outputs = [self._reader(x) for x in program.outputs]
-        self.news = [None if x is None else self._reader(x) for x in made.returned]
-        if all([read is None for read in self.news]):
-            self.news = []
-
-    def _reader(self, x: Symbol) -> Any:
-        """What gives a copy of a symbol's value after a run."""
-        made = self.made
-        root = owner(x)
-        if root in made.layout.small or root in made.layout.in_place:
-            return lambda: np.array(made.current(x))[()]
-        array = made.layout.array(x)
-        return array.copy if x.shape else partial(getitem, array, ())
+    def at(self, x: Symbol) -> Place:
+        """Where a symbol's value lies."""
+        array = self.layout.array(x)
+        return Place(*self.place(x), array.shape, array.strides, array.dtype.str)
 
     def memory(self) -> str:
         """How large the plan's block is."""
-        layout, steps = self.made.layout, self.made.schedule.steps
+        layout, steps = self.layout, self.schedule.steps
         where, most = most_alive(layout.lives.values())
         kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
         return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
                 f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
 
-    def source(self) -> str:
-        """The generated C."""
-        return self.made.code
 
-    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        last, copies = self.last, {}
-        for k, slot in self.slots.items():
-            slot[...], last[k] = arrays[k], None
-        for k in self.places:
-            if arrays[k] is not last[k] and not self.place(k, arrays[k]):
-                copies[k] = np.asarray(arrays[k], self.made.program.inputs[k].dtype, order="C")
-                self.place(k, copies[k])
-                last[k] = None
-        for call in self.calls:
-            self.check(call())
-        news = [None if read is None else read() for read in self.news]
-        for k, copy in copies.items():          # what was written into a copy must still reach the variable
-            update = self.returned.get(self.made.program.inputs[k])
-            if update is not None:
-                news = news or [None] * len(self.returned)
-                news[update] = copy if news[update] is None else news[update]
-        return [read() for read in self.outputs], news
-
-    def place(self, k: int, array: Any) -> bool:
-        """Let an input be read, and written, where this array lies; False where the code cannot, and needs a copy."""
-        x = self.made.program.inputs[k]
-        if array.dtype != x.dtype or array.shape != x.shape or not array.flags.c_contiguous:
-            return False
-        self.last[k], self.made.given[x] = array, array
-        self.made.table[self.places[k]] = address(array)
-        return True
-
-    def check(self, wrong: int) -> None:
-        """Complain where a step was given an index that is out of range."""
-        if wrong >= 0:
-            complain(self.made.schedule.steps[wrong].operations[0])
-
-
-_HEAD = object.__basicsize__    # where the address of an array's numbers stands in it: C code builds on that
-
-
-def _address_at_head(array: Any) -> int:
-    """The address of an array's numbers, at a tenth of the time that `array.ctypes.data` takes."""
-    return ctypes.c_void_p.from_address(id(array) + _HEAD).value or 0
-
-
-def address(array: Any) -> int:
-    """The address of an array's numbers."""
-    return array.ctypes.data
-
-
-if sys.implementation.name == "cpython" and all([_address_at_head(a) == address(a) for a in (np.ones(1), np.ones(9)[5:])]):
-    address = _address_at_head
-
-
-def complain(o: Operation) -> None:
-    """Say which operation was given an index that is out of range."""
-    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+def _comment(line: Line) -> str:
+    """A line of the learner's, as C."""
+    return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(line))} */"

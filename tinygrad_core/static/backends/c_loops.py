@@ -37,6 +37,10 @@ class Loop:
         self.before: list[str] = []
         self.behind: list[str] = []
         self._find_levels()
+        self.read: dict[Symbol, int] = {}       # the last pass over a row that reads a value
+        for o in step.operations:
+            for s in map(through, o.sources):
+                self.read[s] = max(self.read.get(s, 0), self.level[o.results[0]])
         self.body = self._renamed(self._text())
         self.signature = "(" + ", ".join(self.parameters) + ")"
 
@@ -103,8 +107,7 @@ class Loop:
                 inner.append(f"{t} v{name} = {self._expression(o, level)};")
                 if out in self.layout.stored:
                     stores.append(f"{self._element(out, out.shape, True)} = v{name};")
-                elif any([self.level[u.results[0]] > level for u in self.step.operations
-                          if any([through(x) is out for x in u.sources])]):
+                elif self.read.get(out, 0) > level:
                     stores.append(f"{self._kept(out)} = v{name};")
                 continue
             value = self._value(o.sources[0], o.sources[0].shape, level)

@@ -25,6 +25,7 @@ from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
 from ..program import Program, Rewriter
 from . import c, cuda_device
+from .c_plan import complain
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
 
 SCRATCH, WRONG = -2, -3         # as bases: room for what blocks leave to a second kernel, and a number for what went wrong
@@ -391,7 +392,7 @@ class _Run:
         step = int(placed_on(self.held[WRONG], CPU)[0])
         if step >= 0:
             self.device.put(self.held[WRONG], NOTHING)
-            c.complain(self.made.schedule.steps[step].operations[0])
+            complain(self.made.schedule.steps[step].operations[0])
 
 
 __all__ = ["Call", "Place", "cuda"]

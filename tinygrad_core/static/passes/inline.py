@@ -43,7 +43,7 @@ class _Again:
                     if self._possible(x, leaves, 0) and len(leaves - self.loaded) <= LEAVES and self._waits_for(leaves, x):
                         self.loaded |= leaves
                         inputs[k] = self._copy(x)
-            o.inputs = tuple(inputs)
+            o.read(tuple(inputs))
             self.operations.append(o)
         self.step.operations = self.operations
 
@@ -86,8 +86,8 @@ class _Again:
         if x not in self.made:
             o = x.operation
             inputs = tuple([self._copy(y) if isinstance(y, Symbol) and self._repeatable(o, y) else y for y in o.inputs])
-            twin = Operation(o.graph, o.kind, o.op, inputs, o.attrs, f"{o.name}.again", o.value)
-            twin.where, twin.module, twin.operands, twin.number = o.where, o.module, o.operands, o.number
+            twin = o.twin(o.graph, inputs)
+            twin.name, twin.number = f"{o.name}.again", o.number
             twin.results = (Symbol(x.shape, x.dtype, twin),)
             self.made[x] = twin.results[0]
             self.schedule.place[twin] = self.number

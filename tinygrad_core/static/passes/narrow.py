@@ -14,6 +14,8 @@ from .rewrites import noted
 
 def narrow(program: Program) -> Program:
     """The program with 32-bit places of maxima, where nothing else than gradients reads them; smaller ones cost time."""
+    if not any([o.op is not None and o.op.name == "max_pool" for o in program.operations]):
+        return program
     wide = set(program.results)
     for o in program.operations:
         places = o.op is not None and o.op.name in ("pick", "unpick")

@@ -11,10 +11,13 @@ from .fuse import is_view, owner
 from .rewrites import noted
 
 PRODUCTS = ("matmul", "summed_product")
+WINDOWS = ("unfold", "fold")
 
 
 def own_windows(program: Program) -> Program:
     """The program in which every product that reads unfolded windows has its own: unfolding again costs less than keeping."""
+    if not any([_name(o) == "unfold" for o in program.operations]):
+        return program
     readers: dict[Symbol, int] = {}
     for o in program.operations:
         if _name(o) in PRODUCTS:
@@ -28,7 +31,7 @@ def own_windows(program: Program) -> Program:
         for x in o.inputs:
             inputs.append(_again(r, x) if _repeated(x) else r.map(x))
         twin = r.keep(o)
-        twin.inputs = tuple(inputs)
+        twin.read(tuple(inputs))
         return twin.results
 
     def _repeated(x: Any) -> bool:
@@ -57,6 +60,8 @@ def tiles(program: Program, fits: Callable[[Operation, Operation], bool]) -> dic
     Args:
         fits: whether the back end can do so with a pair of operations whose views between them keep images apart.
     """
+    if not any([_name(o) in WINDOWS for o in program.operations]):
+        return {}
     results = {owner(x) for x in program.results}
     users: dict[Symbol, list[Operation]] = {}
     for o in program.operations:
