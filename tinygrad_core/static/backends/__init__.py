@@ -7,7 +7,6 @@ from typing import Any
 from ...device import Device, require_cupy
 from ...errors import DeviceError
 from ...symbol import StaticError
-from ..passes import optimised
 from ..program import Program
 from ..toolchain import compiler
 from .interpreter import interpreter
@@ -32,16 +31,8 @@ def choose(name: str, device: Device) -> str:
 
 
 def compiled(program: Program, backend: str) -> Run:
-    """The program as a function, by the back end of this name, after the passes."""
+    """The program as a function, by the back end of this name."""
     return BACKENDS[backend](program)
-
-
-def _interpreted(program: Program) -> Run:
-    return interpreter(optimised(program))
-
-
-def _numpy(program: Program) -> Run:
-    return numpy(optimised(program))
 
 
 def _c(program: Program) -> Run:
@@ -54,4 +45,4 @@ def _cuda(program: Program) -> Run:
     return cuda(program)
 
 
-BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": _interpreted, "numpy": _numpy, "c": _c, "cuda": _cuda}
+BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter, "numpy": numpy, "c": _c, "cuda": _cuda}
