@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -15,6 +14,7 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, EngineError, ShapeError, here
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
+from .ops.core import Namespace
 from .symbol import Symbol, first_symbol
 from .tensor import Tensor, describe, mode, ndarray, remember_view, unboxed, wrap
 from .versions import tick
@@ -221,15 +221,5 @@ def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
     return "their dtypes or values do not fit it"
 
 
-class Recorded:
-    """The namespace in which rules build graph: every operation, on tensors."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in OPS:
-            raise AttributeError(name)
-        function = partial(apply, OPS[name])
-        setattr(self, name, function)
-        return function
-
-
-recorded = Recorded()
+# The namespace in which rules build graph: every operation, on tensors.
+recorded = Namespace(lambda op: partial(apply, op))

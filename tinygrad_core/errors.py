@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import linecache
 import os
-import sys
+from sys import _getframe
 from types import CodeType, FrameType
 from typing import Any
 
@@ -46,16 +46,16 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
 
     No frame is kept, so nothing that the code holds is kept alive; `Line.at` finds the line later.
     """
-    frame: FrameType | None = sys._getframe(depth + 1)
+    frame: FrameType | None = _getframe(depth + 1)
     while frame is not None:
         code = frame.f_code
         file = code.co_filename
-        if file not in inside:
-            if file in outside or not file.startswith(_PACKAGE):
-                outside.add(file)
-                return code, frame.f_lasti
-            inside.add(file)
-        frame = frame.f_back
+        if file in outside:
+            return code, frame.f_lasti
+        if file in inside:
+            frame = frame.f_back
+        else:
+            (inside if file.startswith(_PACKAGE) else outside).add(file)
     return None
 
 
@@ -94,7 +94,7 @@ def cell_name(file: str) -> str:
 
 def learner_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame outside this package, or None."""
-    frame: FrameType | None = sys._getframe(depth)
+    frame: FrameType | None = _getframe(depth)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return frame

@@ -69,6 +69,13 @@ def store(t: Tensor, values: Any) -> None:
         t.array[...] = values
 
 
+def fill(t: Tensor, values: Any) -> Tensor:
+    """Give `t` values in its own memory that no gradient sees."""
+    versions.wrote(t.array)
+    store(t, values)
+    return t
+
+
 def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:
     """After a write into view `t`: the root's history becomes its old one outside the view, `result` inside."""
     places: Any = np.arange(root.array.size).reshape(root.shape)

@@ -1,14 +1,13 @@
 """The switches that say whether operations leave a graph behind."""
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from contextlib import ContextDecorator
 from typing import Any
 
 from ..tensor import mode
 
 
-class _GradMode:
+class _GradMode(ContextDecorator):
     """A context manager and decorator that sets whether operations are recorded, and sets it back."""
 
     wanted = False
@@ -22,13 +21,6 @@ class _GradMode:
 
     def __exit__(self, *_: Any) -> None:
         mode.grad = self._before.pop()
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-        return wrapped
 
 
 class no_grad(_GradMode):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..device import Device, Generator, default_generator, get_default_device
+from ..device import Device, Generator, default_generator, get_default_device, place, require_cupy
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
 from ..ops import OPS
@@ -22,11 +22,10 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it is one, or an array, of the right dtype already."""
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtypes.as_dtype(dtype)) and device is None:
-        return data
-    if isinstance(data, np.ndarray) and device is None and (dtype is None or data.dtype == dtypes.as_dtype(dtype)):
-        return from_numpy(data)
-    return Tensor(data, dtype=dtype, device=device)
+    fits = isinstance(data, (Tensor, np.ndarray)) and (dtype is None or data.dtype == dtypes.as_dtype(dtype))
+    if not fits or device is not None:
+        return Tensor(data, dtype=dtype, device=device)
+    return data if isinstance(data, Tensor) else from_numpy(data)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -38,10 +37,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
 def from_dlpack(external: Any) -> Tensor:
     """A tensor that shares memory with another library's array, by the DLPack protocol."""
     on_cpu = not hasattr(external, "__dlpack_device__") or external.__dlpack_device__()[0] in (1, 3)
-    if on_cpu:
-        return wrap(unboxed(np.from_dlpack(external)))
-    from ..device import require_cupy
-    return wrap(require_cupy().from_dlpack(external))
+    return wrap(unboxed((np if on_cpu else require_cupy()).from_dlpack(external)))
 
 
 def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -117,24 +113,24 @@ def _draw(call: str, *args: Any, generator: Generator | None = None, device: Any
     return apply(OPS["draw"], **attrs)
 
 
-def _drawn(draws: Tensor, dtype: Any, requires_grad: bool) -> Tensor:
-    dtype = dtypes.as_dtype(dtype)
-    t = draws if draws.dtype == dtype else apply(OPS["cast"], draws, dtype=dtype)
+def _drawn(call: str, *args: Any, generator: Generator | None, dtype: Any, device: Any,
+           requires_grad: bool = False) -> Tensor:
+    """A draw as a tensor of a dtype, by default the usual floating-point one."""
+    t = _draw(call, *args, generator=generator, device=device).to(dtype or dtypes.get_default_dtype())
     return t.requires_grad_() if requires_grad else t
 
 
 def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
-    return _drawn(_draw("random", size_of(size), generator=generator, device=device),
-                  dtype or dtypes.get_default_dtype(), requires_grad)
+    return _drawn("random", size_of(size), generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
           requires_grad: bool = False) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
-    return _drawn(_draw("standard_normal", size_of(size), generator=generator, device=device),
-                  dtype or dtypes.get_default_dtype(), requires_grad)
+    return _drawn("standard_normal", size_of(size), generator=generator, dtype=dtype, device=device,
+                  requires_grad=requires_grad)
 
 
 def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
@@ -144,12 +140,12 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
         low, high, size = 0, low, high
     if high <= low:
         raise ShapeError(f"randint draws from {low} up to, not including, {high}: there is no such number.")
-    return _drawn(_draw("integers", low, high, size_of((size,)), generator=generator, device=device), dtype, False)
+    return _drawn("integers", low, high, size_of((size,)), generator=generator, dtype=dtype, device=device)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
     """The numbers from 0 to n - 1 in a random order."""
-    return _drawn(_draw("permutation", n, generator=generator, device=device), dtype, False)
+    return _drawn("permutation", n, generator=generator, dtype=dtype, device=device)
 
 
 def rand_like(input: Tensor, **options: Any) -> Tensor:
@@ -165,7 +161,7 @@ def randn_like(input: Tensor, **options: Any) -> Tensor:
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element gives, otherwise 0."""
     draws = _draw("random", input.shape, generator=generator, device=operand(input, "bernoulli").device)
-    return _drawn(apply(OPS["lt"], draws, input), input.dtype, False)
+    return apply(OPS["lt"], draws, input).to(input.dtype)
 
 
 def normal(mean: Any, std: Any, size: Any = None, *, generator: Generator | None = None, device: Any = None) -> Tensor:
@@ -182,7 +178,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     if weights.ndim not in (1, 2) or weights.dtype.kind != "f":
         raise DTypeError("multinomial needs floating-point weights of shape (C) or (N, C), got "
                          f"{input.dtype} of shape {input.shape}.")
-    rows = np.atleast_2d(np.asarray(weights.array if weights.device.type == "cpu" else weights.array.get(), np.float64))
+    rows = np.atleast_2d(np.asarray(place(weights.array, "cpu"), np.float64))
     if (rows < 0).any() or not np.isfinite(rows).all() or (rows.sum(1) <= 0).any():
         raise ShapeError("multinomial needs weights of at least 0 that do not all vanish.")
     if not replacement and ((rows > 0).sum(1) < num_samples).any():

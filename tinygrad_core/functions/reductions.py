@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..symbol import known
 from ..tensor import Tensor, wrap
 from . import elementwise as e
 from .arguments import Dim, dims, not_empty, one_dim, operand
+from .shape import cat, narrow, squeeze, take_along_dim
 
 
 class Found(NamedTuple):
@@ -26,9 +28,11 @@ class Found(NamedTuple):
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the given dims, or over all; integers and booleans add up in int64."""
+    if dim is None and dtype is None and not keepdim and isinstance(input, Tensor):
+        found = hot.whole_sum(input)
+        if found is not None:
+            return found
     input = _summand(input, dtype, "sum")
-    if dim is None and not keepdim:
-        return hot.total(input)
     return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
 
 
@@ -99,21 +103,15 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     input = _summand(input, dtype, "prod")
     at = 0 if dim is None else one_dim(dim, input.ndim, "prod")
     x = input.reshape(-1) if dim is None or not input.ndim else input
-    ones = (*x.shape[:at], 1, *x.shape[at + 1:])
     if not x.shape[at]:
-        x = wrap(array_module(x.array).ones(ones, x.dtype))
-    head = (slice(None),) * at
+        x = wrap(array_module(x.array).ones((*x.shape[:at], 1, *x.shape[at + 1:]), x.dtype))
     while (n := x.shape[at]) > 1:
         half = n // 2
-        paired = x[(*head, slice(0, half))] * x[(*head, slice(half, 2 * half))]
-        x = paired if n % 2 == 0 else _cat([paired, x[(*head, slice(2 * half, n))]], at)
+        paired = narrow(x, at, 0, half) * narrow(x, at, half, half)
+        x = paired if n % 2 == 0 else cat([paired, narrow(x, at, n - 1, 1)], at)
     if dim is None:
         return x.reshape((1,) * input.ndim if keepdim else ())
-    return x if keepdim else x.reshape(x.shape[:at] + x.shape[at + 1:])
-
-
-def _cat(parts: list[Tensor], dim: int) -> Tensor:
-    return apply(OPS["cat"], *parts, dim=dim)
+    return x if keepdim else squeeze(x, at)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
@@ -128,11 +126,9 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     if not x.ndim:
         return x
     at = one_dim(dim, x.ndim, "cumprod")
-    head = (slice(None),) * at
     n, shift = x.shape[at], 1
     while shift < n:
-        x = _cat([x[(*head, slice(0, shift))],
-                  x[(*head, slice(shift, n))] * x[(*head, slice(0, n - shift))]], at)
+        x = cat([narrow(x, at, 0, shift), narrow(x, at, shift, n - shift) * narrow(x, at, 0, n - shift)], at)
         shift *= 2
     return x
 
@@ -186,12 +182,14 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return apply(OPS["argmin"], not_empty(input, "argmin"), dim=dim, keepdim=keepdim)
 
 
-def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Found:
-    """The elements at one index along `dim` for each place."""
-    from .shape import take_along_dim
-
-    values = take_along_dim(input, indices, dim)
-    return Found(values, indices) if keepdim else Found(values.squeeze(dim), indices.squeeze(dim))
+def _along(name: str, input: Tensor, dim: int, keepdim: bool, find: Callable[[int], Tensor]) -> Found:
+    """The elements along `dim` at the indices that are found there, and these indices."""
+    if not operand(input, name).ndim:
+        return Found(input, wrap(np.int64(0)))
+    at = one_dim(dim, input.ndim, name)
+    indices = find(at)
+    values = take_along_dim(input, indices, at)
+    return Found(values, indices) if keepdim else Found(squeeze(values, at), squeeze(indices, at))
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -212,10 +210,7 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, over_all: Any, o
         return over_all(input)
     if isinstance(dim, Tensor):
         return of_two(input, dim)
-    if not input.ndim:
-        return Found(input, wrap(np.int64(0)))
-    at = one_dim(dim, input.ndim, name)
-    return _picked(input, apply(OPS[f"arg{name}"], input, dim=at, keepdim=True), at, keepdim)
+    return _along(name, input, dim, keepdim, lambda at: apply(OPS[f"arg{name}"], input, dim=at, keepdim=True))
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -223,11 +218,8 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     not_empty(operand(input, "median"), "median")
     if dim is None:
         return median(input.reshape(-1), 0).values
-    if not input.ndim:
-        return Found(input, wrap(np.int64(0)))
-    at = one_dim(dim, input.ndim, "median")
-    middle = (input.shape[at] - 1) // 2
-    return _picked(input, argsort(input, at)[(slice(None),) * at + (slice(middle, middle + 1),)], at, keepdim)
+    return _along("median", input, dim, keepdim,
+                  lambda at: narrow(argsort(input, at), at, (input.shape[at] - 1) // 2, 1))
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -269,12 +261,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False) 
 # ---- orders
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Found:
     """(values, indices) in order along `dim`; equal elements stay in their order."""
-    from .shape import take_along_dim
-
-    if not operand(input, "sort").ndim:
-        return Found(input, wrap(np.int64(0)))
-    order = argsort(input, dim, descending)
-    return Found(take_along_dim(input, order, dim), order)
+    return _along("sort", input, dim, True, lambda at: argsort(input, at, descending))
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -284,11 +271,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
     """(values, indices) of the k greatest elements along `dim`, or the least, in order."""
-    from .shape import take_along_dim
-
-    at = one_dim(dim, input.ndim, "topk")
-    order = argsort(input, at, largest)[(slice(None),) * at + (slice(0, k),)]
-    return Found(take_along_dim(input, order, at), order)
+    return _along("topk", input, dim, True, lambda at: narrow(argsort(input, at, largest), at, 0, k))
 
 
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..ops import OPS
 from ..tensor import Tensor, remember_view, wrap
 from . import elementwise as e
-from .arguments import Dim, dims, one_dim, operand, size_of
+from .arguments import Dim, dims, listed, one_dim, operand, size_of
 
 
 # ---- shapes
@@ -144,11 +144,10 @@ def t(input: Tensor) -> Tensor:
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dims moved to other positions; the others keep their order."""
-    listed = [(one_dim(s, input.ndim, "movedim"), one_dim(d, input.ndim, "movedim")) for s, d in zip(
-        *(((v,) if isinstance(v, int) else tuple(v)) for v in (source, destination)), strict=True)]
-    order = [k for k in range(input.ndim) if k not in {s for s, _ in listed}]
-    for s, d in sorted(listed, key=lambda pair: pair[1]):
-        order.insert(d, s)
+    starts, ends = ([one_dim(d, input.ndim, "movedim") for d in listed(given)] for given in (source, destination))
+    order = [k for k in range(input.ndim) if k not in starts]
+    for end, start in sorted(zip(ends, starts, strict=True)):
+        order.insert(end, start)
     return permute(input, order)
 
 
@@ -166,14 +165,11 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """The elements moved on by `shifts` along the dims, or in the flattened tensor; what falls off comes back."""
     if dims is None:
         return reshape(roll(reshape(input, -1), shifts, 0), input.shape)
-    pairs = zip(*(((v,) if isinstance(v, int) else tuple(v)) for v in (shifts, dims)), strict=True)
-    for shift, dim in pairs:
-        at = one_dim(dim, input.ndim, "roll")
-        n = input.shape[at]
+    for shift, dim in zip(listed(shifts), listed(dims), strict=True):
+        n = input.shape[one_dim(dim, input.ndim, "roll")]
         if n and shift % n:
-            head = (slice(None),) * at
             cut = n - shift % n
-            input = cat([input[(*head, slice(cut, n))], input[(*head, slice(0, cut))]], at)
+            input = cat([narrow(input, dim, cut, n - cut), narrow(input, dim, 0, cut)], dim)
     return e.clone(input)
 
 
@@ -253,27 +249,26 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 # ---- gathering and scattering
-def _grid(index: Any, dim: int) -> tuple[Any, ...]:
-    """The full index that takes, along `dim`, what `index` says and, along the others, the place itself."""
-    xp = array_module(index)
-    places = [xp.arange(n).reshape((-1,) + (1,) * (index.ndim - 1 - k)) for k, n in enumerate(index.shape)]
-    return (*places[:dim], index, *places[dim + 1:])
-
-
 def _indices(index: Tensor, name: str) -> Any:
     if operand(index, name).dtype.kind not in "iu":
         raise ShapeError(f"{name} needs integer indices, got {index.dtype}: write index.long().")
     return index.array
 
 
+def _grid(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Any, ...]:
+    """The full index that takes, along `dim`, what `index` says and, along the others, the place itself."""
+    array, at = _indices(index, name), one_dim(dim, input.ndim, name)
+    xp = array_module(array)
+    places = [xp.arange(n).reshape((-1,) + (1,) * (array.ndim - 1 - k)) for k, n in enumerate(array.shape)]
+    return (*places[:at], array, *places[at + 1:])
+
+
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on: elements picked along `dim`, in index's shape."""
-    array = _indices(index, "gather")
-    if not input.ndim:
-        return input
-    if index.ndim != input.ndim:
+    if index.ndim != input.ndim and input.ndim:
         raise ShapeError(f"gather: index has {index.ndim} dims, input {input.ndim}.")
-    return apply(OPS["getitem"], input, index=_grid(array, one_dim(dim, input.ndim, "gather")))
+    grid = _grid("gather", input, dim, index)
+    return apply(OPS["getitem"], input, index=grid) if input.ndim else input
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -302,28 +297,28 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     """`input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on; `src` a tensor or a number."""
-    array = _indices(index, "scatter")
-    at = _grid(array, one_dim(dim, input.ndim, "scatter"))
     src = src[tuple(slice(0, n) for n in index.shape)] if isinstance(src, Tensor) else Tensor(src, dtype=input.dtype)
-    return apply(OPS["setitem"], input, src, index=at)
+    return apply(OPS["setitem"], input, src, index=_grid("scatter", input, dim, index))
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """`input` with src[i][j] added at out[index[i][j]][j] for dim 0, and so on; equal places add up."""
-    array = _indices(index, "scatter_add")
-    at = _grid(array, one_dim(dim, input.ndim, "scatter_add"))
     part = src[tuple(slice(0, n) for n in index.shape)]
-    return input + apply(OPS["scatter_into"], part, shape=input.shape, index=at)
+    return input + apply(OPS["scatter_into"], part, shape=input.shape, index=_grid("scatter_add", input, dim, index))
 
 
 # ---- matrices
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of the matrices in two dims, as the last dim; above the main one with a positive offset."""
-    a, b = one_dim(dim1, input.ndim, "diagonal"), one_dim(dim2, input.ndim, "diagonal")
-    x = permute(input, [k for k in range(input.ndim) if k not in (a, b)] + [a, b])
+    x = movedim(input, (dim1, dim2), (-2, -1))
     n = max(0, min(x.shape[-2] + min(offset, 0), x.shape[-1] - max(offset, 0)))
-    places = array_module(x.array).arange(n)
-    return apply(OPS["getitem"], x, index=(..., places + max(-offset, 0), places + max(offset, 0)))
+    return apply(OPS["getitem"], x, index=(..., *_places(x, n, offset)))
+
+
+def _places(like: Tensor, n: int, offset: int) -> tuple[Any, Any]:
+    """The rows and columns of n elements on a diagonal."""
+    places = array_module(like.array).arange(n)
+    return places + max(-offset, 0), places + max(offset, 0)
 
 
 def diag(input: Tensor, diagonal_: int = 0, *, diagonal: int | None = None) -> Tensor:
@@ -334,9 +329,7 @@ def diag(input: Tensor, diagonal_: int = 0, *, diagonal: int | None = None) -> T
     if input.ndim != 1:
         raise ShapeError(f"diag takes a vector or a matrix, got {input.ndim} dims.")
     n = input.shape[0] + abs(offset)
-    places = array_module(input.array).arange(input.shape[0])
-    at = (places + max(-offset, 0), places + max(offset, 0))
-    return apply(OPS["scatter_into"], input, shape=(n, n), index=at)
+    return apply(OPS["scatter_into"], input, shape=(n, n), index=_places(input, len(input), offset))
 
 
 def trace(input: Tensor) -> Tensor:
@@ -363,10 +356,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Vectors as the coordinates of a grid; with "xy" the first two dims are exchanged."""
     vectors = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
-    order = [1, 0, *range(2, len(vectors))] if indexing == "xy" and len(vectors) > 1 else list(range(len(vectors)))
-    shape = tuple(vectors[k].numel() for k in order)
-    grids = []
-    for k, v in enumerate(vectors):
-        lone = tuple(v.numel() if order[place] == k else 1 for place in range(len(order)))
-        grids.append(expand(reshape(v, lone), shape))
-    return tuple(grids)
+    shape = tuple(v.numel() for v in vectors)
+    lone = [reshape(v, tuple(-1 if d == k else 1 for d in range(len(shape)))) for k, v in enumerate(vectors)]
+    turned = indexing == "xy" and len(vectors) > 1
+    return tuple(transpose(expand(v, shape), 0, 1) if turned else expand(v, shape) for v in lone)

@@ -12,19 +12,16 @@ from ..tensor import Tensor
 class Hooks:
     """The functions that a module calls, in the order in which they were registered."""
 
-    __slots__ = ("after", "backward", "before", "next")
+    __slots__ = ("after", "backward", "before")
 
     def __init__(self) -> None:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
-        self.next = 0
 
-    def add(self, place: dict[int, Any], hook: Any) -> Handle:
-        """Register a hook in one of the three dictionaries."""
-        self.next += 1
-        place[self.next] = hook
-        return Handle(place, self.next)
+    def add(self, kind: str, hook: Any) -> Handle:
+        """Register a hook among those of a kind: "before", "after" or "backward"."""
+        return Handle(getattr(self, kind), hook)
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's `forward` with the hooks around it."""
@@ -39,15 +36,18 @@ class Hooks:
                 args, kwargs = changed
             else:
                 args = changed if isinstance(changed, tuple) else (changed,)
-        watch = _Backward(module, list(self.backward.values())) if self.backward else None
-        if watch is not None:
-            args = watch.inputs(args)
+        went_out = None
+        if self.backward:
+            args, went_out = _watched(module, list(self.backward.values()), args)
         result = module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.after.values()):
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             if changed is not None:
                 result = changed
-        return result if watch is None else watch.outputs(result)
+        if went_out is None:
+            return result
+        passed, _ = _gated(went_out, result if isinstance(result, tuple) else (result,))
+        return passed if isinstance(result, tuple) else passed[0]
 
 
 class _Gate(Function):
@@ -72,45 +72,28 @@ def _gated(seen: Callable[..., Any], values: tuple[Any, ...]) -> tuple[tuple[Any
     return tuple(passed.get(k, v) for k, v in enumerate(values)), which
 
 
-class _Backward:
-    """Watches the backward pass through one call of a module, between a gate before it and a gate after it."""
+def _watched(module: Any, hooks: list[Callable[..., Any]],
+             args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[..., Any]]:
+    """The arguments behind a gate that calls the hooks on the way back, and what a gate behind the results must call."""
+    grad_output: tuple[Any, ...] = ()
 
-    def __init__(self, module: Any, hooks: list[Callable[..., Any]]):
-        self.module, self.hooks = module, hooks
-        self.gated: list[int] = []          # which of the inputs want gradients
-        self.count = 0
-        self.grad_output: tuple[Any, ...] = ()
-
-    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The positional arguments; tensors that want gradients go through the first gate."""
-        self.count = len(args)
-        passed, self.gated = _gated(self.came_out, args)
-        return passed
-
-    def outputs(self, result: Any) -> Any:
-        """The results, one tensor or a tuple, through the second gate."""
-        passed, _ = _gated(self.went_in, result if isinstance(result, tuple) else (result,))
-        return passed if isinstance(result, tuple) else passed[0]
-
-    def went_in(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The outputs' gradients are known; where no input wants one, so is everything."""
-        self.grad_output = grads
-        if not self.gated:
-            self.call((None,) * self.count)
-        return grads
-
-    def came_out(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs' gradients are known: call the hooks."""
-        full: list[Any] = [None] * self.count
-        for k, g in zip(self.gated, grads, strict=True):
-            full[k] = g
-        full = list(self.call(tuple(full)))
-        return tuple(full[k] for k in self.gated)
-
-    def call(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs' gradients after every hook has seen them; what a hook returns takes their place."""
-        for hook in self.hooks:
-            changed = hook(self.module, grad_input, self.grad_output)
+    def call(grads: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs' gradients are known; what a hook returns takes their place."""
+        by_place = dict(zip(which, grads, strict=True))
+        grad_input = tuple(by_place.get(k) for k in range(len(args)))
+        for hook in hooks:
+            changed = hook(module, grad_input, grad_output)
             if changed is not None:
                 grad_input = changed if isinstance(changed, tuple) else (changed,)
-        return grad_input
+        return tuple(grad_input[k] for k in which)
+
+    def went_out(grads: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The outputs' gradients are known; where no input wants one, so is everything."""
+        nonlocal grad_output
+        grad_output = grads
+        if not which:
+            call(())
+        return grads
+
+    passed, which = _gated(call, args)
+    return passed, went_out

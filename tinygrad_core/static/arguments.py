@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from ..device import is_array
 from ..symbol import StaticError, mapped
 from ..tensor import Tensor, mode, wrap
-from ..versions import owner
+from ..versions import owner, wrote
+from ..writes import store
 from .guards import PLAIN, exactly
-from .session import store
 
 if TYPE_CHECKING:
     from .trace import Traced
@@ -83,6 +83,7 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
         leaf.grad = None if symbol is None else wrap(values[at])
         at += symbol is not None
     for (k, _), value in zip(traced.argument_writes, values[at:]):
+        wrote(tensors[k].array)
         store(tensors[k], value)
     for act in traced.graph.after:
         act()

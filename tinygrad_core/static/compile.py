@@ -21,7 +21,7 @@ from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import specialise
 from .session import Plan, UnfitError, watcher
 from .shortcut import MISS, shortcut
-from .trace import Traced, trace
+from .trace import Traced, refuse_shared_memory, trace
 
 
 class TraceWarning(UserWarning):
@@ -70,6 +70,9 @@ class Entry:
     def run(self, tensors: list[Tensor]) -> Any:
         """The function's result for these arguments, and its effects on tensors outside."""
         tensors = [tensors[k] for k in self.traced.given]
+        if self.traced.argument_writes:
+            written = {k for k, _ in self.traced.argument_writes}
+            refuse_shared_memory(self.traced.graph, [(t, k in written) for k, t in enumerate(tensors)])
         if self.pieces is not None:
             traced, values = self.pieces.run(tensors)
             return finished(traced, values, tensors)

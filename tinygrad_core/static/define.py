@@ -189,3 +189,7 @@ def _ones_like(t: Tensor) -> Tensor:
     graph = t.array.operation.graph
     one = wrap(graph.source("constant", (), t.dtype, "one", t.dtype.type(1)))
     return wrap(graph.add(OPS["stretch"], (one.array,), {"shape": t.array.shape})[0])
+
+
+__all__ = ["Group", "Variable", "assign", "assign_add", "assign_sub", "constant", "control_dependencies", "get_default_graph",
+           "gradients", "group", "name_scope", "placeholder", "reset_default_graph"]

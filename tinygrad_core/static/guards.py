@@ -15,7 +15,7 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 # How things are read: o is what they are read from, k an item's key or an attribute's name.
 _READS = {"item": "{o}[{k}]", "attribute": "{o}.{name}", "result": "{o}()", "items": "{o}", "values": "{o}.values()",
-          "numbers": "{o}.tobytes()"}
+          "numbers": "{o}.tobytes()", "absent": "{k} not in {o}"}
 _MANY = ("items", "values")     # compared element by element
 _FEW = 64                       # so many elements are named one by one
 
@@ -46,7 +46,7 @@ class Guard(NamedTuple):
         if self.read not in _MANY:
             delicate = isinstance(self.expected, (*PLAIN, tuple))
             same = f"(now := {now}) is {expected} or alike(now, {expected})" if delicate else f"{now} is {expected}"
-            return f"if not ({same}): return False"
+            return f"if not ({now if self.read == 'absent' else same}): return False"
         if len(self.expected) > _FEW:
             return f"if not alike(tuple({now}), {expected}): return False"
         names |= {f"{expected}_{k}": e for k, e in enumerate(self.expected)}    # named one by one, which is far faster
@@ -68,6 +68,8 @@ class Guard(NamedTuple):
             return f"{self.what} can be read no more ({error!r})"
         if alike(now, self.expected):
             return ""
+        if self.read == "absent":
+            return f"{self.what} was its class's and is the object's own"
         what, old, new = self._difference(now)
         known = isinstance(new, (*PLAIN, tuple)) or type(old) is not type(new)
         words = f"was {reprlib.repr(old)} and is {reprlib.repr(new)}" if known else f"is another {type(new).__name__}"

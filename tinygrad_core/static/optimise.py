@@ -68,7 +68,15 @@ class Step:
                     for name, s in zip(self.optimizer.buffers(group), states, strict=True):
                         graph.become(graph.slots[id(self.optimizer.state[p][name])], s.array)
                     graph.used_grads.add(id(p.node))
-                graph.after.append(self._counted(group, [self.optimizer.state[p] for p, _ in learning]))
+                    graph.asked_grads.add(id(p.node))
+                counted = [self.optimizer.state[p] for p, _ in learning]
+                if counted and self.counts(group, counted[0]):
+                    graph.after.append(self._counted(group, counted))
+
+    def counts(self, group: dict[str, Any], state: dict[str, Any]) -> bool:
+        """Whether it matters how many steps there were: plain descent remembers nothing."""
+        first, second = [self.optimizer.numbers(group, {**state, "step": n}) for n in (1, 2)]
+        return bool(self.optimizer.buffers(group)) or first != second
 
     def minimize(self, loss: Tensor) -> Group:
         """Write down the gradients of the loss and the update of every parameter that it depends on, as assignments."""
@@ -161,6 +169,7 @@ class Step:
     def state_of(self, p: Tensor, group: dict[str, Any]) -> list[Symbol]:
         """The symbols of what the optimiser remembers for a parameter."""
         state = self.optimizer.state[p]
+        self.optimizer._remembered(p, group, self.optimizer.buffers(group))
         return [self.graph.slot(_reader(state, n), _writer(state, n), n) for n in self.optimizer.buffers(group)]
 
 

@@ -170,6 +170,6 @@ def operation_named(name: str) -> Op:
     if name in OPS:
         return OPS[name]
     base, found, count = str(name).partition("_backward")
-    if not found or base not in OPS or OPS[base].fast is None or not (count[1:].isdigit() or not count):
+    if not found or base not in OPS or OPS[base].backward is None or not (count[1:].isdigit() or not count):
         raise ValueError(f"no operation {name!r}")
     return gradient_op(OPS[base], int(count[1:] or 1))

@@ -144,8 +144,8 @@ class Plan:
             self.program = program
             self.code = interpreter(program, watch.running(program, origins))
         else:
-            with uncollected():                 # C may know the plan from an earlier process, and needs no passes then
-                self.code = compiled(program if backend == "c" else self.program, backend)
+            with uncollected():                 # generated code may be kept from another process: then no pass runs
+                self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property
     def program(self) -> Program:

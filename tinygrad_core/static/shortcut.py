@@ -21,9 +21,9 @@ def shortcut(entry: Any, plan: Any, call: Call) -> Callable[[tuple[Any, ...]], A
     that the run writes.
     """
     code, traced = plan.code, entry.traced
-    nested = any([isinstance(a, (tuple, list, dict)) for a in call.args])
-    if nested or call.kwargs or traced.fixed or len(traced.given) != len(call.tensors) \
-            or not hasattr(code, "place") or code.news:
+    plain = not call.kwargs and not any([isinstance(a, (tuple, list, dict)) for a in call.args])
+    alone = hasattr(code, "place") and not code.news and not traced.argument_writes     # the code does all there is to do
+    if not plain or not alone or traced.fixed or len(traced.given) < len(call.tensors):
         return None
     writer = _Writer(code, bool(plan.changed))
     writer.arguments(call)
@@ -93,7 +93,7 @@ class _Writer:
 
     def ending(self, traced: Any) -> None:
         """What happens when the code has run."""
-        self.wanted = len(traced.outputs) + sum([g is not None for _, g in traced.grads]) + len(traced.argument_writes)
+        self.wanted = len(traced.outputs) + sum([g is not None for _, g in traced.grads])
         self.names |= {f"r{k}": self.code.outputs[k] for k in range(self.wanted)}
         if self.wanted == 1 and traced.result_tensors and traced.result is traced.result_tensors[0]:
             leaves, acts = [leaf for leaf, _ in traced.grads], traced.graph.after
@@ -107,7 +107,7 @@ class _Writer:
     def text(self) -> str:
         """The whole function."""
         places = "".join([f"l{k}, " for k in range(len(self.code.last))])
-        steps = [*self.numbers, *[f"check(call{k}())" for k in range(len(self.code.calls))],
+        steps = [*self.numbers, *[f"if (wrong := call{k}()) >= 0: check(wrong)" for k in range(len(self.code.calls))],
                  *["wrote_again(plan.writes)"] * self.writes, *[f"y{k} = r{k}()" for k in range(self.wanted)]]
         return f"""def shortcut(args):
     try:

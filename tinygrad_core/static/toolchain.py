@@ -160,8 +160,16 @@ def identity(name: str) -> tuple[str, ...]:
 
 
 @functools.cache
+def for_both_types(*files: str) -> str:
+    """C files of the back ends as one text, in which each stands once for `float` and once for `double`."""
+    text = "".join([Path(__file__).with_name("backends").joinpath(file).read_text(encoding="utf-8") for file in files])
+    return "".join([f"#define T {t}\n#define NAME(f) {letter}##f\n{text}#undef T\n#undef NAME\n"
+                    for t, letter in (("float", "s"), ("double", "d"))])
+
+
+@functools.cache
 def _product_library() -> ctypes.CDLL:
-    code = Path(__file__).with_name("backends").joinpath("product.c").read_text(encoding="utf-8")
+    code = for_both_types("tile.c", "product.c")
     try:
         library = load(code, "-fopenmp")
     except (OSError, subprocess.SubprocessError):       # a compiler without OpenMP: one thread

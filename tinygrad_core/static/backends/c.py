@@ -26,7 +26,7 @@ from ..passes.recompute import Planned, recompute
 from ..passes.rewrites import noting
 from ..passes.tiles import own_windows, tiles
 from ..program import Program, Rewriter, rewritten
-from ..toolchain import compiler, library_name, load, products
+from ..toolchain import compiler, for_both_types, library_name, load, products
 from . import c_plan
 from .c_layout import Layout, reshaped, shell, viewed
 from .c_plan import BLOCK, ByNumpy, Place, Recipe, address
@@ -39,6 +39,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 KEPT: frozenset[str] = frozenset()
+SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
 _PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
@@ -204,6 +205,7 @@ class _Generated:
         self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
         self.lines: dict[str, None] = {}                # those of the step that is being written
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
+        self.small_products = False             # whether there are any
         self.outer = 0                          # how many dims have a loop around the statements already
         for x in program.inputs:
             self.base(self.layout.array(x))
@@ -333,10 +335,11 @@ class _Generated:
         if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
             return False
         a, b, c_ = (self.layout.array(s) for s in (x, y, out))
-        (lda, ta), (ldb, tb) = layout(a), layout(b)
-        if not lda or not ldb:
-            return False
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
+        small = rows * columns * inner <= SMALL and inner <= DEEPEST
+        (lda, ta), (ldb, tb) = layout(a), layout(b)
+        if not small and not (lda and ldb):
+            return False
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
         summed = o.attrs.get("dim", ())
@@ -349,9 +352,19 @@ class _Generated:
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
                 later += [f"i{k}"] if k in summed else []       # the first is stored, the others are added
-        letter = "s" if out.dtype.name == "float32" else "d"
-        self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
-                 f"{self.pointer(y)}{offsets[1]}, {ldb}, {' | '.join(later)}, {self.pointer(out)}{offsets[2]}, {columns});")
+        left, right, to = (self.pointer(s) + offset for s, offset in zip((x, y, out), offsets, strict=True))
+        t, add = self.type_of(out), " | ".join(later)
+        letter = "s" if t == "float" else "d"
+        if not small:
+            self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {left}, {lda}, {right}, {ldb}, {add}, "
+                     f"{to}, {columns});")
+            return True
+        steps = [", ".join([str(s // out.itemsize) for s in array.strides[-2:]]) for array in (a, b, c_)]
+        name = self.function(f"(const {t} *restrict a, const {t} *restrict b, {t} *restrict c, int add)",
+                             f"{{ {letter}small({rows}, {columns}, {inner}, a, {steps[0]}, b, {steps[1]}, c, {steps[2]}, "
+                             f"{'add' if later[1:] else 0}); }}")
+        self.small_products = True
+        self.say(f"{loops}{name}({left}, {right}, {to}, {add});")
         return True
 
     def cloned(self, o: Operation, number: int) -> bool:
@@ -514,7 +527,8 @@ class _Generated:
     # ---- the whole
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
-        recipe, parts = self._recipe(), [RUNTIME]
+        recipe = self._recipe()
+        parts = [RUNTIME, for_both_types("tile.c")] if self.small_products else [RUNTIME]
         for name, signature, body in self.functions.values():
             parts += list(self.origins[name])[:6]
             parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")

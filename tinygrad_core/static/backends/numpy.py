@@ -125,16 +125,13 @@ class _Writer:
     def _write_call(self, o: Operation, target: str, inputs: list[str], line: str) -> None:
         """An operation as a call of its forward computation."""
         assert o.op is not None
-        if o.operands == len(o.inputs):
-            call = f"{self.hold(_bound(o))}({', '.join(inputs)})"
+        if o.operands == len(o.inputs) and not (o.op.aux and o.op.several):
+            call = f"{self.hold(partial(o.op.forward, np, **o.attrs))}({', '.join(inputs)})"
         else:
-            call = f"{self.hold(partial(_filled, o))}({', '.join(self.value(x) for x in o.inputs)})"
+            call = f"{self.hold(partial(_computed, o))}({', '.join(self.value(x) for x in o.inputs)})"
         several = len(o.results) > 1 or o.op.several
         names = [f"{target}_{k}" for k in range(len(o.results))] if several else [target]
-        if several:
-            self.lines.append(f"{', '.join(names)}, = {call}{line}")
-        else:
-            self.lines.append(f"{target} = {call}{line}")
+        self.lines.append(f"{', '.join(names)}{',' * several} = {call}{line}")
         for r, n in zip(o.results, names, strict=True):
             if r is not None:
                 self.names[r] = n
@@ -159,18 +156,8 @@ def _may_share(o: Operation) -> bool:
     return is_view(o) or (o.op is not None and (o.op.view or o.op.name in sharing))
 
 
-def _bound(o: Operation) -> Any:
-    """The forward computation with its library and attributes in place."""
-    assert o.op is not None
-    forward, attrs, aux, several = o.op.forward, o.attrs, o.op.aux, o.op.several
-    plain = partial(forward, np, **attrs)
-    if not aux or not several:
-        return plain
-    return lambda *xs: (lambda found: (*found[0], *found[1:]))(plain(*xs))
-
-
-def _filled(o: Operation, *values: Any) -> Any:
-    """An operation whose attributes hold inputs, computed."""
+def _computed(o: Operation, *values: Any) -> Any:
+    """What an operation gives whose attributes hold inputs, or whose results have by-products beside them."""
     outs = o.compute(np, values)
     return outs if len(o.results) > 1 or (o.op is not None and o.op.several) else outs[0]
 
@@ -181,7 +168,7 @@ class _Run:
     def __init__(self, program: Program):
         writer = _Writer(program)
         self.text = writer.text()
-        space = dict(writer.held)
+        space = {"__name__": __name__, **writer.held}         # warnings are this module's, which says none
         exec(compile(self.text, "<generated for NumPy>", "exec"), space)
         self.function = space["run"]
         self.copied = [bool(x.shape) for x in program.outputs]
