@@ -146,8 +146,8 @@ class Plan:
             self.program = program
             self.code = interpreter(program, watch.running(program, origins))
         else:
-            with building, uncollected():
-                self.code = compiled(program, backend)
+            with building, uncollected():       # generated code may be kept from another process: then no pass runs
+                self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property
     def program(self) -> Program:
