@@ -104,30 +104,38 @@ def c(program: Program) -> Any:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    program = _with_sums(optimised(lower(optimised(program), KEPT)))
+    program = _with_products(optimised(lower(optimised(program), KEPT)))
     for name, change in (("narrow", narrow), ("tiles", own_windows)):
         program = change(program) if enabled(name) else program
     return _with_copies(dce(program))
 
 
-def _with_sums(program: Program) -> Program:
-    """A stack of products that is only summed is added up as it is computed."""
+def _with_products(program: Program) -> Program:
+    """A stack of products that is only summed is added up as it is computed; what is only read transposed is computed so."""
     readers: dict[Symbol, int] = {}
     for x in (*program.results, *[x for o in program.graph.operations for x in o.sources]):
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "sum":
+        x = o.sources[0] if o.sources else None
+        if x is None or x.operation.op is not OPS["matmul"] or readers[x] > 1 or min([y.ndim for y in x.operation.sources]) < 2:
             return None
-        x = o.sources[0]
-        made = x.operation.op
-        if made is None or made.name != "matmul" or readers[x] > 1 or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
+        op, factors, attrs = SUMMED_PRODUCT, [r.map(y) for y in x.operation.inputs], o.attrs
+        if o.op is OPS["permute"] and [d % x.ndim for d in o.attrs["dims"]] == _turned(x.ndim):
+            op, attrs = OPS["matmul"], {}
+            factors = [r.graph.add(OPS["permute"], (y,), {"dims": tuple(_turned(y.ndim))})[0] for y in reversed(factors)]
+        elif o.op is not OPS["sum"] or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
             return None
-        new, = r.graph.add(SUMMED_PRODUCT, tuple([r.map(y) for y in x.operation.inputs]), o.attrs)
+        new, = r.graph.add(op, tuple(factors), attrs)
         new.operation.where, new.operation.module = o.where, o.module
         return new
 
     return rewritten(program, change)
+
+
+def _turned(ndim: int) -> list[int]:
+    """The dims of a transposed matrix, or of a stack of them."""
+    return [*range(ndim - 2), ndim - 1, ndim - 2]
 
 
 def _with_copies(program: Program) -> Program:
