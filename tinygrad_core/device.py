@@ -87,7 +87,7 @@ def array_module(*arrays: Any) -> Any:
 
 def special(xp: Any) -> Any:
     """The special functions of SciPy, or of CuPy's copy of it."""
-    return importlib.import_module("scipy.special" if xp is np else "cupyx.scipy.special")
+    return importlib.import_module("cupyx.scipy.special" if cupy is not None and xp is cupy else "scipy.special")
 
 
 def is_array(value: Any) -> bool:

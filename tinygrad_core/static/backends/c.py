@@ -117,10 +117,11 @@ def _with_products(program: Program) -> Program:
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        x = o.sources[0] if o.sources else None
-        if x is None or x.operation.op is not OPS["matmul"] or readers[x] > 1 or min([y.ndim for y in x.operation.sources]) < 2:
+        made = o.sources[0].operation if o.sources else o
+        x = made.results[0]
+        if made.op is not OPS["matmul"] or readers[x] > 1 or min([y.ndim for y in made.sources]) < 2:
             return None
-        op, factors, attrs = SUMMED_PRODUCT, [r.map(y) for y in x.operation.inputs], o.attrs
+        op, factors, attrs = SUMMED_PRODUCT, [r.map(y) for y in made.inputs], o.attrs
         if o.op is OPS["permute"] and [d % x.ndim for d in o.attrs["dims"]] == _turned(x.ndim):
             op, attrs = OPS["matmul"], {}
             factors = [r.graph.add(OPS["permute"], (y,), {"dims": tuple(_turned(y.ndim))})[0] for y in reversed(factors)]
