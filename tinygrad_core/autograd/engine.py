@@ -11,7 +11,7 @@ from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
-from ..errors import GradError, Line, ShapeError
+from ..errors import GradError, Line, ShapeError, here, stand
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, Op, arrays, core
 from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
@@ -72,12 +72,12 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
     found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
-    grads = tuple(found.get(node) for node in nodes)
-    if not allow_unused and any(g is None for g in grads):
+    grads = [found.get(node) for node in nodes]
+    if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
                         "on it. Pass allow_unused=True to get None for it.")
-    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads)
+    return tuple([g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads])
 
 
 def _listed(tensors: Any) -> list[Tensor]:
@@ -167,9 +167,8 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     values = [g.array if isinstance(g, Tensor) else g for g in seeds]
     built = create or Symbol in map(type, values)       # with tensors, not arrays
     F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
-    before = mode._grad
     if built:
-        mode.grad = create
+        before, mode.grad, place = mode._grad, create, stand(here())
     _under_way += 1
     try:
         for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
@@ -194,6 +193,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = g
         if built:
             mode.grad = before
+            stand(place)
 
 
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
