@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import apply
+from .dispatch import apply, recorded
 from .dtypes import float32, int64
 from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
+from .products import matmul as product
 from .products import total
 from .symbol import Dim
 from .tensor import Tensor, describe, mode, ndarray
@@ -126,6 +127,24 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
     return hot
 
 
+_MATMUL = OPS["matmul"]
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The product of matrices, stacks of them, and vectors."""
+    x, y, p, q = a.array, b.array, a.node, b.node
+    if not mode.plain or type(x) is not ndarray or type(y) is not ndarray or (p is None and q is None):
+        return apply(_MATMUL, a, b)
+    if x.dtype is not float32 or y.dtype is not float32:
+        return apply(_MATMUL, a, b)
+    try:
+        out = product(np, x, y)
+    except ValueError:
+        return apply(_MATMUL, a, b)
+    saved = _MATMUL.save(out, (x, y), (), None, (p is not None) | (q is not None) << 1)
+    return _result(out, _MATMUL, (p, q), saved, 3)
+
+
 _LINEAR = OPS["linear"]
 
 
@@ -185,3 +204,4 @@ sub = _two("sub", operator.sub, False)
 mul = _two("mul", operator.mul, True)
 relu = _one("relu", partial(OPS["relu"].forward, np))
 tanh = _one("tanh", np.tanh)
+recorded.matmul = matmul        # gradient rules call it too
