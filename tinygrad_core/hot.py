@@ -22,7 +22,7 @@ from .ops import OPS, Op
 from .products import matmul as product
 from .products import total
 from .symbol import Dim
-from .tensor import Tensor, describe, mode, ndarray
+from .tensor import Tensor, describe, mode, ndarray, wrap
 from .versions import tick
 
 _NUMBERS = (float, int)
@@ -98,9 +98,7 @@ def rsub(a: Tensor, b: Any) -> Tensor:
     out = b - x
     if p is not None:
         return _result(out, _SUB, (None, p), ())
-    t = _new(Tensor)
-    t.array, t.node, t._view = out, None, None
-    return t
+    return wrap(out)
 
 
 def _strange(op: Op, a: Any, b: Any) -> Any:
@@ -194,9 +192,10 @@ _SUM = OPS["sum"]
 def whole_sum(x: Tensor) -> Tensor | None:
     """The sum over all elements, or None where it is not as usual."""
     a, p = x.array, x.node
-    if p is None or not mode.plain or type(a) is not ndarray or a.dtype is not float32:
+    if not mode.plain or type(a) is not ndarray or a.dtype is not float32:
         return None
-    return _result(total(np, a), _SUM, (p,), (a.shape, None, False), 3)
+    out = total(np, a)
+    return wrap(out) if p is None else _result(out, _SUM, (p,), (a.shape, None, False), 3)
 
 
 add = _two("add", operator.add, False)

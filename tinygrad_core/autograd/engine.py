@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import compress
+from operator import attrgetter, not_
 from sys import getrefcount
 from typing import Any
 
@@ -400,7 +402,7 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
 
 def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
-    if all([node in stop for node in order if type(node) is Leaf]):
+    if frozenset(stop).issuperset(compress(order, map(not_, map(attrgetter("op"), order)))):    # leaves have no operation
         return None
     leading = set(stop)
     for node in reversed(order):
