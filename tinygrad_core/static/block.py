@@ -16,6 +16,7 @@ from ..tensor import Tensor, mode, wrap
 from .backends.interpreter import interpreter
 from .graph import Graph, fill
 from .infer import stand_in
+from .passes import optimised
 from .program import specialise
 
 
@@ -66,7 +67,9 @@ class Block:
         if self.backend == "shapes":
             zeros = [stand_in(x.shape, x.dtype) for x in program.outputs]
             return lambda _: (zeros, [])
-        return compiled(program, self.backend) if self.backend else interpreter(program)
+        if not self.backend:
+            return interpreter(program)
+        return compiled(program if self.backend == "c" else optimised(program), self.backend)
 
     def gradient(self) -> Block:
         """The body that computes the gradients of the inputs from the inputs and the gradients of the outputs.
@@ -126,7 +129,6 @@ def _replayed(block: Block, tensors: list[Tensor]) -> list[Tensor]:
         if o.kind == "constant":
             known[o.results[0]] = wrap(mode.graph.symbol_of(o.value))
         elif o.kind == "operation":
-            assert o.op is not None
             inputs = tuple([known[x] if isinstance(x, Symbol) else x for x in o.inputs])
             attrs = fill(o.attrs, tuple([t.array if isinstance(t, Tensor) else t for t in inputs]))
             out = apply(o.op, *inputs[:o.operands], **attrs)

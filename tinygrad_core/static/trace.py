@@ -13,8 +13,8 @@ from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
 from ..symbol import Dim, StaticError, Symbol, probes, size_of
-from ..tensor import Tensor, unboxed, wrap
-from ..writes import refuse_leaf
+from ..tensor import Tensor, mode, unboxed, wrap
+from ..writes import unlinked
 from .arguments import Call, leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
@@ -98,7 +98,8 @@ class TraceGraph(Graph):
         what = "a leaf" if t._view is None else "a view of a leaf"
         while t._view is not None and t._view[1].name != "identity":
             t = t._view[0]
-        refuse_leaf(t, what)
+        if mode.grad and isinstance(t.node, Leaf):
+            raise unlinked(what)
 
     def become(self, t: Any, new: Symbol) -> None:
         """Let a tensor (or slot) stand for `new` from here on."""

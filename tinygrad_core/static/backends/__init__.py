@@ -35,13 +35,8 @@ def choose(name: str, device: Device) -> str:
 
 
 def compiled(program: Program, backend: str) -> Run:
-    """The program as a function, by the back end of this name: a function in the module of the same name.
-
-    The passes run first, except for generated code, which may be kept from another process and then needs none.
-    """
-    program = _with_bodies(program, backend)
-    given = program if backend in ("c", "cuda") else optimised(program)
-    return getattr(import_module(f".{backend}", __name__), backend)(given)
+    """The program as a function, by the back end of this name: a function in the module of the same name."""
+    return getattr(import_module(f".{backend}", __name__), backend)(_with_bodies(program, backend))
 
 
 def _with_bodies(program: Program, backend: str) -> Program:
