@@ -38,8 +38,6 @@ class _Unmultiplied:
             return np.matmul(x, y, out=out)
         return np.matmul(x[..., :0], y[..., :0, :], out=out)
 
-    dot = matmul
-
 
 _numpy = _Unmultiplied()
 
