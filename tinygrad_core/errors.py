@@ -1,6 +1,7 @@
 """Errors that teach: their kinds, and how to find the line of the learner's code that is to blame."""
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 from sys import _getframe
@@ -9,6 +10,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 _PACKAGE = os.path.dirname(__file__) + os.sep       # as the frames of its code name it, which may be with ".." inside
+_OURS = _PACKAGE, contextlib.__file__               # and what stands between a `with` and what the package does there
 
 
 class EngineError(RuntimeError):
@@ -55,7 +57,7 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
         if file in outside:
             return code, frame.f_lasti
         if file not in inside:
-            (inside if file.startswith(_PACKAGE) else outside).add(file)
+            (inside if file.startswith(_OURS) else outside).add(file)
         elif _standing is not None and _standing[0] == get_ident():
             return _standing[1]
         else:
@@ -106,7 +108,7 @@ def cell_name(file: str) -> str:
 def learner_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame outside this package, or None."""
     frame: FrameType | None = _getframe(depth)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return frame
 

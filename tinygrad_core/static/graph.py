@@ -308,7 +308,7 @@ class Graph:
             own = vars(self._inside[-1]).get("_parameters", {}) if self._inside else {}
             called = next((n for n, p in own.items() if p is not None and p.array is array), None)
             name = tensor.name or called or _called(tensor)
-            return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
+            return self.source("variable", array.shape, array.dtype, as_name(name), tensor)
         return self.source("constant", np.shape(array), array.dtype, "constant", place(array, self.device))
 
     def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
@@ -504,6 +504,11 @@ class Graph:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from .show import mimebundle
         return mimebundle(self)
+
+
+def as_name(text: str) -> str:
+    """A tensor's name, which may be any text, as one that an operation can have."""
+    return re.sub(r"[^A-Za-z0-9_./\-]|^[/\-]", "_", text) or "tensor"
 
 
 def _called(tensor: Tensor) -> str:

@@ -18,7 +18,7 @@ from ..writes import unlinked
 from .arguments import Call, leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
-from .graph import Graph, Operation
+from .graph import Graph, Operation, as_name
 from .guards import Guard
 from .program import uncollected
 
@@ -81,7 +81,7 @@ class TraceGraph(Graph):
             known = wrap(placed_on(array, self.device))     # array code made it, which does not know the device
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
                                    if p is known), self.environment.names.get(id(known), "tensor"))
-        return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
+        return self.source("variable", array.shape, array.dtype, as_name(name), known)
 
     def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
         """What an array's memory holds at this point of the function."""
@@ -240,7 +240,7 @@ def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, 
             environment.leaves[id(t.node)] = t.node
         if id(t) in twins or id(t) in environment.tensors or id(t.array) in outside:    # one thing under two names
             continue
-        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
+        symbol = graph.source("placeholder", shape, t.dtype, as_name(t.name or f"x{k}"))
         symbol.shape = tuple([Dim(graph.probes(here), n.of) if isinstance(n, Dim) else n
                               for n, here in zip(symbol.shape, t.shape, strict=True)])
         twin = twins[id(t)] = wrap(symbol)
