@@ -32,7 +32,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         *inputs: tensors, or Python numbers, which get no gradient.
         **attrs: the operation's attributes.
     """
-    watched = mode.watched
+    watched = not mode.plain and mode.watched
     if watched and mode.graph is not None:      # written down, to run later
         return mode.graph.define(op, inputs, attrs)
     mask = 0
@@ -78,7 +78,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     result = _new(Tensor)
     result.array = out
     result._view = None
-    if mask and mode._grad and out.dtype.kind == "f":
+    if mask and (mode.plain or mode.grad) and out.dtype.kind == "f":
         result.node = record(op, parents, mask, out, values, aux, attrs)
     else:
         result.node = None
@@ -145,6 +145,8 @@ def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: A
 
 def _casts_needed(op: Op, values: list[Any]) -> bool:
     """Whether the operands may differ in dtype; quick, because every arithmetic operation asks."""
+    if not hasattr(values[0], "dtype"):
+        values = values[::-1]
     first = values[0]
     if not hasattr(first, "dtype"):
         return True

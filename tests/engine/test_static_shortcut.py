@@ -195,6 +195,18 @@ def test_methods_and_several_results_go_the_short_way_too():
         assert f(other, x)["sum"] == 6
 
 
+def test_a_gradient_that_is_left_and_no_result():
+    w = tg.ones(2, requires_grad=True)
+    f = compile(lambda x: (x * w).sum().backward(), backend="c")
+    x = tg.tensor([1., 2.])
+    f(x)
+    w.grad = None
+    assert f.shortcut((x,)) is None and w.grad.tolist() == [1, 2]
+    assert f.shortcut((x,)) is MISS             # a gradient waits now
+    f(x)
+    assert w.grad.tolist() == [2, 4]
+
+
 def test_writes_are_counted_and_noticed_by_backward():
     ours, _ = training()
     net, _, f = ours

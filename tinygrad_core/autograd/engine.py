@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import compress
+from operator import attrgetter, not_
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
-from ..errors import GradError, Line, ShapeError
+from ..errors import GradError, Line, ShapeError, here, stand
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays, core
 from ..ops.core import INPUT, OUT, gradient_op
@@ -36,7 +39,8 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
-    _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
+    with _sweeping:
+        _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
@@ -50,8 +54,9 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         inputs: the only leaves to add gradients to; by default all.
     """
     if inputs is None:
-        _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
-               create_graph, None, True)
+        with _sweeping:
+            _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
+                   create_graph, None, True)
     else:
         backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -71,13 +76,14 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
-    found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
-    grads = tuple(found.get(node) for node in nodes)
-    if not allow_unused and any(g is None for g in grads):
+    with _sweeping:
+        found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
+    grads = [found.get(node) for node in nodes]
+    if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
                         "on it. Pass allow_unused=True to get None for it.")
-    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads)
+    return tuple([g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads])
 
 
 def _listed(tensors: Any) -> list[Tensor]:
@@ -167,9 +173,8 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     values = [g.array if isinstance(g, Tensor) else g for g in seeds]
     built = create or Symbol in map(type, values)       # with tensors, not arrays
     F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
-    before = mode._grad
     if built:
-        mode.grad = create
+        before, mode.grad, place = mode.grad, create, stand(here())
     _under_way += 1
     try:
         for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
@@ -194,8 +199,10 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = g
         if built:
             mode.grad = before
+            stand(place)
 
 
+_sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
 
 
@@ -386,7 +393,7 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
 
 def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
-    if all([node in stop for node in order if type(node) is Leaf]):
+    if frozenset(stop).issuperset(compress(order, map(not_, map(attrgetter("op"), order)))):    # leaves have no operation
         return None
     leading = set(stop)
     for node in reversed(order):

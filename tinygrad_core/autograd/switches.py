@@ -8,7 +8,7 @@ from ..tensor import mode
 
 
 class _GradMode(ContextDecorator):
-    """A context manager and decorator that sets whether operations are recorded, and sets it back."""
+    """A context manager and decorator that sets whether operations are recorded in this thread, and sets it back."""
 
     wanted = False
 
@@ -21,6 +21,10 @@ class _GradMode(ContextDecorator):
 
     def __exit__(self, *_: Any) -> None:
         mode.grad = self._before.pop()
+
+    def _recreate_cm(self) -> Any:
+        """What a decorated function runs in: one of its own at each call, as threads may call it at once."""
+        return type(self)()
 
 
 class no_grad(_GradMode):
@@ -48,6 +52,13 @@ class set_grad_enabled(_GradMode):
 
     def __enter__(self) -> None:
         mode.grad = self.wanted
+
+    def __call__(self, function: Any) -> Any:
+        mode.grad = self._before.pop()          # a decorator says nothing about the code around the function
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> Any:
+        return type(self)(self.wanted)
 
 
 def is_grad_enabled() -> bool:

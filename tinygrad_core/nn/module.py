@@ -96,7 +96,7 @@ class Module:
                                   "`def forward(self, x): ...`")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None and not mode.watched:
+        if self._hooks is None and (mode.plain or not mode.watched):
             return self.forward(*args, **kwargs)
         return self._call(args, kwargs)
 

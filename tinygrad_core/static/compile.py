@@ -19,7 +19,7 @@ from .guards import Guard, predicate
 from .joint import Both, Joint
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import specialise
-from .session import Plan, UnfitError, watcher
+from .session import Plan, UnfitError, building, watcher
 from .shortcut import MISS, shortcut
 from .trace import Traced, refuse_shared_memory, trace
 
@@ -107,9 +107,10 @@ class Entry:
 
     # ---- a result that can be differentiated outside
     def _run_with_backward(self, tensors: list[Tensor]) -> Any:
-        joint = self.plans.get("joint")
-        if joint is None:
-            joint = self.plans["joint"] = Joint(self)
+        with building:
+            joint = self.plans.get("joint")
+            if joint is None:
+                joint = self.plans["joint"] = Joint(self)
         values = Both.apply(joint, *tensors, *joint.captured)
         return replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
 
@@ -129,6 +130,7 @@ class Compiled:
         self.breaks: list[str] = []
         self.eager = ""                         # why it runs uncompiled, if it does
         self.shortcut: Callable[[tuple[Any, ...]], Any] | None = None      # for calls like the latest one
+        self.traces = 0                         # how many calls can build on
         self.history: list[str] = []
         self.effects: list[str] = []
 
@@ -145,18 +147,37 @@ class Compiled:
         return self._called(Call(args, kwargs))
 
     def _called(self, call: Call) -> Any:
-        """Run the first trace that serves; where none does, trace anew, unless that has been in vain too often."""
+        """Run the first trace that serves; where none does, trace anew, one thread at a time."""
+        seen = self.traces
+        found, unfit = self._served(call)
+        if found is MISS:
+            with building:
+                if self.traces > seen:          # another thread has traced meanwhile, for a call like this one perhaps
+                    found, unfit = self._served(call)
+                if found is MISS:
+                    found = self._trace(call, unfit)
+        return found
+
+    def _served(self, call: Call) -> tuple[Any, str]:
+        """The result by the first trace that serves; or `MISS`, and which memory did not fit."""
         unfit = ""
         for entry in self.entries.setdefault(call.key, []):
             if entry.serves(call):
                 try:
-                    return self._run(entry, call)
+                    return self._run(entry, call), ""
                 except UnfitError as error:
                     unfit = error.args[0].partition("\n")[0].partition(": ")[0]
                 except NewBranch as new:
                     if len(new.piece.children) >= BRANCHES:
-                        return self._give_up(f"{new}: return the tensor, and take its number outside", call)
+                        return self._give_up(f"{new}: return the tensor, and take its number outside", call), ""
                     break
+        return MISS, unfit
+
+    def _trace(self, call: Call, unfit: str) -> Any:
+        """Call the function with symbols, keep what it did for calls to come, and return its result.
+
+        Where that has been in vain too often, it is called as it is.
+        """
         reason = unfit or self._reason(call)
         if sum([e.fits(call.shapes) for entries in self.entries.values() for e in entries]) >= TRACES:
             return self._give_up(f"it was traced {TRACES} times for arguments alike, and would be again, because {reason}: "
@@ -164,10 +185,6 @@ class Compiled:
         self.history.append(f"traced again: {reason}" if reason else "traced at the first call")
         if reason and watcher() is not None:
             watcher().graphs.guarded(self.__name__, reason)
-        return self._trace(call)
-
-    def _trace(self, call: Call) -> Any:
-        """Call the function with symbols, keep what it did for calls to come, and return its result."""
         entries = self.entries[call.key]
         sizes = self._sizes(call.shapes, entries)
         before = when_size_is_asked(_ask_for_sizes)
@@ -187,15 +204,15 @@ class Compiled:
         if watcher() is not None:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
         entry = Entry(traced, call, sizes, self.backend, self.memory_budget)
-        if entry.pieces is None:
-            entries.append(entry)
-            return self._run(entry, call)
-        self._tell_breaks(traced)
-        known = next((e for e in entries if e.pieces is not None and e.serves(call)), None)
+        known = next((e for e in entries if e.pieces is not None and e.serves(call)), None) if entry.pieces else None
         if known is None:
             entries.append(entry)
         else:
             known.pieces.add(traced)
+        self.traces += 1
+        if entry.pieces is None:
+            return self._run(entry, call)
+        self._tell_breaks(traced)
         return finished(traced, finish_first_call(traced), [call.tensors[k] for k in traced.given])
 
     def _give_up(self, why: str, call: Call) -> Any:

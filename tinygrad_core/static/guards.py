@@ -38,22 +38,26 @@ class Guard(NamedTuple):
             assert name.isidentifier(), name
         return _READS[self.read].format(o=owner, k=key, name=name)
 
-    def question(self, n: int, names: dict[str, Any]) -> str:
-        """Python that returns False where it is not as it was; what it names is added to `names`."""
-        owner, key, expected = f"o{n}", f"k{n}", f"e{n}"
-        names |= {owner: self.owner, key: self.key, expected: self.expected}
-        now = self.expression(owner, key)
-        if self.read not in _MANY:
-            delicate = isinstance(self.expected, (*PLAIN, tuple))
-            same = f"(now := {now}) is {expected} or alike(now, {expected})" if delicate else f"{now} is {expected}"
-            return f"if not ({now if self.read == 'absent' else same}): return False"
-        if len(self.expected) > _FEW:
-            return f"if not alike(tuple({now}), {expected}): return False"
-        names |= {f"{expected}_{k}": e for k, e in enumerate(self.expected)}    # named one by one, which is far faster
-        parts = [f"x{k}" for k in range(len(self.expected))]
-        same = " and ".join([f"{x} is {expected}_{x[1:]}" for x in parts]) or "True"
-        return f"[{', '.join(parts)}] = {now}; ok = {same} or alike(({''.join([x + ',' for x in parts])}), {expected})" \
-               "\nif not ok: return False"
+    def question(self, n: int, names: dict[str, Any]) -> list[str]:
+        """Lines of Python that return False where it is not as it was; what they name is added to `names`."""
+        expected = f"e{n}"
+        names |= {f"o{n}": self.owner, f"k{n}": self.key, expected: self.expected}
+        now = self.expression(f"o{n}", f"k{n}")
+        if self.read in _MANY and len(self.expected) <= _FEW:       # taken apart and named, which is far faster
+            parts = [f"x{k}" for k in range(len(self.expected))]
+            names |= {f"{expected}{x}": e for x, e in zip(parts, self.expected, strict=True)}
+            same = " and ".join([f"{x} is {expected}{x}" for x in parts]) or "True"
+            return [f"[{', '.join(parts)}] = {now}",
+                    f"if not ({same} or alike(({''.join([x + ',' for x in parts])}), {expected})): return False"]
+        if self.read in _MANY:
+            same = f"alike(tuple({now}), {expected})"
+        elif self.read == "absent":
+            same = now
+        elif isinstance(self.expected, (*PLAIN, tuple)):
+            same = f"(now := {now}) is {expected} or alike(now, {expected})"
+        else:
+            same = f"{now} is {expected}"
+        return [f"if not ({same}): return False"]
 
     def now(self) -> Any:
         """What it is now."""
@@ -117,7 +121,7 @@ def exactly(value: Any) -> Any:
 def predicate(guards: Sequence[Guard]) -> Callable[[], bool]:
     """One function that asks whether everything is as it was: every call asks, so it is generated, without a loop."""
     names: dict[str, Any] = {"alike": alike}
-    lines = "\n".join([guard.question(n, names) for n, guard in enumerate(guards)]).replace("\n", "\n        ")
+    lines = "\n        ".join([line for n, guard in enumerate(guards) for line in guard.question(n, names)])
     exec(f"""def holds():
     try:
         {lines}

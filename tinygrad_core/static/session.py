@@ -24,6 +24,8 @@ from .passes import optimised
 from .passes.rewrites import Rewrite
 from .program import Program, ancestors, specialise, uncollected
 
+building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
+
 
 class FeedError(StaticError, ValueError):
     """A feed that is missing, or does not fit its placeholder."""
@@ -144,8 +146,8 @@ class Plan:
             self.program = program
             self.code = interpreter(program, watch.running(program, origins))
         else:
-            with uncollected():
-                self.code = compiled(program, backend)
+            with building, uncollected():       # generated code may be kept from another process: then no pass runs
+                self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property
     def program(self) -> Program:

@@ -28,7 +28,7 @@ def noting() -> Iterator[list[Rewrite]]:
     try:
         yield found
     finally:
-        _listeners.remove(found)
+        _listeners.pop()
 
 
 def listening() -> bool:
