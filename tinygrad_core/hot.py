@@ -19,6 +19,7 @@ from .dtypes import float32, int64
 from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
+from .ops.fused import highest
 from .products import matmul as product
 from .products import total
 from .symbol import Dim
@@ -173,17 +174,8 @@ def cross_entropy(x: Tensor, target: Any) -> Tensor | None:
         return None
     if type(y) is not ndarray or y.dtype is not int64 or y.shape != a.shape[:1] or not y.size or highest(y) >= a.shape[1]:
         return None
-    out, slope = _CROSS_ENTROPY.forward(np, a, y)
-    return _result(out, _CROSS_ENTROPY, (p, None), (a, y, slope), 3)
-
-
-def highest(labels: Any) -> int:
-    """The highest label, where a negative one counts as very high: read without a sign, it is."""
-    labels = labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)).reshape(-1)
-    return int(labels[labels.argmax()])         # which NumPy finds faster than `max`
-
-
-_UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
+    out, slope = _CROSS_ENTROPY.forward(np, a, y, ignore=None)
+    return _result(out, _CROSS_ENTROPY, (p, None), (a, y, None, slope), 3)
 
 
 _SUM = OPS["sum"]

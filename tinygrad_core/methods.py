@@ -13,7 +13,7 @@ from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
 from .symbol import Dim
-from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
+from .tensor import Tensor, array_module, describe, mode, ndarray, remember_view, unboxed, wrap
 from .writes import write
 
 # Of the functions, tensors have as methods two that draw and all that are not about making tensors, but for these.
@@ -192,8 +192,11 @@ def _reshaped_in_place(name: str) -> Callable[..., Tensor]:
         if mode.grad and self.is_leaf and self.node is not None:
             raise GradError(f"{name}_ would change a leaf that requires gradients: use {name} for a new tensor, or "
                             "no_grad().")
-        view = function(self.detach() if self.node is None else self, *args)
+        old = wrap(self.array)                  # what it is a view of is what it was, and not itself
+        old.node, old._view = self.node, self._view
+        view = function(old, *args)
         self.array, self.node, self._view = view.array, view.node if view.node is not None else self.node, view._view
+        remember_view(old, self)
         return self
 
     method.__name__, method.__doc__ = name + "_", f"`{name}`, of this tensor itself: its shape changes, its memory stays."

@@ -116,10 +116,10 @@ class Recorder:
         """A pass changed a program."""
         self.graphs.rewrote(name, operation, why)
 
-    def running(self, program: Any, origins: Any) -> Any:
+    def running(self, program: Any, origins: Any, backend: str) -> Any:
         """A program is about to run; returns what is to be told of every operation in it."""
         from .static.recorded import RunEvents
-        return RunEvents(self.graphs, program, origins)
+        return RunEvents(self.graphs, program, origins, backend)
 
     # ---- events
     def emit(self, event_type: str, node: int | None, **fields: Any) -> dict[str, Any]:

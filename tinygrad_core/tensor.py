@@ -14,7 +14,7 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, GradError, ShapeError
 from .node import Leaf, Node, Output
 from .ops import Op
-from .symbol import Symbol, shape_text
+from .symbol import StaticError, Symbol, shape_text
 
 ndarray = np.ndarray
 
@@ -145,6 +145,8 @@ class Tensor:
             self._name = name
         if requires_grad:
             self.requires_grad_()
+        if mode.graph is not None:
+            mode.graph.made(self.array)
 
     # ---- what it is
     @property
@@ -264,15 +266,18 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory without its history, as `detach` gives it: unlike PyTorch's, writes through it are noticed."""
-        return wrap(self.array)
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
+        if mode.graph is not None:
+            raise StaticError("t.data = value gives a tensor other memory, which a graph cannot do: write into the memory "
+                              "that it has, t.data.copy_(value).")
         self.array = value.array if isinstance(value, Tensor) else unboxed(as_array(value, self.dtype, None))
 
     def detach(self) -> Tensor:
         """The same memory as a tensor of its own that gradients do not pass."""
-        return wrap(self.array)
+        return wrap(self.array) if type(self.array) is not Symbol else self.array.operation.graph.alias(self)
 
     @property
     def _version(self) -> int:
@@ -477,7 +482,10 @@ def view_chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
 
 
 def remember_view(base: Tensor, view: Tensor) -> None:
-    """Let the memory's root know of a view, weakly: a write must give it a new history too."""
+    """Let the memory's root, or its graph, know of a view, weakly: a write must give it a new history too."""
+    if type(view.array) is Symbol:
+        view.array.operation.graph.views.append(ref(view))
+        return
     root = root_of(base)
     views = getattr(root, "_views", None)
     if views is None:

@@ -29,10 +29,7 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if not _looks_into(t, root):
         t._view, root = None, t
     if records and isinstance(root.node, Leaf):
-        what = "a view of a leaf" if root is not t else "a leaf"
-        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
-                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
-                        f"tensor (`w = w * 2`).")
+        raise unlinked("a view of a leaf" if root is not t else "a leaf")
     if result.node is not None and type(result.node.saved) is tuple:
         result.node.saved = _apart(result.node.saved, t.array)
     memory = None if watch is None else watch.memory_of(t.array)
@@ -47,6 +44,13 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if watch is not None:
         watch.wrote(t, result, memory)
     return t
+
+
+def unlinked(what: str) -> GradError:
+    """The error of writing into a leaf that requires gradients while they are recorded."""
+    return GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
+                     "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
+                     "tensor (`w = w * 2`).")
 
 
 def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:

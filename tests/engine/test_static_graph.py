@@ -186,9 +186,13 @@ def test_graphs_can_be_entered_in_tensorflows_words():
 
 def test_a_finalized_graph_takes_nothing_more(graph):
     x = placeholder((), name="x")
+    y = x * 2
     graph.finalize()
-    with pytest.raises(StaticError, match="finalized"):
-        x + 1
+    for define in (lambda: x + 1, lambda: placeholder((), name="z"), lambda: Variable(1.0), lambda: constant(1.0),
+                   lambda: gradients(y, [x])):
+        with pytest.raises(StaticError, match=r"finalized, and .* would add to it"):
+            define()
+    assert Session(graph).run(y, {x: 2.0}) == 4
 
 
 class TestErrors:

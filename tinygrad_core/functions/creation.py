@@ -10,7 +10,7 @@ from ..device import Device, Generator, default_generator, get_default_device, p
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
 from ..ops import OPS
-from ..tensor import Tensor, as_array, unboxed, wrap
+from ..tensor import Tensor, as_array, mode, unboxed, wrap
 from .arguments import operand, size_of
 
 
@@ -46,6 +46,8 @@ def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     array = array.astype(dtypes.as_dtype(dtype or usual), copy=False)
     on_cpu = device is None and get_default_device().type == "cpu"
     t = wrap(unboxed(array if on_cpu else as_array(array, array.dtype, device)))
+    if mode.graph is not None:
+        mode.graph.made(t.array)
     return t.requires_grad_() if requires_grad else t
 
 

@@ -11,6 +11,7 @@ from ..device import array_module
 from ..dispatch import apply
 from ..errors import ShapeError
 from ..ops import OPS
+from ..symbol import Symbol
 from ..tensor import Tensor, remember_view, wrap
 from . import elementwise as e
 from .arguments import Dim, dims, listed, one_dim, operand, size_of
@@ -221,7 +222,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     for start, stop, piece in zip([0, *stops], stops, pieces):
         index = (slice(None),) * at + (slice(start, stop),)
         piece._view = (tensor, OPS["getitem"], {"index": index})
-        if piece.node is not None:
+        if piece.node is not None or type(piece.array) is Symbol:
             remember_view(tensor, piece)
     return pieces
 

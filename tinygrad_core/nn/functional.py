@@ -167,6 +167,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     """
     refuse_sparse(sparse)
     index = _whole_numbers("embedding", "indices", input, weight.shape[0])
+    if not known(index):
+        index = formulas.from_the_start(input).array
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     if padding_idx is not None:
@@ -221,6 +223,8 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
             raise ShapeError("one_hot of no labels needs num_classes.")
         num_classes = int(labels.max()) + 1
     classes = functions.arange(num_classes, device=input.device)
+    if not known(labels):                       # looked up, so that a run refuses a label which is no class
+        input = classes[formulas.from_the_start(input)]
     return (functions.unsqueeze(input, -1) == classes).long()
 
 

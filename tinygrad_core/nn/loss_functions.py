@@ -5,13 +5,13 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
 from .. import functions, hot
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
+from ..formulas import classes_of, numbers
 from ..ops import OPS
-from ..symbol import Dim, known
+from ..ops.fused import highest
+from ..symbol import known
 from ..tensor import Tensor, describe
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
@@ -166,12 +166,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     fit = _check_classes("cross_entropy", input, target, ignore_index)
-    plain = weight is None and not label_smoothing and reduction == "mean" and fit and ignore_index < 0
-    classes = input.shape[min(1, input.ndim - 1)]
-    # In a graph a label to ignore may come at any run: it must not count from the end.
-    seen = target.ndim if known(target.array) else input.ndim == 2 and isinstance(classes, int) and ignore_index < -classes
-    if plain and target.array.size and seen:
-        return apply(OPS["cross_entropy"], input, target)
+    if weight is None and not label_smoothing and reduction == "mean" and target.ndim and target.array.size:
+        every = fit and known(target.array) and ignore_index < 0        # in a graph a label to ignore may come at any run
+        return apply(OPS["cross_entropy"], input, target, ignore=None if every else ignore_index)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
     losses, weights = _picked(logs, labels, weight, ignore_index)
@@ -206,7 +203,7 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
                          f"(N, d1, ...), got {shape} and {target.shape}.")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
-    if not known(labels) or not labels.size or hot.highest(labels) < classes:
+    if not known(labels) or not labels.size or highest(labels) < classes:
         return True
     counted = labels[labels != ignore_index]
     wrong = counted[(counted < 0) | (counted >= classes)]
@@ -228,23 +225,13 @@ def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, 
 
 def _picked(logs: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
     """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
-    rows = _numbers(labels).array
-    counted = labels != ignore_index
-    if weight is None and known(counted.array) and counted.array.all():
-        return -apply(OPS["getitem"], logs, index=(rows, labels.array)), counted.to(logs.dtype)
-    if not known(labels.array) and labels.dtype.kind == "i":    # a negative label would count from the end: no row is there
-        labels = functions.where(labels < 0, int(np.iinfo(labels.dtype).max), labels)
-    safe = functions.where(counted, labels, 0)
-    weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[safe], 0.0)
-    picked = apply(OPS["getitem"], logs, index=(rows, safe.array))
+    if weight is None and known(labels.array) and (labels.array != ignore_index).all():
+        counted = labels != ignore_index
+        return -apply(OPS["getitem"], logs, index=(numbers(labels.array), labels.array)), counted.to(logs.dtype)
+    counted, classes = classes_of(labels, ignore_index)
+    weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[classes], 0.0)
+    picked = apply(OPS["getitem"], logs, index=(numbers(labels.array), classes.array))
     return functions.where(counted, -picked, 0.0) * weights, weights
-
-
-def _numbers(labels: Tensor) -> Tensor:
-    """0, 1, 2, ... for the labels, counted at the run where their number is not known before."""
-    if isinstance(labels.shape[0], Dim):
-        return functions.cumsum(labels.to(np.int64) * 0 + 1, 0) - 1
-    return functions.arange(labels.shape[0], device=labels.device)
 
 
 def _weighted(losses: Tensor, weights: Tensor, shape: tuple[int, ...], reduction: str) -> Tensor:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..device import CPU, get_default_device
-from ..errors import EngineError, learner_line
+from ..errors import EngineError, Line, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
-from ..symbol import Dim, when_size_is_asked
+from ..symbol import Dim, StaticError, when_size_is_asked
 from ..tensor import Tensor, mode
 from .arguments import Call, finished, replaced
 from .backends import choose
@@ -38,6 +38,7 @@ class Entry:
                  budget: float | None = None):
         self.argument_nodes, self.budget = [call.tensors[k].node for k in traced.given], budget
         self.traced, self.shapes, self.backend = traced, tuple(map(tuple, sizes)), backend
+        self.first_shapes = call.shapes
         self.guards, self.holds = traced.guards, predicate(traced.guards)
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
@@ -54,7 +55,15 @@ class Entry:
     def fits(self, shapes: tuple[Any, ...]) -> bool:
         """Whether arguments of these shapes can be run by this trace."""
         return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
-            [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)]))
+            [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)])
+            and self._alike(shapes))
+
+    def _alike(self, shapes: tuple[Any, ...]) -> bool:
+        """Whether unknown sizes that were equal while tracing are: broadcasting and its gradients go by that."""
+        now: dict[int, int] = {}
+        triples = [n for unknown, then, here in zip(self.shapes, self.first_shapes, shapes, strict=True)
+                   for n in zip(unknown, then, here, strict=True)]
+        return all([now.setdefault(then, here) == here for unknown, then, here in triples if unknown is None])
 
     def serves(self, call: Call) -> bool:
         """Whether this trace can run these arguments now."""
@@ -193,7 +202,7 @@ class Compiled:
         except (_SizeNeeded, EngineError) as needed:
             if self.dynamic or sizes == list(call.shapes):
                 raise
-            why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
+            why = f"Python needs one as a number at {needed.line}" if isinstance(needed, _SizeNeeded) else str(needed)
             self.history[-1] += f"; sizes cannot be left unknown: {why}"
             sizes, self.dynamic = list(call.shapes), False
             traced = trace(self.function, call, self.fullgraph, sizes)
@@ -286,8 +295,14 @@ class Compiled:
         return [p for entries in self.entries.values() for e in entries for p in e.plans.values() if isinstance(p, Plan)]
 
 
-class _SizeNeeded(EngineError):
+class _SizeNeeded(StaticError):
     """Python asked for the number of a size that should have stayed unknown."""
+
+    def __init__(self, line: Line | None):
+        super().__init__("with dynamic=True every size is left unknown, and Python needs one as a number, to count with it "
+                         f"or to choose by it.\n  at {line}\nLeave dynamic=True out: then only sizes that change are left "
+                         "unknown, and only where nothing needs them.")
+        self.line = line
 
 
 def _ask_for_sizes(n: Dim) -> int:
@@ -295,7 +310,11 @@ def _ask_for_sizes(n: Dim) -> int:
 
 
 def _shape_difference(old: tuple[Any, ...], new: tuple[Any, ...]) -> str:
-    k = next((k for k, (a, b) in enumerate(zip(old, new)) if a != b), 0)
+    """The first argument whose shape does not fit, in words; where all do, unknown sizes were equal to each other."""
+    k = next((k for k, (a, b) in enumerate(zip(old, new)) if len(a) != len(b) or any(
+        [n is not None and n != m for n, m in zip(a, b)])), None)
+    if k is None:
+        return "sizes that were equal to each other, or of which one was 1, are not any more"
     return f"argument {k} had shape {old[k]} and has {new[k]}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import learner_line
-from .environment import Environment, contents, said_by
+from .environment import Environment, contained, contents, said_by
 from .guards import first_use
 
 
@@ -27,6 +27,8 @@ class Effects:
         self._states = {what: _state(source) for what, source in self._sources.items()}
         self._written = [(f, name, f.__globals__.get(name, self)) for f in self.environment.functions
                          for name in said_by(f.__code__).written]
+        self._cells = [(name, cell, contained(cell)) for f in self.environment.functions
+                       for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)]
         self._print = builtins.print
         builtins.print = self._noticed_print
         return self
@@ -60,6 +62,11 @@ class Effects:
             if function.__globals__.get(name, self) is not before:
                 self._note(f"the global {name!r} was written{self._where(name, 'STORE_GLOBAL')}: later calls write it only "
                            "where they trace anew. Return the value instead")
+
+        for name, cell, before in self._cells:
+            if contained(cell) is not before:
+                self._note(f"{name!r} of the enclosing function was written{self._where(name, 'STORE_DEREF')}: later calls "
+                           "write it only where they trace anew. Return the value instead")
 
     def _where(self, name: str, opname: str) -> str:
         lines = (first_use(f.__code__, name, opname) for f in self.environment.functions)

@@ -202,7 +202,7 @@ class Environment:
                     self._guard(f"{function.__name__}.{part}", "values", held, None, tuple(held.values()))
         said = said_by(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            if (value := _cell(cell)) is not _EMPTY:
+            if (value := contained(cell)) is not _EMPTY:
                 self._walk(f"{name} (of the enclosing function)", value, depth + 1,
                            ("attribute", cell, "cell_contents", (code, name)))
         for name in said.read:
@@ -305,7 +305,8 @@ def _installed(thing: Any) -> bool:
     return file.startswith(_INSTALLED) if file is not None else name.partition(".")[0] in sys.stdlib_module_names
 
 
-def _cell(cell: Any) -> Any:
+def contained(cell: Any) -> Any:
+    """What a variable of an enclosing function holds."""
     try:
         return cell.cell_contents
     except ValueError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-_OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is tried out must not advance a random stream
+_OF_ITS_OWN = {"generator": Generator(), "device": CPU}     # what is tried out must not advance a random stream
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
@@ -66,7 +66,9 @@ def infer(operation: Operation) -> list[Any]:
     if not unknown:
         return first
     second = _tried(operation, 1)
-    known = {n.hints: n for x in operation.sources for n in x.shape if isinstance(n, Dim)}
+    known: dict[Any, Dim | None] = {}
+    for n in [n for x in operation.sources for n in x.shape if isinstance(n, Dim)]:
+        known[n.hints] = n if known.get(n.hints, n) is n else None      # of two that look alike it may be either
     return [None if a is None else (_joined(a[0], b[0], known), a[1]) for a, b in zip(first, second, strict=True)]
 
 
@@ -75,7 +77,7 @@ def described_input(x: Any) -> tuple[tuple[Any, ...], np.dtype[Any]]:
     return (x.shape, x.dtype) if isinstance(x, Symbol) else (np.shape(x), np.asarray(x).dtype)
 
 
-def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tuple[Any, ...]:
+def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim | None]) -> tuple[Any, ...]:
     return tuple([m if m == n else known.get((m, n)) or Dim((m, n), NEW) for m, n in zip(a, b, strict=True)])
 
 
@@ -108,8 +110,15 @@ def _like(operation: Operation, k: int) -> Any:
 def _measured(operation: Operation, k: int) -> list[Any]:
     values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     with np.errstate(all="ignore"):
-        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(operation.does, {}))
+        outs = operation.compute(_numpy, values, k, _instead(operation))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
+
+
+def _instead(operation: Operation) -> dict[str, Any]:
+    """What takes the place of attributes while an operation is tried out: bodies run nothing, and give zeros."""
+    if operation.does == "draw":
+        return _OF_ITS_OWN
+    return {name: body.on("shapes") for name, body in operation.attrs.items() if hasattr(body, "on")}
 
 
 def _value(x: Symbol, k: int) -> Any:

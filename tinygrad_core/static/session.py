@@ -99,8 +99,8 @@ class Session:
     def _plan(self, fetched: list[Any], feeds: dict[Symbol, Any], arrays: list[Any], watch: Any) -> Plan:
         for x in [*fetched, *feeds]:
             if x.operation.graph is not self.graph:
-                raise StaticError(f"{x.name!r} belongs to graph {x.operation.graph.name!r}, and this session runs "
-                                  f"{self.graph.name!r}\n  defined at {x.line}")
+                raise StaticError(f"{x.name!r} belongs to another graph ({x.operation.graph.name!r}) than the one that this "
+                                  f"session runs ({self.graph.name!r})\n  defined at {x.line}")
         needed = ancestors(fetched, feeds)
         for o in needed:
             if o.kind == "placeholder" and o.results[0] not in feeds:
@@ -144,7 +144,7 @@ class Plan:
         self.lock = threading.Lock()            # a plan has one block of memory
         if watch is not None:
             self.program = program
-            self.code = interpreter(program, watch.running(program, origins))
+            self.code = interpreter(program, watch.running(program, origins, backend))
         else:
             with building, uncollected():       # generated code may be kept from another process: then no pass runs
                 self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)

@@ -16,14 +16,14 @@ from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
-from ..memory import most_alive
+from ..memory import Report, report
 from ..passes import enabled, optimised, switched_off, without
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
 from ..passes.inline import inline
 from ..passes.narrow import narrow
 from ..passes.recompute import Planned, recompute
-from ..passes.rewrites import noting
+from ..passes.rewrites import noted, noting
 from ..passes.tiles import own_windows, tiles
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler, for_both_types, library_name, load, products
@@ -38,6 +38,7 @@ _DTYPES, _FLOATS = set(map(np.dtype, TYPES)), {np.dtype("float32"), np.dtype("fl
 COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
+STOP = "if (wrong >= 0) return;"
 SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
 FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
@@ -66,7 +67,7 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-static _Thread_local I wrong;
+static _Thread_local I wrong;           /* the number of the step that was given a wrong index */
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
 static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
@@ -101,12 +102,34 @@ def c(program: Program) -> Any:
     return c_plan.Run(recipe, library, program, generate, made)
 
 
+def memory_of(program: Program) -> Report:
+    """What the program's memory plan comes to; nothing is compiled for that."""
+    return reported(*_Generated.laid_out(_prepared(program)))
+
+
+def reported(schedule: Schedule, layout: Layout) -> Report:
+    """What a layout in memory comes to."""
+    return report(layout.plan, layout.lives.values(), [step.operations for step in schedule.steps])
+
+
+def _tell(schedule: Schedule, layout: Layout) -> None:
+    """Note what was fused, and what lies where something else did."""
+    for step in schedule.steps:
+        if step.kind == "fused" and len(step.operations) > 1 and enabled("fuse"):
+            *others, last = step.operations
+            noted("fuse", last, f"one loop with {', '.join([o.name for o in others])}")
+    for new, old in layout.over.items():
+        noted("memory", new.operation, f"written where {old.name} lies, which nobody reads any more")
+    for new, variable in layout.in_place.items():
+        noted("memory", new.operation, f"written straight into {variable.name}")
+
+
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
     program = _with_products(optimised(lower(optimised(program))))
-    for name, change in (("narrow", narrow), ("tiles", own_windows)):
+    for name, change in (("narrow", narrow), ("tiles", own_windows), ("dce", dce)):
         program = change(program) if enabled(name) else program
-    return _with_copies(dce(program))
+    return _with_copies(program)
 
 
 def _with_products(program: Program) -> Program:
@@ -202,13 +225,9 @@ class _Generated:
 
     def __init__(self, program: Program):
         with noting() as found:
-            program = recompute(program, self.planned) if enabled("recompute") else program
+            self.schedule, self.layout = self.laid_out(program)
+        self.program = program = self.layout.program
         self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
-        self.program, self.schedule = program, self.scheduled(program)
-        if enabled("inline"):
-            inline(self.schedule)
-        self.layout = Layout(program, self.schedule)
-        self.layout.settle()
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
@@ -224,6 +243,19 @@ class _Generated:
                 self.emit(number, step)
         self._copy_updates()
         self._compile()
+
+    @classmethod
+    def laid_out(cls, program: Program) -> tuple[Schedule, Layout]:
+        """What runs in which order, and where its values lie: all that is decided before code is written."""
+        if enabled("recompute"):
+            program = recompute(program, cls.planned)
+        schedule = cls.scheduled(program)
+        if enabled("inline"):
+            inline(schedule)
+        layout = Layout(program, schedule)
+        layout.settle()
+        _tell(schedule, layout)
+        return schedule, layout
 
     @classmethod
     def scheduled(cls, program: Program) -> Schedule:
@@ -468,6 +500,7 @@ class _Generated:
             inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
         name = self.function(f"({signature})", f"{{ for (I i = 0; i < {count}; i++) {inside} }}")
         self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
+        self.say(STOP)                          # before anything is computed of it, and weights are changed
         return True
 
     def picked(self, o: Operation) -> tuple[Symbol, Symbol, list[Symbol], int, int] | None:
@@ -548,7 +581,7 @@ class _Generated:
                 pieces = [segment[i:i + 200] for i in range(0, len(segment), 200)]
                 for j, piece in enumerate(pieces):
                     parts.append(f"static void s{k}_{j}(char *A, void **P) {{\n  " + "\n  ".join(piece) + "\n}")
-                calls = " ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
+                calls = " if (wrong >= 0) return wrong; ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
                 parts.append(f"I step{k}(void **P) {{ char *A = P[{len(self.bases)}]; wrong = -1; {calls} return wrong; }}")
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
@@ -576,11 +609,7 @@ class _Generated:
 
     def memory(self) -> str:
         """How large the plan's block is."""
-        layout, steps = self.layout, self.schedule.steps
-        where, most = most_alive(layout.lives.values())
-        kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
-        return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
-                f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
+        return str(reported(self.schedule, self.layout))
 
 
 def _comment(line: Line) -> str:

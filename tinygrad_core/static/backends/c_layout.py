@@ -53,7 +53,7 @@ class Layout:
     def __init__(self, program: Program, schedule: Schedule):
         self.program, self.schedule = program, schedule
         self.outputs = {owner(x) for x in program.results}
-        self.in_place = self._updated_in_place()
+        self.in_place = self._updated_in_place() if enabled("memory") else {}
         self.tiles = {step.operations[0].results[0] for step in schedule.steps if step.kind == "tiles"}
         # In the order of the steps, not a set: equal programs must give equal code, which is compiled once.
         self.stored = dict.fromkeys([r for step in schedule.steps for o in step.operations for r in o.results

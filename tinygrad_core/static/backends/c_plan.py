@@ -18,7 +18,7 @@ import numpy as np
 
 from ... import dtypes
 from ...device import CPU, Device, Generator, place
-from ...errors import _PACKAGE, Line, ShapeError
+from ...errors import _PACKAGE
 from ...ops import OPS
 from ...symbol import Symbol
 from ...tensor import mode
@@ -115,7 +115,7 @@ class Run:
 
     def _by_numpy(self, call: ByNumpy) -> int:
         inputs = tuple([self._array(p)[()] if isinstance(p, Place) else p for p in call.inputs])
-        for p, out in zip(call.results, call.operation.compute(np, inputs), strict=True):
+        for p, out in zip(call.results, call.operation.run(np, inputs), strict=True):
             if p is not None:
                 self._array(p)[...] = out
         return -1
@@ -182,8 +182,7 @@ class Run:
 
 def complain(o: Operation) -> None:
     """Say which operation was given an index that is out of range."""
-    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+    raise o.failed(IndexError(f"an index is out of range for a table of shape {o.sources[0].shape}"))
 
 
 def aligned(size: int) -> Any:

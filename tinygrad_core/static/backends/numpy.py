@@ -4,15 +4,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
-from ...errors import Line
+from ...errors import EngineError, Line
 from ...symbol import Symbol
 from ...tensor import unboxed
 from ..graph import Operation
-from ..memory import Life, plan_memory
+from ..memory import Life, Report, plan_memory, report
 from ..passes.fuse import is_view
 from ..program import Program
 
@@ -22,6 +23,7 @@ UFUNCS: dict[str, Any] = {
     "log": np.log, "tanh": np.tanh, "sqrt": np.sqrt, "abs": np.absolute, "maximum": np.maximum, "minimum": np.minimum,
     "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1,
     "sum": np.add.reduce, "matmul": np.matmul}
+_FILE = "<generated for NumPy>"
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
@@ -39,8 +41,10 @@ class _Writer:
         self._allocate()
         for o in program.constants:
             self.names[o.results[0]] = self.hold(unboxed(o.value))
+        self.origins: list[Operation] = []              # of each line
         for o in program.operations:
             self.write(o)
+            self.origins += [o] * (len(self.lines) - len(self.origins))
 
     def hold(self, value: Any) -> str:
         """A name for something that the text refers to."""
@@ -86,6 +90,7 @@ class _Writer:
             if self._by_ufunc(o) and out not in self.into:
                 lives[out] = Life(math.prod(out.shape) * out.itemsize, self.order[o], self.last.get(out, self.order[o]))
         plan = plan_memory(lives)
+        self.memory = report(plan, lives.values(), [[o] for o in self.program.operations])
         block = np.empty(plan.total, np.uint8)
         self.buffers = {x: block[at:at + lives[x].size].view(x.dtype).reshape(x.shape) for x, at in plan.offsets.items()
                         if isinstance(x, Symbol)}
@@ -145,6 +150,11 @@ class _Writer:
         return f"def run({given}):\n{body}    return [{outs}], [{news}]\n"
 
 
+def memory_of(program: Program) -> Report:
+    """What the memory plan of the outputs that are allocated beforehand comes to."""
+    return _Writer(program).memory
+
+
 def _may_share(o: Operation) -> bool:
     """Whether a result may be, or look into, an input's memory."""
     sharing = ("identity", "array", "split", "patch", "sum_to", "stretch", "cast")
@@ -164,8 +174,8 @@ class _Run:
         writer = _Writer(program)
         self.text = writer.text()
         space = {"__name__": __name__, **writer.held}         # warnings are this module's, which says none
-        exec(compile(self.text, "<generated for NumPy>", "exec"), space)
-        self.function = space["run"]
+        exec(compile(self.text, _FILE, "exec"), space)
+        self.function, self.origins = space["run"], writer.origins
         self.copied = [bool(x.shape) for x in program.outputs]
         self.fresh = [bool(new.shape) for _, new in program.updates]
 
@@ -174,7 +184,13 @@ class _Run:
         return self.text
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        outputs, news = self.function(*arrays)
+        try:
+            outputs, news = self.function(*arrays)
+        except EngineError:
+            raise
+        except Exception as error:
+            lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == _FILE]
+            raise self.origins[lines[0] - 2].failed(error) from None
         # What is handed out must not lie in memory that the next run writes into.
         return [v.copy() if copied else v for v, copied in zip(outputs, self.copied)], \
             [v if v is None or not fresh else v.copy() for v, fresh in zip(news, self.fresh)]
