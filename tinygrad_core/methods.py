@@ -209,14 +209,6 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def _t(self: Tensor) -> Tensor:
-    return functions.permute(self, tuple(range(self.ndim))[::-1])
-
-
-def _mt(self: Tensor) -> Tensor:
-    return functions.transpose(self, -2, -1)
-
-
 def retain_grad(self: Tensor) -> None:
     """Keep this tensor's gradient in `.grad` although it is not a leaf."""
     if self.node is not None and not isinstance(self.node, Leaf):
@@ -288,11 +280,12 @@ def _bind() -> None:
             ("__neg__", functions.neg), ("__abs__", functions.abs), ("__rsub__", hot.rsub),
             ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
             ("__rfloordiv__", lambda self, other: functions.floor_divide(Tensor(other), self)),
-            ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
-            ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
-            ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
-            ("retain_grad", retain_grad), ("register_hook", hooks.register_hook)):
+            ("T", property(lambda self: functions.permute(self, tuple(range(self.ndim))[::-1]))),
+            ("mT", property(lambda self: functions.transpose(self, -2, -1)))):
         setattr(Tensor, name, value)
+    for method in (to, cpu, cuda, type_as, contiguous, is_contiguous, fill_, zero_, copy_, detach_, retain_grad,
+                   hooks.register_hook):
+        setattr(Tensor, method.__name__, method)
 
 
 _bind()

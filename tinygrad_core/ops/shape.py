@@ -1,6 +1,7 @@
 """Operations that move elements without changing them: shapes, orders of dims, indexing and its reverse."""
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,14 @@ def _pair(xp: Any, *xs: Any, dim: int) -> Any:
     return xp.concatenate(xs, axis=dim)
 
 
+def _slices(stops: Any, dim: int) -> list[Any]:
+    """The pieces between these places along a dim, as indices."""
+    return [(slice(None),) * dim + (slice(start, stop),) for start, stop in zip((0, *stops), stops)]
+
+
 def _cat_xs(F: Any, g: Any, xs_shape: Any, dim: int) -> list[Any]:
-    grads, start = [], 0
-    for shape in xs_shape:
-        stop = start + shape[dim]
-        grads.append(F.getitem(g, index=(slice(None),) * (dim % len(shape)) + (slice(start, stop),)))
-        start = stop
-    return grads
+    stops = tuple(accumulate(shape[dim] for shape in xs_shape))
+    return [F.getitem(g, index=index) for index in _slices(stops, dim % len(xs_shape[0]))]
 
 
 primitive("reshape", lambda xp, x, *, shape: x.reshape(shape), view=True,
@@ -98,14 +100,9 @@ def _split_x(F: Any, g: Any, x_shape: Any, stops: Any, dim: int) -> Any:
     """The pieces' gradients put together again; a piece that got none counts as zeros."""
     if all(part is not None for part in g):
         return F.cat(*g, dim=dim)
-    total, start = None, 0
-    for part, stop in zip(g, stops):
-        if part is not None:
-            index = (slice(None),) * dim + (slice(start, stop),)
-            placed = F.scatter_into(part, shape=x_shape, index=index)
-            total = placed if total is None else total + placed
-        start = stop
-    return total
+    arrived = [(part, index) for part, index in zip(g, _slices(stops, dim)) if part is not None]
+    first, *others = [F.scatter_into(part, shape=x_shape, index=index) for part, index in arrived]
+    return sum(others, first)
 
 
 primitive("split", lambda xp, x, *, stops, dim: tuple(xp.split(x, stops[:-1], axis=dim)), several=True, x=_split_x,
