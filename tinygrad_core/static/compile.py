@@ -38,7 +38,7 @@ class Entry:
                  budget: float | None = None):
         self.argument_nodes, self.budget = [call.tensors[k].node for k in traced.given], budget
         self.traced, self.shapes, self.backend = traced, tuple(map(tuple, sizes)), backend
-        self.guards, self.holds = traced.guards, predicate(traced.guards)
+        self.guards = traced.guards
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
         self.plans: dict[Any, Any] = {}
@@ -51,6 +51,11 @@ class Entry:
         return bool(roots) and all([node.saved is not FREED for node in history(roots)])
 
     # ---- whether it holds
+    @functools.cached_property
+    def holds(self) -> Callable[[], bool]:
+        """Asks whether every guard does; the first call does without."""
+        return predicate(self.guards)
+
     def fits(self, shapes: tuple[Any, ...]) -> bool:
         """Whether arguments of these shapes can be run by this trace."""
         return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
@@ -211,7 +216,7 @@ class Compiled:
             known.pieces.add(traced)
         self.traces += 1
         if entry.pieces is None:
-            return self._run(entry, call)
+            return entry.run(call.tensors)
         self._tell_breaks(traced)
         return finished(traced, finish_first_call(traced), [call.tensors[k] for k in traced.given])
 
