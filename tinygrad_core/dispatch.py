@@ -145,6 +145,8 @@ def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: A
 
 def _casts_needed(op: Op, values: list[Any]) -> bool:
     """Whether the operands may differ in dtype; quick, because every arithmetic operation asks."""
+    if not hasattr(values[0], "dtype"):
+        values = values[::-1]
     first = values[0]
     if not hasattr(first, "dtype"):
         return True

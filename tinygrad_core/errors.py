@@ -4,6 +4,7 @@ from __future__ import annotations
 import linecache
 import os
 from sys import _getframe
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any
 
@@ -39,6 +40,7 @@ class GradError(EngineError):
 
 inside: set[str] = set()        # the engine's files and others, as `here` has met them
 outside: set[str] = set()
+_standing: Any = None           # the thread, and what `here` says in it
 
 
 def here(depth: int = 1) -> tuple[CodeType, int] | None:
@@ -52,11 +54,20 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
         file = code.co_filename
         if file in outside:
             return code, frame.f_lasti
-        if file in inside:
-            frame = frame.f_back
-        else:
+        if file not in inside:
             (inside if file.startswith(_PACKAGE) else outside).add(file)
+        elif _standing is not None and _standing[0] == get_ident():
+            return _standing[1]
+        else:
+            frame = frame.f_back
     return None
+
+
+def stand(place: tuple[CodeType, int] | None) -> Any:
+    """Let `here` say `place` to the engine's own code, which runs for long from one line; what it said before, or None."""
+    global _standing
+    before, _standing = _standing, None if place is None else (get_ident(), place)
+    return before and before[1]
 
 
 class Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from .errors import GradError
+from .errors import GradError, stand
 from .node import Node
 from .tensor import Tensor, mode, wrap
 
@@ -22,7 +22,7 @@ class Hooks:
     def run(self, g: Any, create: bool) -> Any:
         """The gradient after every hook has seen it; a hook that returns something replaces it."""
         t = g if isinstance(g, Tensor) else wrap(g)
-        before, mode.grad = mode.grad, create
+        before, mode.grad, place = mode.grad, create, stand(None)
         try:
             for function in list(self.functions.values()):
                 changed = function(t)
@@ -32,6 +32,7 @@ class Hooks:
                 self.kept = t if self.kept is None else self.kept + t
         finally:
             mode.grad = before
+            stand(place)
         return t if create else t.array
 
 

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import apply
+from .dispatch import apply, recorded
 from .dtypes import float32, int64
 from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
+from .products import matmul as product
 from .products import total
 from .symbol import Dim
-from .tensor import Tensor, describe, mode, ndarray
+from .tensor import Tensor, describe, mode, ndarray, wrap
 from .versions import tick
 
 _NUMBERS = (float, int)
@@ -97,9 +98,7 @@ def rsub(a: Tensor, b: Any) -> Tensor:
     out = b - x
     if p is not None:
         return _result(out, _SUB, (None, p), ())
-    t = _new(Tensor)
-    t.array, t.node, t._view = out, None, None
-    return t
+    return wrap(out)
 
 
 def _strange(op: Op, a: Any, b: Any) -> Any:
@@ -124,6 +123,24 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
 
     hot.__name__, hot.__doc__ = name, f"The operation `{name}` on each element."
     return hot
+
+
+_MATMUL = OPS["matmul"]
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The product of matrices, stacks of them, and vectors."""
+    x, y, p, q = a.array, b.array, a.node, b.node
+    if not mode.plain or type(x) is not ndarray or type(y) is not ndarray or (p is None and q is None):
+        return apply(_MATMUL, a, b)
+    if x.dtype is not float32 or y.dtype is not float32:
+        return apply(_MATMUL, a, b)
+    try:
+        out = product(np, x, y)
+    except ValueError:
+        return apply(_MATMUL, a, b)
+    saved = _MATMUL.save(out, (x, y), (), None, (p is not None) | (q is not None) << 1)
+    return _result(out, _MATMUL, (p, q), saved, 3)
 
 
 _LINEAR = OPS["linear"]
@@ -175,9 +192,10 @@ _SUM = OPS["sum"]
 def whole_sum(x: Tensor) -> Tensor | None:
     """The sum over all elements, or None where it is not as usual."""
     a, p = x.array, x.node
-    if p is None or not mode.plain or type(a) is not ndarray or a.dtype is not float32:
+    if not mode.plain or type(a) is not ndarray or a.dtype is not float32:
         return None
-    return _result(total(np, a), _SUM, (p,), (a.shape, None, False), 3)
+    out = total(np, a)
+    return wrap(out) if p is None else _result(out, _SUM, (p,), (a.shape, None, False), 3)
 
 
 add = _two("add", operator.add, False)
@@ -185,3 +203,4 @@ sub = _two("sub", operator.sub, False)
 mul = _two("mul", operator.mul, True)
 relu = _one("relu", partial(OPS["relu"].forward, np))
 tanh = _one("tanh", np.tanh)
+vars(recorded)["matmul"] = matmul      # gradient rules call it too

@@ -40,10 +40,11 @@ def _in_place(name: str) -> Callable[..., Tensor]:
 
 def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
     op = OPS[name]
+    either_way = getattr(hot, name) if name in ("add", "mul") else None
 
     def method(self: Tensor, other: Any) -> Tensor:
         if isinstance(other, (int, float)) and not isinstance(other, bool):
-            return apply(op, other, self)
+            return either_way(self, other) if either_way is not None and mode.plain else apply(op, other, self)
         if isinstance(other, (ndarray, np.generic, bool)):
             return apply(op, Tensor(other), self)
         return NotImplemented

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import compress
+from operator import attrgetter, not_
 from sys import getrefcount
 from threading import RLock
 from typing import Any
@@ -12,7 +14,7 @@ from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
-from ..errors import GradError, Line, ShapeError
+from ..errors import GradError, Line, ShapeError, here, stand
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays, core
 from ..ops.core import INPUT, OUT, gradient_op
@@ -76,12 +78,12 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     nodes = [_input_node(t) for t in tensors]
     with _sweeping:
         found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
-    grads = tuple(found.get(node) for node in nodes)
-    if not allow_unused and any(g is None for g in grads):
+    grads = [found.get(node) for node in nodes]
+    if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
                         "on it. Pass allow_unused=True to get None for it.")
-    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads)
+    return tuple([g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads])
 
 
 def _listed(tensors: Any) -> list[Tensor]:
@@ -171,9 +173,8 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     values = [g.array if isinstance(g, Tensor) else g for g in seeds]
     built = create or Symbol in map(type, values)       # with tensors, not arrays
     F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
-    before = mode.grad
     if built:
-        mode.grad = create
+        before, mode.grad, place = mode.grad, create, stand(here())
     _under_way += 1
     try:
         for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
@@ -198,6 +199,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = g
         if built:
             mode.grad = before
+            stand(place)
 
 
 _sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
@@ -391,7 +393,7 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
 
 def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
-    if all([node in stop for node in order if type(node) is Leaf]):
+    if frozenset(stop).issuperset(compress(order, map(not_, map(attrgetter("op"), order)))):    # leaves have no operation
         return None
     leading = set(stop)
     for node in reversed(order):

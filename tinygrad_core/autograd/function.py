@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from weakref import ref
 
-from ..errors import GradError, here
+from ..errors import GradError, here, stand
 from ..functions import zeros
 from ..node import Node, Output
 from ..ops import Arrays, Op
@@ -79,8 +79,12 @@ class _CustomOp:
         ctx, shapes = saved[:2]
         grads = [zeros(shape, dtype=dtype) if d is None else wrap(d) if numbers else d
                  for d, (shape, dtype) in zip(g if isinstance(g, list) else [g], shapes)]
-        with set_grad_enabled(not numbers):
-            result = self.function.backward(ctx, *grads)
+        place = stand(None)
+        try:
+            with set_grad_enabled(not numbers):
+                result = self.function.backward(ctx, *grads)
+        finally:
+            stand(place)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) != self.count:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "

@@ -41,9 +41,11 @@ def from_dlpack(external: Any) -> Tensor:
 
 
 def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """A fresh array as a tensor on its device."""
+    """A fresh array as a tensor of a dtype, by default float32 or int64, on its device."""
+    usual = dtypes.get_default_dtype() if array.dtype.kind == "f" else dtypes.int64
+    array = array.astype(dtypes.as_dtype(dtype or usual), copy=False)
     on_cpu = device is None and get_default_device().type == "cpu"
-    t = wrap(unboxed(array if on_cpu else as_array(array, dtype, device)))
+    t = wrap(unboxed(array if on_cpu else as_array(array, array.dtype, device)))
     return t.requires_grad_() if requires_grad else t
 
 
@@ -86,23 +88,18 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     """The numbers from `start` (0 if only one bound is given) up to, not including, `end`."""
     if end is None:
         start, end = 0, start
-    if dtype is None:
-        whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
-        dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
-    return _made(np.arange(start, end, step).astype(dtypes.as_dtype(dtype)), dtype, device, requires_grad)
+    return _made(np.arange(start, end, step), dtype, device, requires_grad)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
     """`steps` numbers at even distances from `start` to `end`, both included."""
-    dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
-    return _made(np.linspace(start, end, steps).astype(dtype), dtype, device, requires_grad)
+    return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix of zeros; square without `m`."""
-    dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
-    return _made(np.eye(n, m, dtype=dtype), dtype, device, requires_grad)
+    return _made(np.eye(n, m), dtype, device, requires_grad)
 
 
 # ---- at random

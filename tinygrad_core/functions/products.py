@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from math import prod as count_of
 from typing import Any
 
-from ..dispatch import apply
+from .. import hot
 from ..errors import ShapeError
-from ..ops import OPS
 from ..tensor import Tensor, describe
 from .arguments import listed, operand
 from .reductions import sum as total
@@ -16,7 +15,7 @@ from .shape import diagonal, permute, reshape, unsqueeze
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product over the last two dims; a vector counts as a row (left) or a column (right)."""
-    return apply(OPS["matmul"], operand(input, "matmul"), operand(other, "matmul"))
+    return hot.matmul(operand(input, "matmul"), operand(other, "matmul"))
 
 
 def _of_dims(name: str, *wanted: tuple[Tensor, int]) -> Iterator[Tensor]:

@@ -238,32 +238,29 @@ _GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715
 
 
 def _gelu_tanh(xp: Any, x: Any) -> Any:
-    f = x.dtype.type
     t = x * x
-    t *= f(_GELU_CUBE)
-    t += 1
+    t *= _GELU_SCALE * _GELU_CUBE
+    t += _GELU_SCALE
     t *= x
-    t *= f(_GELU_SCALE)
     xp.tanh(t, out=t)
     out = t + 1
     out *= x
-    out *= f(0.5)
+    out *= 0.5
     return out, t
 
 
 def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
     """g/2 (1 + t + x (1 - t²) √(2/π) (1 + 3·0.044715 x²)), t the saved tanh."""
-    f = x.dtype.type
     d = x * x
-    d *= f(3 * _GELU_CUBE * _GELU_SCALE)
-    d += f(_GELU_SCALE)
+    d *= 3 * _GELU_CUBE * _GELU_SCALE
+    d += _GELU_SCALE
     d *= x
     s = t * t
     xp.subtract(1, s, out=s)
     d *= s
     d += t
     d += 1
-    d *= f(0.5)
+    d *= 0.5
     d *= g
     return (d,)
 

@@ -44,6 +44,7 @@ class Operation:
     Attributes:
         kind: "placeholder", "variable", "constant" or "operation".
         op: the entry of the table; None for the other kinds.
+        does: its name; "" for the other kinds.
         inputs: symbols, Python numbers or None; set by `read`.
         sources: those that are symbols.
         attrs: the operation's attributes; `Ref`s stand for inputs.
@@ -55,13 +56,16 @@ class Operation:
         again: whether it computes anew, near its readers, what another operation computed before.
     """
 
-    __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
+    __slots__ = ("graph", "kind", "op", "does", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
                  "number", "operands", "again", "sources")
+
+    op: Any                         # an Op wherever `does` says something
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
         self.graph, self.kind, self.op, self.attrs, self.name, self.value = graph, kind, op, attrs, name, value
         self.read(inputs)
+        self.does = "" if op is None else op.name
         self.results: tuple[Any, ...] = ()
         self.control: tuple[Operation, ...] = ()
         self.where: Any = None
@@ -84,13 +88,11 @@ class Operation:
     @property
     def stateful(self) -> bool:
         """Whether two runs may differ, or change something: random numbers, and assignments."""
-        return self.op is not None and (self.op.name in STATEFUL or any([getattr(v, "stateful", False)
-                                                                         for v in self.attrs.values()]))
+        return self.does in STATEFUL or any([getattr(v, "stateful", False) for v in self.attrs.values()])
 
     def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None,
                 other: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """The results for arrays (and numbers) in the place of the inputs; `other` attributes take the place of its own."""
-        assert self.op is not None
         attrs = concrete(self.attrs, sizes) if sizes is not None else self.attrs
         if self.operands < len(values):
             attrs = fill(attrs, values)
@@ -371,20 +373,19 @@ class Graph:
         if isinstance(x, Symbol) and x.operation.kind == "variable":
             for controls in reversed(self._controls):
                 for c in reversed(controls):
-                    if c.op is not None and c.op.name == "assign" and c.inputs[0] is x:
+                    if c.does == "assign" and c.inputs[0] is x:
                         return c.results[0]
         return x
 
     def _check_sources(self, operation: Operation) -> None:
         for x in operation.sources:
             if x.operation.graph is not self:
-                raise StaticError(f"{operation.op.name if operation.op else operation.name} in graph {self.name!r} got "
+                raise StaticError(f"{operation.does or operation.name} in graph {self.name!r} got "
                                   f"{x.name!r} of another graph ({x.operation.graph.name!r}, defined at {x.line}): a graph "
                                   f"can only compute with its own tensors.")
 
     def _explain(self, operation: Operation, error: Exception) -> EngineError:
         from ..dispatch import explain
-        assert operation.op is not None
         return explain(operation.op, tuple([wrap(x) if isinstance(x, Symbol) else x for x in operation.inputs]),
                        operation.attrs, error)
 

@@ -58,9 +58,8 @@ def infer(operation: Operation) -> list[Any]:
     Sizes that are not known are tried out with two numbers: one that comes out the same both times does not depend
     on them, any other is a new unknown, "the size of this result along this dim".
     """
-    assert operation.op is not None
-    if operation.op.name in described:
-        return described[operation.op.name](operation)
+    if operation.does in described:
+        return described[operation.does](operation)
     unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) \
         or any([isinstance(v, Dim) for v in leaves((operation.attrs, operation.inputs))])
     first = _tried(operation, 0)
@@ -82,7 +81,6 @@ def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tu
 
 def _tried(operation: Operation, k: int) -> list[Any]:
     op, like = operation.op, _like(operation, k)
-    assert op is not None
     found = _known.get(like)
     if found is None:
         found = [_stretched(operation, k)] if op.broadcasts and not operation.attrs else _measured(operation, k)
@@ -108,10 +106,9 @@ def _like(operation: Operation, k: int) -> Any:
 
 
 def _measured(operation: Operation, k: int) -> list[Any]:
-    assert operation.op is not None
     values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     with np.errstate(all="ignore"):
-        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(operation.op.name, {}))
+        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(operation.does, {}))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
 
 
@@ -126,7 +123,6 @@ def _is_known_mask(x: Symbol) -> bool:
 
 def _stretched(operation: Operation, k: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Of elementwise operations the shape is known, and the dtype that of single elements."""
-    assert operation.op is not None
     shapes = [tuple([hint(n, k) for n in x.shape]) for x in operation.sources]
     values = [stand_in((1,) if x.shape else (), x.dtype) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs]
     with np.errstate(all="ignore"):

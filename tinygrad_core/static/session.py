@@ -108,7 +108,7 @@ class Session:
                 raise FeedError(f"placeholder {o.name!r} ({x.dtype} {shape_text(x.shape)}) is needed for "
                                 f"{', '.join(repr(f.name) for f in fetched if o in ancestors([f], feeds))} and was not fed: "
                                 f"session.run(..., feed_dict={{{o.name}: value}})\n  defined at {x.line}")
-        updates = [(o.inputs[0], o.results[0]) for o in needed if o.op is not None and o.op.name == "assign"]
+        updates = [(o.inputs[0], o.results[0]) for o in needed if o.does == "assign"]
         program = specialise(fetched, {s: a.shape for s, a in zip(feeds, arrays, strict=True)}, updates, needed)
         return Plan(program, self.backend, len(feeds), watch, self.graph.operations)
 
@@ -146,8 +146,8 @@ class Plan:
             self.program = program
             self.code = interpreter(program, watch.running(program, origins))
         else:
-            with building, uncollected():
-                self.code = compiled(program, backend)
+            with building, uncollected():       # generated code may be kept from another process: then no pass runs
+                self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property
     def program(self) -> Program:

@@ -8,7 +8,6 @@ from typing import Any
 from ...device import Device, require_cupy
 from ...errors import DeviceError
 from ...symbol import StaticError
-from ..passes import optimised
 from ..program import Program
 from ..toolchain import compiler
 
@@ -32,9 +31,5 @@ def choose(name: str, device: Device) -> str:
 
 
 def compiled(program: Program, backend: str) -> Run:
-    """The program as a function, by the back end of this name: a function in the module of the same name.
-
-    The passes run first, except for generated code, which may be kept from another process and then needs none.
-    """
-    given = program if backend in ("c", "cuda") else optimised(program)
-    return getattr(import_module(f".{backend}", __name__), backend)(given)
+    """The program as a function, by the back end of this name: a function in the module of the same name."""
+    return getattr(import_module(f".{backend}", __name__), backend)(program)

@@ -38,9 +38,8 @@ _DTYPES, _FLOATS = set(map(np.dtype, TYPES)), {np.dtype("float32"), np.dtype("fl
 COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
-KEPT: frozenset[str] = frozenset()
 SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
-_PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
+FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
 EXPRESSIONS = {
@@ -51,7 +50,7 @@ EXPRESSIONS = {
     "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "({0} != 0) & ({1} != 0)",
     "logical_or": "({0} != 0) | ({1} != 0)", "logical_not": "{0} == 0",
     "isnan": "{0} != {0}", "isinf": "isinf({0})", "isfinite": "isfinite({0})", "pow": "pow{f}({0}, {1})",
-    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in _PLAIN_FUNCTIONS}}
+    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in FUNCTIONS}}
 _INTEGERS_TOO = {"add", "sub", "mul", "neg", "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
                  "logical_not", "cast", "identity"}
 
@@ -68,11 +67,13 @@ SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD fl
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
 static _Thread_local I wrong;
+/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
+static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
+"""
+PRODUCTS = r"""
 static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
 static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
 void use(void *s, void *d) { sproduct = s; dproduct = d; }
-/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
-static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
 
 
@@ -95,36 +96,46 @@ def c(program: Program) -> Any:
         made = generate()
         recipe, library = made.recipe, load(made.code)
         c_plan.keep(name, recipe, program)
-    library.use(*products())
+    if hasattr(library, "use"):                 # it has products that are not written out
+        library.use(*products())
     return c_plan.Run(recipe, library, program, generate, made)
 
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    program = _with_sums(optimised(lower(optimised(program), KEPT)))
+    program = _with_products(optimised(lower(optimised(program))))
     for name, change in (("narrow", narrow), ("tiles", own_windows)):
         program = change(program) if enabled(name) else program
     return _with_copies(dce(program))
 
 
-def _with_sums(program: Program) -> Program:
-    """A stack of products that is only summed is added up as it is computed."""
+def _with_products(program: Program) -> Program:
+    """A stack of products that is only summed is added up as it is computed; what is only read transposed is computed so."""
     readers: dict[Symbol, int] = {}
     for x in (*program.results, *[x for o in program.graph.operations for x in o.sources]):
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "sum":
+        made = o.sources[0].operation if o.sources else o
+        x = made.results[0]
+        if made.op is not OPS["matmul"] or readers[x] > 1 or min([y.ndim for y in made.sources]) < 2:
             return None
-        x = o.sources[0]
-        made = x.operation.op
-        if made is None or made.name != "matmul" or readers[x] > 1 or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
+        op, factors, attrs = SUMMED_PRODUCT, [r.map(y) for y in made.inputs], o.attrs
+        if o.op is OPS["permute"] and [d % x.ndim for d in o.attrs["dims"]] == _turned(x.ndim):
+            op, attrs = OPS["matmul"], {}
+            factors = [r.graph.add(OPS["permute"], (y,), {"dims": tuple(_turned(y.ndim))})[0] for y in reversed(factors)]
+        elif o.op is not OPS["sum"] or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
             return None
-        new, = r.graph.add(SUMMED_PRODUCT, tuple([r.map(y) for y in x.operation.inputs]), o.attrs)
+        new, = r.graph.add(op, tuple(factors), attrs)
         new.operation.where, new.operation.module = o.where, o.module
         return new
 
     return rewritten(program, change)
+
+
+def _turned(ndim: int) -> list[int]:
+    """The dims of a transposed matrix, or of a stack of them."""
+    return [*range(ndim - 2), ndim - 1, ndim - 2]
 
 
 def _with_copies(program: Program) -> Program:
@@ -152,8 +163,7 @@ def _with_copies(program: Program) -> Program:
 
 def supported(o: Operation) -> bool:
     """Whether a loop can hold the operation: its name, and the types that it works on."""
-    assert o.op is not None
-    name = o.op.name
+    name = o.does
     if reduction(o):
         return o.results[0].dtype in _FLOATS
     if name not in EXPRESSIONS and name != "clamp":
@@ -178,7 +188,7 @@ def _tiled(first: Operation, second: Operation) -> bool:
     except ValueError:
         return False
     seen = [shells[x] for x in second.sources if owner(x) is tile]
-    product = first if first.op is not second.op and first.op.name == "matmul" else second      # type: ignore[union-attr]
+    product = first if first.op is not second.op and first.does == "matmul" else second
     factors = [shells[x] for x in product.sources]
     most = max([a.ndim for a in factors])
     return (all([_Generated.has_types(o) for o in (first, second)]) and tile.dtype.kind == "f" and 0 not in tile.shape
@@ -205,7 +215,7 @@ class _Generated:
         self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
         self.lines: dict[str, None] = {}                # those of the step that is being written
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
-        self.small_products = False             # whether there are any
+        self.small = self.large = False         # whether there are products that are written out, and that are called
         self.outer = 0                          # how many dims have a loop around the statements already
         for x in program.inputs:
             self.base(self.layout.array(x))
@@ -272,8 +282,7 @@ class _Generated:
 
     def kernel(self, o: Operation, number: int) -> bool:
         """Generate an operation that is not fused; False where no kernel fits."""
-        assert o.op is not None
-        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.op.name, ())])
+        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.does, ())])
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
@@ -295,8 +304,8 @@ class _Generated:
 
     def fused(self, step: Step) -> None:
         """A loop over rows and columns, as a function that equal loops share."""
-        from .c_loops import Loop
-        loop = Loop(self.layout, step)
+        from .c_loops import Loop, ShortRows
+        loop = (ShortRows if ShortRows.pays(step, FUNCTIONS) else Loop)(self.layout, step)
         name = self.function(loop.signature, loop.body)
         self.say(f"{name}({', '.join(self.pointer(x) for x in loop.operands)});")
 
@@ -356,6 +365,7 @@ class _Generated:
         t, add = self.type_of(out), " | ".join(later)
         letter = "s" if t == "float" else "d"
         if not small:
+            self.large = True
             self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {left}, {lda}, {right}, {ldb}, {add}, "
                      f"{to}, {columns});")
             return True
@@ -363,7 +373,7 @@ class _Generated:
         name = self.function(f"(const {t} *restrict a, const {t} *restrict b, {t} *restrict c, int add)",
                              f"{{ {letter}small({rows}, {columns}, {inner}, a, {steps[0]}, b, {steps[1]}, c, {steps[2]}, "
                              f"{'add' if later[1:] else 0}); }}")
-        self.small_products = True
+        self.small = True
         self.say(f"{loops}{name}({left}, {right}, {to}, {add});")
         return True
 
@@ -468,7 +478,7 @@ class _Generated:
             return None
         places = [o.inputs[p.input] for p in parts]
         arrays = [self.layout.array(p) for p in places]
-        taken = o.op is not None and o.op.name == "getitem"
+        taken = o.does == "getitem"
         whole, rows = (o.sources[0], o.results[0]) if taken else (o.results[0], o.sources[0])
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
@@ -528,7 +538,7 @@ class _Generated:
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
         recipe = self._recipe()
-        parts = [RUNTIME, for_both_types("tile.c")] if self.small_products else [RUNTIME]
+        parts = [RUNTIME, *[PRODUCTS] * self.large, *[for_both_types("tile.c")] * self.small]
         for name, signature, body in self.functions.values():
             parts += list(self.origins[name])[:6]
             parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")

@@ -20,12 +20,11 @@ from .c_plan import aligned
 
 def viewed(o: Operation, array: Any) -> Any:
     """The array that a view operation gives of another, in the same memory; a ValueError where that cannot be."""
-    assert o.op is not None
-    if o.op.name == "reshape":
+    if o.does == "reshape":
         return reshaped(array, o.results[0].shape)
-    if o.op.name == "stretch":
+    if o.does == "stretch":
         return np.broadcast_to(array, o.results[0].shape)
-    if o.op.name == "getitem":                  # with an ellipsis a single element is a view too, not a copy
+    if o.does == "getitem":                  # with an ellipsis a single element is a view too, not a copy
         index = o.attrs["index"] if isinstance(o.attrs["index"], tuple) else (o.attrs["index"],)
         return array[index if any([i is Ellipsis for i in index]) else (*index, ...)]
     return o.op.forward(np, array, **o.attrs)
@@ -159,7 +158,7 @@ class Layout:
                 if domain(x.shape) != loop.domain:
                     return False
                 while x is not old:
-                    if x.operation.op is None or x.operation.op.name != "reshape":
+                    if x.operation.does != "reshape":
                         return False
                     x = x.operation.sources[0]
         return True

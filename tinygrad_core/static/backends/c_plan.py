@@ -23,7 +23,7 @@ from ...ops import OPS
 from ...symbol import Symbol
 from ...tensor import mode
 from .. import toolchain
-from ..graph import Operation, Ref
+from ..graph import Graph, Operation, Ref
 from ..passes import switched_off
 from ..passes.rewrites import listening
 from ..program import Program
@@ -257,7 +257,7 @@ def _words(program: Program) -> Iterator[bytes]:
             raise _UnkeptError(op)
     for n, o in enumerate(program.graph.operations):
         results = [None if r is None else (_word(r.shape, number), r.dtype.str) for r in o.results]
-        yield (f"{n} {o.kind} {o.op and o.op.name} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
+        yield (f"{n} {o.kind} {o.op and o.does} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
                f"{[c.number for c in o.control]}\n").encode()
         if o.kind == "constant":
             yield hashlib.sha256(np.asarray(place(o.value, CPU), order="C").data).digest()
@@ -348,15 +348,27 @@ def _written(recipe: Recipe, program: Program) -> dict[str, Any]:
     def call(c: Any) -> Any:
         if isinstance(c, int):
             return c
-        number = attrs.get((c.operation.op, id(c.operation.attrs)))
-        if number is None or operations[number].operands != c.operation.operands:
-            raise _UnkeptError(c.operation)
+        o = c.operation
         if not all([type(x) in (Place, int, float, bool, type(None)) for x in c.inputs]):
-            raise _UnkeptError(c.operation)
-        return [number, c.inputs, c.results]
+            raise _UnkeptError(o)
+        number = attrs.get((o.op, id(o.attrs)))
+        if number is not None and operations[number].operands == o.operands:
+            return [number, c.inputs, c.results]
+        if not all([_is_plain(v) for v in o.attrs.values()]):
+            raise _UnkeptError(o)
+        return [[o.op.name, o.operands, o.attrs], c.inputs, c.results]
 
     return {**recipe._asdict(), "constants": [[base, constant(v)] for base, v in recipe.constants.items()],
             "calls": [call(c) for c in recipe.calls]}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON gives it back, when every list is a tuple."""
+    return type(value) in (int, float, bool, str, type(None)) or (type(value) is tuple and all(map(_is_plain, value)))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _read(data: dict[str, Any], program: Program) -> Recipe:
@@ -378,8 +390,14 @@ def _read(data: dict[str, Any], program: Program) -> Recipe:
     def call(c: Any) -> Any:
         if isinstance(c, int):
             return c
-        number, inputs, results = c
-        return ByNumpy(operations[number], [at(x) if isinstance(x, list) else x for x in inputs],
+        what, inputs, results = c
+        if isinstance(what, int):
+            o = operations[what]
+        else:
+            name, operands, attrs = what
+            o = Operation(Graph(), "operation", OPS[name], (), {k: _tuples(v) for k, v in attrs.items()}, name)
+            o.operands = operands
+        return ByNumpy(o, [at(x) if isinstance(x, list) else x for x in inputs],
                        [None if p is None else at(p) for p in results])
 
     if not re.fullmatch("[0-9a-f]{32}", data["library"]) or sorted([*data["inputs"], *[b for b, _ in data["constants"]]]) != \

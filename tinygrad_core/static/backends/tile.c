@@ -88,6 +88,6 @@ INLINE void NAME(all)(I M, I N, I K, const T *A, I ra, I ca, const T *B, I rb, I
 
 /* That, or the transposed product where it fills vectors better. */
 INLINE void NAME(small)(I M, I N, I K, const T *A, I ra, I ca, const T *B, I rb, I cb, T *C, I rc, I cc, int add) {
-  if (M * ((N + LANES - 1) / LANES) > 2 * N * ((M + LANES - 1) / LANES)) NAME(all)(N, M, K, B, cb, rb, A, ca, ra, C, cc, rc, add);
+  if (M * ((N + LANES - 1) / LANES) > N * ((M + LANES - 1) / LANES)) NAME(all)(N, M, K, B, cb, rb, A, ca, ra, C, cc, rc, add);
   else NAME(all)(M, N, K, A, ra, ca, B, rb, cb, C, rc, cc, add);
 }
