@@ -316,7 +316,9 @@ def _told_key(key: Any) -> str:
         return "under enable_grad" if key else "under no_grad"
     if isinstance(key, tuple) and len(key) == 3:
         return f"a {key[0]} tensor with {key[1]} dims" + (" that requires gradients" if key[2] else "")
-    return repr(key[1]) if isinstance(key, tuple) else "another object"
+    if not isinstance(key, tuple):
+        return "another object"
+    return key[1] if isinstance(key[1], str) and key[0] is not str else repr(key[1])     # see guards.exactly
 
 
 def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None = None, fullgraph: bool = False,
@@ -336,11 +338,13 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
             for their time, until that is enough or nothing helps any more. By default only what costs no time to speak of.
 
     What the trace depends on is guarded: dtypes, shapes, Python numbers, globals, variables of enclosing functions, and
-    what is reached through them: attributes of objects, classes and Python modules, items of containers, the numbers in
-    NumPy arrays. `f.explain()` tells why it was traced each time, and a function that no trace serves for long runs
-    uncompiled. Python code does not run again at later calls: printing, appending and the like happen once, which a
-    `TraceWarning` says. A gradient that an optimiser inside the function has used is not kept: `.grad` is None after the
-    call.
+    what is reached through them: attributes and methods of objects, classes and Python modules, the code and defaults of
+    functions, items of containers, the numbers in NumPy arrays, whether a gradient waits at a leaf. `f.explain()` tells why
+    it was traced each time, and a function that no trace serves for long runs uncompiled. Python code does not run again at
+    later calls: printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser
+    inside the function has used is not kept: `.grad` is None after the call.
+
+    Threads may call the function at once: they trace one after the other, and run a plan one after the other.
 
     Not noticed: what installed packages keep to themselves, and what code reads by a name that it puts together at run
     time from another object than those that it mentions.
