@@ -28,7 +28,7 @@ class _GradMode(ContextDecorator):
 
 
 class no_grad(_GradMode):
-    """Record nothing inside: `with no_grad():`, or `@no_grad()` on a function."""
+    """Record nothing inside, in this thread: `with no_grad():`, or `@no_grad()` on a function."""
 
 
 class inference_mode(no_grad):
