@@ -49,6 +49,12 @@ def is_floating(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f"
 
 
+def limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The least and the greatest finite number of a dtype."""
+    info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return info.min, info.max
+
+
 def scalar_dtype(value: Any) -> np.dtype[Any]:
     """The dtype that a Python number becomes as a tensor."""
     if isinstance(value, bool):

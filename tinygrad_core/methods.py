@@ -12,7 +12,7 @@ from .dispatch import apply
 from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
-from .symbol import Dim
+from .symbol import Dim, known
 from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
 from .writes import write
 
@@ -25,22 +25,35 @@ min minimum mm moveaxis movedim mul multinomial multiply mv nan_to_num narrow ne
 permute pow prod ravel reciprocal relu remainder repeat repeat_interleave reshape roll round rsqrt scatter scatter_add
 select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t
 take_along_dim tan tanh tile topk trace transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var
-view where""".split()
+view""".split()
 _IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp
 exp2 expm1 floor floor_divide ge gt le lerp log log10 log1p log2 logical_and logical_not logical_or
 logical_xor lt masked_fill mul nan_to_num ne neg pow reciprocal relu remainder round rsqrt scatter scatter_add
 sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()
 
 
-def _in_place(name: str) -> Callable[..., Tensor]:
-    function = getattr(functions, name)
-
+def _written(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function as a method that writes its result into the tensor's own memory."""
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return write(self, function(self, *args, **kwargs))
+    return method
 
+
+def _in_place(name: str) -> Callable[..., Tensor]:
+    method = _written(getattr(functions, name))
     method.__name__ = name + "_"
     method.__doc__ = f"`{name}`, written into this tensor's own memory."
     return method
+
+
+def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    def method(self: Tensor, other: Any) -> Tensor:
+        return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+    return method
+
+
+def _matmul(a: Any, b: Any) -> Tensor:
+    return functions.matmul(*[Tensor(x) if isinstance(x, ndarray) else x for x in (a, b)])
 
 
 def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
@@ -84,7 +97,7 @@ def _index(index: Any) -> Any:
     if isinstance(index, Tensor):
         index = index.array
     elif isinstance(index, list):
-        index = np.asarray(index)
+        index = np.asarray(index) if index else np.empty(0, np.int64)
     if isinstance(index, slice) and index.step is not None and index.step <= 0:
         raise ShapeError(f"a slice's step must be at least 1, got {index.step}: to reverse, use flip.")
     if hasattr(index, "dtype") and index.dtype.kind not in "iub":
@@ -92,13 +105,41 @@ def _index(index: Any) -> Any:
     return index
 
 
+_LONE = (int, np.integer)                       # what takes one place of a dim away; a boolean does not
+_REST = (slice, type(None), type(...))
+
+
+def _parted(self: Tensor, index: Any) -> tuple[Tensor, Any]:
+    """The tensor and an index of it, where one number stands apart from arrays: `x[0, :, [1, 2]]`.
+
+    NumPy takes the number for an array and puts the arrays' dims in front; PyTorch takes its place first.
+    """
+    if type(index) is not tuple or not any([isinstance(i, _REST) for i in index]):
+        return self, index
+    lone = [isinstance(i, _LONE) and not isinstance(i, bool) for i in index]
+    arrays = [not alone and not isinstance(i, _REST) for i, alone in zip(index, lone)]
+    if not any(lone) or not any(arrays):
+        return self, index
+    first: list[Any] = []
+    for i, alone, array in zip(index, lone, arrays):
+        boolean = array and getattr(i, "dtype", None) == np.bool_ and getattr(i, "ndim", 0)
+        first += [i] if alone else [slice(None)] * (boolean or 1) if i is not None and i is not ... else [...] if i else []
+    rest = tuple([i for i, alone in zip(index, lone) if not alone])
+    return apply(OPS["getitem"], self, index=tuple(first)), rest
+
+
 def _getitem(self: Tensor, index: Any) -> Tensor:
-    return apply(OPS["getitem"], self, index=index if type(index) is int else _index(index))
+    if type(index) is not int:
+        self, index = _parted(self, _index(index))
+    return apply(OPS["getitem"], self, index=index)
 
 
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
-    index = _index(index)
-    if mode.watch is None and (not mode.grad or (self.node is None and getattr(value, "node", None) is None)):
+    self, index = _parted(self, _index(index))
+    if isinstance(value, Tensor) and value.ndim and known(value.array) and value.array.size == 1:
+        value = value.reshape(())               # a single number fits everywhere
+    if mode.watch is None and (not mode.grad or (self.node is None and getattr(value, "node", None) is None)) and (
+            not isinstance(self.array, np.generic)):
         values = value.array if isinstance(value, Tensor) else value
         versions.wrote(self.array)
         try:
@@ -135,6 +176,24 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     if dtype is not None and dtypes.as_dtype(dtype) != self.dtype:
         result = apply(OPS["cast"], result, dtype=dtypes.as_dtype(dtype))
     return functions.clone(result) if copy and result is self else result
+
+
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """This tensor's elements where the condition holds, those of `other` elsewhere."""
+    return functions.where(condition, self, other)
+
+
+def dlpack(self: Tensor, **options: Any) -> Any:
+    """The memory in the form in which array libraries hand it to each other; see `from_dlpack`."""
+    if self.node is not None:
+        raise GradError("a tensor that requires gradients is handed on without its history: write t.detach().")
+    array = np.asarray(self.array) if isinstance(self.array, np.generic) else self.array
+    return array.__dlpack__(**options)  # type: ignore[misc]
+
+
+def dlpack_device(self: Tensor) -> tuple[int, int]:
+    """The kind and number of the device that the memory lies on, as DLPack counts them."""
+    return self.array.__dlpack_device__() if not isinstance(self.array, np.generic) else (1, 0)
 
 
 def cpu(self: Tensor) -> Tensor:
@@ -277,25 +336,31 @@ def _bind() -> None:
     for name, function in (("add", hot.add), ("sub", hot.sub), ("mul", hot.mul)):
         setattr(Tensor, f"__{name}__", function)
     for name, function in (("truediv", functions.div), ("pow", functions.pow), ("mod", functions.remainder),
-                           ("floordiv", functions.floor_divide), ("matmul", functions.matmul),
+                           ("floordiv", functions.floor_divide), ("matmul", _matmul),
                            ("lt", functions.lt), ("le", functions.le), ("gt", functions.gt), ("ge", functions.ge)):
         setattr(Tensor, f"__{name}__", _operator(function))
-    for operator, name in (("add", "add"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"), ("mod", "remainder")):
+    for operator, name in (("add", "add"), ("mul", "mul"), ("truediv", "div")):
         setattr(Tensor, f"__r{operator}__", _reflected(name))
+    for name, function in (("pow", functions.pow), ("mod", functions.remainder), ("floordiv", functions.floor_divide),
+                           ("matmul", _matmul)):
+        setattr(Tensor, f"__r{name}__", _swapped(function))
     for operator, name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
                            ("mod", "remainder"), ("floordiv", "floor_divide")):
         setattr(Tensor, f"__i{operator}__", getattr(Tensor, name + "_"))
     for name in ("and", "or", "xor"):
         setattr(Tensor, f"__{name}__", _logical(name))
         setattr(Tensor, f"__r{name}__", _logical(name))
+        setattr(Tensor, f"__i{name}__", _written(_logical(name)))
     for name, dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),
                         ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16),
                         ("bool", dtypes.bool_)):
         setattr(Tensor, name, _caster(dtype))
     for name, value in (
+            ("where", where), ("__pos__", lambda self: self), ("__reversed__", lambda self: functions.flip(self, 0)),
+            ("__dlpack__", dlpack), ("__dlpack_device__", dlpack_device), ("nelement", Tensor.numel),
+            ("element_size", lambda self: self.itemsize), ("view_as", lambda self, other: functions.view(self, other.shape)),
             ("__eq__", _equal), ("__ne__", _unequal), ("__neg__", functions.neg), ("__abs__", functions.abs),
             ("__rsub__", hot.rsub), ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
-            ("__rfloordiv__", lambda self, other: functions.floor_divide(Tensor(other), self)),
             ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
             ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
             ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),

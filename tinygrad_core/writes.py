@@ -62,9 +62,14 @@ def store(t: Tensor, values: Any) -> None:
         t.array = t.array.dtype.type(values)
         t._rewritten = t._version + 1
         source = t._view
-        if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
-            source[0].array[source[2]["index"]] = t.array
-            versions.wrote(source[0].array)
+        if source is None:
+            return
+        base, op, attrs = source
+        if isinstance(base.array, np.generic):
+            store(base, t.array)
+        elif op.name == "getitem" and isinstance(base.array, ndarray):
+            base.array[attrs["index"]] = t.array
+            versions.wrote(base.array)
     else:
         t.array[...] = values
 
@@ -86,11 +91,13 @@ def _looks_into(view: Tensor, root: Tensor) -> bool:
 
 
 def _refresh_views(root: Tensor) -> None:
-    """After a write: every living view's history starts from its base's new one."""
+    """After a write: every living view's history starts from its base's new one; one without dims gets its value too."""
     for weak in getattr(root, "_views", ()):
         view = weak()
         if view is not None and view.node is not None and _looks_into(view, root):
             base, op, attrs = view._view
             parent = base.node
             values = [base.array]
+            if isinstance(view.array, np.generic):
+                view.array = op.forward(np, base.array, **attrs)[()]
             view.node = record(op, [parent], 1, view.array, values, (), attrs) if parent is not None else None
