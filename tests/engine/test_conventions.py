@@ -43,6 +43,11 @@ PROGRAMS = """
     T.einsum(a, [0, 1], q, [1, 2], [0, 2])   a.where(m, b)   +a   T.split(T.zeros(0, 2), 0)
     c[0, :, T.tensor([1, 2])]   c[T.tensor([0, 1]), :, 1]   c[1, None, [0, 1]]   c[:, T.tensor(0), T.tensor([0, 1])]   a[[]]
     c[0, ..., m[0], 1]   c[T.tensor([0, 1]), None, 1]
+    F.softmax(s, 0)   F.log_softmax(s, -1)   F.prelu(s, b[:1])   F.hardtanh(I)   F.linear(a, b, s)
+    F.huber_loss(a, b.expand(2, 3), "sum")
+    F.mse_loss(a, b.expand(2, 3), weight=a * a)   F.l1_loss(a, b.expand(2, 3), weight=a * a)
+    F.huber_loss(a, b.expand(2, 3), weight=a * a)   F.kl_div(a, b.expand(2, 3))   F.kl_div(z, z, reduction="batchmean")
+    F.scaled_dot_product_attention(c, c[:, :0], c[:, :0])   F.one_hot(tensor=T.tensor([2, 0]))
 """.split("\n")
 WRITES = [
     "x = q.clone(); x.diagonal().add_(b)", "x = q.clone(); x.T.diagonal(1).mul_(2)",
@@ -104,6 +109,8 @@ def test_the_same_as_pytorch(program):
     ("T.masked_select(a, m.long())", DTypeError, "bool"), ("T.where(m, a)", DTypeError, "one of the two"),
     ("T.arange(5, 0)", ShapeError, "never arrives"), ("T.bernoulli(T.tensor([1.5]))", DTypeError, "between 0 and 1"),
     ("a.reshape(3, -2)", ShapeError, "-1"), ("T.topk(a, 4)", ShapeError, "4"), ("T.cat(a)", DTypeError, "list"),
+    ("F.cross_entropy(a, T.tensor([0, 1]), b[:2])", ShapeError, "each class"), ("F.prelu(c, b[:2])", ShapeError, "channel"),
+    ("F.embedding(T.tensor([0]), a, padding_idx=2)", ShapeError, "no row"),
     ("T.meshgrid(a, b)", ShapeError, "vectors"), ("T.amax(z)", ShapeError, "no elements")])
 def test_what_has_no_answer_is_refused_in_words(program, kind, words):
     with pytest.raises(kind, match=words) as caught:

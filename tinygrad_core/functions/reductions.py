@@ -176,6 +176,8 @@ def _normal(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
                          f"last, the classes of a batch of rows.")
     x = _floating(operand(input, name) if dtype is None else input.to(dtype), name)
     axis = one_dim(dim, x.ndim, name)
+    if not x.ndim:
+        return _normal(name, x.reshape(1), 0, None).reshape(())
     return apply(OPS[name], x, dim=axis) if x.array.size else e.clone(x)
 
 

@@ -25,9 +25,11 @@ from .sliding import *  # noqa: F403
 
 # ---- products
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
+    """x Wᵀ + b: input (*, in), weight (out, in) or (in), bias (out) or (); the result is (*, out) or (*)."""
     if not isinstance(input, Tensor):
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
+    if weight.ndim == 1:                        # one output: no dim for it
+        return functions.squeeze(linear(input, functions.unsqueeze(weight, 0), bias), -1)
     if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
@@ -64,13 +66,19 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above 0, x * weight below; one weight for all, or one for each channel (dim 1)."""
-    if weight.array.size > 1 and input.ndim > 1:
-        weight = functions.reshape(weight, (-1, *(1 for _ in input.shape[2:])))
+    each = () if weight.array.size == 1 else (-1, *(1 for _ in input.shape[2:]))
+    if each and (input.ndim < 2 or weight.shape != input.shape[1:2]):
+        raise ShapeError(f"prelu needs one weight, or one for each channel, got {weight.shape} for {describe(input)}.")
+    weight = functions.reshape(weight, each)
     return functions.where(input > 0, input, input * weight)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between the bounds, the bounds beyond them; the gradient at a bound is 0."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not be greater than max_val, got {min_val} and {max_val}")
+    if input.dtype.kind != "f":
+        min_val, max_val = int(min_val), int(max_val)
     return _into(input, apply(OPS["hardtanh"], input, low=min_val, high=max_val), inplace)
 
 
@@ -184,6 +192,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
         raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
                          f"its table has the rows 0 to {rows - 1}.")
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise ShapeError(f"embedding: padding_idx {padding_idx} is no row of a table with {rows} rows.")
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     if padding_idx is not None:
@@ -217,9 +227,9 @@ def _shorten(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> N
     weight.array[used] = xp.where(length > max_norm, rows * (max_norm / (length + 1e-7)), rows)
 
 
-def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (*,) as rows of zeros with a single one: (*, num_classes), int64."""
-    index = input.array
+    input, index = tensor, tensor.array
     if index.dtype.kind not in "iu":
         raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.")
     if num_classes == -1:
@@ -366,6 +376,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         raise ValueError("attention takes attn_mask or is_causal=True, not both")
     if enable_gqa:
         key, value = (_repeat_heads(t, query.shape[-3] // t.shape[-3]) for t in (key, value))
+    if not key.shape[-2]:                       # nothing to look at
+        return functions.matmul(query, functions.transpose(key, -2, -1)) @ value
     mask = _mask(query, key, attn_mask, is_causal)
     lead = query.shape[:-2]
     key, value = (t if t.shape[:-2] == lead else functions.expand(t, (*lead, *t.shape[-2:])) for t in (key, value))

@@ -207,7 +207,7 @@ def _elu(xp: Any, x: Any, *, alpha: float, scale: float, rate: float) -> Any:
 
 def _elu_x(F: Any, g: Any, x: Any, alpha: float, scale: float, rate: float) -> Any:
     below = scale * alpha * rate                # the slope at 0 from below, which exp takes to be everything above 0 too
-    slope = F.exp(F.minimum(x, 0.0) * rate) * below
+    slope = F.exp(F.relu(-x) * -rate) * below
     return g * (slope if below == scale else slope + F.cast(x > 0, dtype=g.dtype) * (scale - below))
 
 
@@ -231,7 +231,7 @@ primitive("hardtanh", lambda xp, x, *, low, high: xp.clip(x, low, high),
 primitive("elu", _elu, x=_elu_x, notation={"out": "elu({x})", "x": "{g} · ({x} > 0 ? 1 : exp({x}))"})
 primitive("softplus", _softplus, x=lambda F, g, out: -g * F.expm1(-out),
           notation={"out": "log(1 + exp {x})", "x": "{g} · σ({x})"})
-primitive("huber", _huber, x=lambda F, g, x, delta: g * F.clamp(x, low=-delta, high=delta),
+primitive("huber", _huber, x=lambda F, g, x, delta: g * F.hardtanh(x, low=-delta, high=delta),
           notation={"out": "huber({x})", "x": "{g} · clamp({x})"})
 
 
