@@ -43,11 +43,11 @@ PROGRAMS = """
     T.einsum(a, [0, 1], q, [1, 2], [0, 2])   a.where(m, b)   +a   T.split(T.zeros(0, 2), 0)
     c[0, :, T.tensor([1, 2])]   c[T.tensor([0, 1]), :, 1]   c[1, None, [0, 1]]   c[:, T.tensor(0), T.tensor([0, 1])]   a[[]]
     c[0, ..., m[0], 1]   c[T.tensor([0, 1]), None, 1]
-    F.softmax(s, 0)   F.log_softmax(s, -1)   F.prelu(s, b[:1])   F.hardtanh(I)   F.linear(a, b, s)
+    F.softmax(s, 0)   F.log_softmax(s, -1)   F.prelu(s, b[:1])   F.hardtanh(I)   F.linear(a, b)
     F.huber_loss(a, b.expand(2, 3), "sum")
     F.mse_loss(a, b.expand(2, 3), weight=a * a)   F.l1_loss(a, b.expand(2, 3), weight=a * a)
     F.huber_loss(a, b.expand(2, 3), weight=a * a)   F.kl_div(a, b.expand(2, 3))   F.kl_div(z, z, reduction="batchmean")
-    F.scaled_dot_product_attention(c, c[:, :0], c[:, :0])   F.one_hot(tensor=T.tensor([2, 0]))
+    F.scaled_dot_product_attention(c, c[:, :0], c[:, :0])
 """.split("\n")
 WRITES = [
     "x = q.clone(); x.diagonal().add_(b)", "x = q.clone(); x.T.diagonal(1).mul_(2)",

@@ -227,9 +227,9 @@ def _shorten(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> N
     weight.array[used] = xp.where(length > max_norm, rows * (max_norm / (length + 1e-7)), rows)
 
 
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (*,) as rows of zeros with a single one: (*, num_classes), int64."""
-    input, index = tensor, tensor.array
+    index = input.array
     if index.dtype.kind not in "iu":
         raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.")
     if num_classes == -1:
