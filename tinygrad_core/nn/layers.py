@@ -5,6 +5,7 @@ import math
 from typing import Any, ClassVar
 
 from .. import functions
+from ..errors import ShapeError
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -252,11 +253,22 @@ class ConvTranspose1d(_Conv):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
                          padding_mode, device, dtype, output_padding)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The transposed convolution."""
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The transposed convolution; `output_size` chooses among the sizes that the stride leaves open."""
         function = F.conv_transpose1d if self.n == 1 else F.conv_transpose2d
-        return function(input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups,
-                        self.dilation)
+        more = self.output_padding if output_size is None else self._more_for(input, tuple(output_size)[-self.n:])
+        return function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+
+    def _more_for(self, input: Tensor, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """The output padding that gives the wanted size."""
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in zip(
+            input.shape[-self.n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
+        more = tuple(w - m for w, m in zip(wanted, least, strict=True))
+        if any(not 0 <= m < s for m, s in zip(more, self.stride, strict=True)):
+            most = [m + s - 1 for m, s in zip(least, self.stride, strict=True)]
+            raise ShapeError(f"{type(self).__name__}: an output_size from {least} to {most} is possible here, asked for "
+                             f"{list(wanted)}.")
+        return more
 
 
 class ConvTranspose2d(ConvTranspose1d):
