@@ -286,8 +286,15 @@ def _mt(self: Tensor) -> Tensor:
 
 def retain_grad(self: Tensor) -> None:
     """Keep this tensor's gradient in `.grad` although it is not a leaf."""
-    if self.node is not None and not isinstance(self.node, Leaf):
+    if self.node is None:
+        raise GradError("retain_grad: this tensor does not require gradients, so there will be none to keep.")
+    if not isinstance(self.node, Leaf):
         hooks.hooks_of(self.node).retain = True
+
+
+def retains_grad(self: Tensor) -> bool:
+    """Whether `retain_grad` was asked for here."""
+    return self.node is not None and self.node.hooks is not None and self.node.hooks.retain
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -364,7 +371,7 @@ def _bind() -> None:
             ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
             ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
             ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
-            ("retain_grad", retain_grad), ("register_hook", hooks.register_hook)):
+            ("retain_grad", retain_grad), ("retains_grad", property(retains_grad)), ("register_hook", hooks.register_hook)):
         setattr(Tensor, name, value)
 
 

@@ -12,7 +12,7 @@ from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
 from .symbol import Symbol
-from .tensor import Tensor, mode, ndarray, root_of, view_chain
+from .tensor import Tensor, describe, mode, ndarray, root_of, view_chain
 
 
 def write(t: Tensor, result: Tensor) -> Tensor:
@@ -25,6 +25,9 @@ def write(t: Tensor, result: Tensor) -> Tensor:
                          f"{result.shape}.")
     if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.")
+    if isinstance(t.array, ndarray) and not t.array.flags.writeable:
+        raise ShapeError(f"{describe(t)} cannot be written into: several of its elements are one place in memory, as "
+                         "after expand, or the memory is somebody's who forbids it. Write into a clone().")
     root = root_of(t)
     if not _looks_into(t, root):
         t._view, root = None, t

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from ..errors import GradError, here
-from ..node import Node, Output
+from ..node import Leaf, Node, Output
 from ..ops import Arrays
 from ..tensor import Tensor, mode, wrap
 from .switches import no_grad, set_grad_enabled
@@ -18,6 +18,8 @@ class Context:
         self.needs_input_grad = needs
         self._saved: tuple[Any, ...] = ()
         self._stiff: set[int] = set()
+        self._dirty: set[int] = set()
+        self._filled = True
         self._weak_node: Any = lambda: None      # weak, because the node holds this context
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -35,6 +37,14 @@ class Context:
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Say that these results carry no gradient."""
         self._stiff = {id(t) for t in tensors}
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Say that forward wrote into these inputs, and returns them: they are the results then, not copies."""
+        self._dirty = {id(t) for t in tensors}
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros for the gradient of a result that nothing depends on; otherwise None."""
+        self._filled = value
 
     def _keep_results_as_arrays(self, results: tuple[Tensor, ...]) -> None:
         """A result kept as a tensor would hold the node that holds it: keep its array, and where it belongs."""
@@ -60,9 +70,10 @@ class _CustomOp:
     rules: tuple[Any, ...] = ()
     notation: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, function: type[Function], ctx: Context, inputs: int, outputs: int):
+    def __init__(self, function: type[Function], ctx: Context, inputs: tuple[Any, ...], outputs: int):
         self.name = function.__name__
-        self.function, self.ctx, self.count, self.outputs = function, ctx, inputs, outputs
+        self.function, self.ctx, self.count, self.outputs = function, ctx, len(inputs), outputs
+        self.shapes = tuple([x.shape if isinstance(x, Tensor) else None for x in inputs])
 
     @property
     def pulls(self) -> tuple[Any, ...]:
@@ -75,7 +86,7 @@ class _CustomOp:
         ctx: Context = saved[0]
         shapes = saved[1]
         given = g if isinstance(g, list) else [g]
-        grads = [self._zero(shape, dtype) if d is None else wrap(d) if numbers else d
+        grads = [(self._zero(shape, dtype) if ctx._filled else None) if d is None else wrap(d) if numbers else d
                  for d, (shape, dtype) in zip(given, shapes)]
         with set_grad_enabled(not numbers):
             result = self.function.backward(ctx, *grads)
@@ -83,6 +94,10 @@ class _CustomOp:
         if len(result) != self.count:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
                             f"inputs: return one for each, None for those without.")
+        for k, (r, shape) in enumerate(zip(result, self.shapes)):
+            if r is not None and shape is not None and r.shape != shape:
+                raise GradError(f"{self.name}.backward returned a gradient of shape {r.shape} for input {k}, which has "
+                                f"shape {shape}; a gradient has the shape of what it is the gradient of.")
         return [r if r is None or not numbers else r.array for r in result]
 
     @staticmethod
@@ -106,7 +121,7 @@ class Function:
         raise NotImplementedError("a Function needs a static method forward(ctx, ...)")
 
     @staticmethod
-    def backward(ctx: Context, *grads: Tensor) -> Any:
+    def backward(ctx: Context, *grads: Any) -> Any:
         """The gradients of the inputs from those of the results."""
         raise NotImplementedError("a Function needs a static method backward(ctx, ...)")
 
@@ -131,10 +146,13 @@ class Function:
               results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The results with a node that will run this function's backward."""
         # A result that is one of the inputs needs a place of its own in the graph.
-        fresh = tuple(wrap(r.array) if any(r is a for a in args) else r for r in results)
+        fresh = tuple(wrap(r.array) if any(r is a for a in args) and id(r) not in ctx._dirty else r for r in results)
+        if any(isinstance(r.node, Leaf) for r in fresh):
+            raise GradError(f"{cls.__name__}.forward wrote into a leaf that requires gradients, which would break the link "
+                            "between its value and its gradient.")
         stiff = [id(r) in ctx._stiff for r in results]
         ctx._keep_results_as_arrays(results)
-        op = _CustomOp(cls, ctx, len(args), len(results))
+        op = _CustomOp(cls, ctx, args, len(results))
         watched = [t.array if isinstance(t, Tensor) else t[0] for t in ctx._saved if t is not None]
         shapes = tuple((r.shape, r.dtype) for r in fresh)
         node = Node(op, parents, (ctx, shapes, *watched))       # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import ShapeError
-from ..functions import stack, zeros_like
+from ..functions import stack, zeros, zeros_like
 from ..tensor import Tensor
 from .engine import grad
 from .switches import enable_grad
@@ -71,20 +71,27 @@ def jvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,
     return (out if create_graph else out.detach()), zeros_like(out) if moved is None else moved
 
 
-def jacobian(func: Callable[..., Tensor], inputs: Inputs, create_graph: bool = False) -> Any:
-    """The Jacobian of func's output for each input: of shape (*output, *input), one backward pass a row."""
+def jacobian(func: Callable[..., Any], inputs: Inputs, create_graph: bool = False) -> Any:
+    """The Jacobian of func's output for each input: of shape (*output, *input), one backward pass a row.
+
+    Where `func` returns several tensors, a tuple of what each of them alone would give.
+    """
     xs, single = _fresh(inputs, create_graph)
     with enable_grad():
         out = func(*xs)
-        flat = out.reshape(-1)
-        rows: list[list[Tensor]] = [[] for _ in xs]
-        for k in range(flat.shape[0]):
-            found: Sequence[Tensor | None] = [None] * len(xs)
-            if flat.requires_grad:
-                found = grad(flat[k], xs, retain_graph=True, create_graph=create_graph, allow_unused=True)
-            for row, g in zip(rows, _filled(found, xs), strict=True):
-                row.append(g)
-    return _back([stack(row).reshape(*out.shape, *x.shape) for row, x in zip(rows, xs, strict=True)], single)
+        if isinstance(out, tuple):
+            return tuple(_back(_rows(o, xs, create_graph), single) for o in out)
+        return _back(_rows(out, xs, create_graph), single)
+
+
+def _rows(out: Tensor, xs: list[Tensor], create_graph: bool) -> list[Tensor]:
+    """The Jacobian of one output for each input."""
+    flat = out.reshape(-1)
+    if not flat.shape[0] or not flat.requires_grad:
+        return [zeros((*out.shape, *x.shape), dtype=x.dtype, device=x.device) for x in xs]
+    rows = [_filled(grad(flat[k], xs, retain_graph=True, create_graph=create_graph, allow_unused=True), xs)
+            for k in range(flat.shape[0])]
+    return [stack(column).reshape(*out.shape, *x.shape) for column, x in zip(zip(*rows), xs, strict=True)]
 
 
 def hessian(func: Callable[..., Tensor], inputs: Inputs, create_graph: bool = False) -> Any:
@@ -101,35 +108,54 @@ def hessian(func: Callable[..., Tensor], inputs: Inputs, create_graph: bool = Fa
     return blocks[0][0] if single else tuple(blocks)
 
 
-def hvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs) -> tuple[Tensor, Any]:
+def hvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,
+        create_graph: bool = False) -> tuple[Tensor, Any]:
     """(func(*inputs), H v): the product of the Hessian with a vector, at the price of two backward passes."""
-    xs, single = _fresh(inputs, False)
-    vs = [v] if isinstance(v, Tensor) else list(v)
+    xs, single = _fresh(inputs, create_graph)
+    vs = [zeros_like(x) + 1 for x in xs] if v is None else [v] if isinstance(v, Tensor) else list(v)
     with enable_grad():
         out = func(*xs)
         first = _filled(grad(out, xs, create_graph=True, allow_unused=True), xs)
         total = sum(((g * t).sum() for g, t in zip(first, vs, strict=True)), zeros_like(out))
+    value = out if create_graph else out.detach()
     if not total.requires_grad:
-        return out.detach(), _back([zeros_like(x) for x in xs], single)
-    return out.detach(), _back(_filled(grad(total, xs, allow_unused=True), xs), single)
+        return value, _back([zeros_like(x) for x in xs], single)
+    return value, _back(_filled(grad(total, xs, create_graph=create_graph, allow_unused=True), xs), single)
+
+
+def vhp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,
+        create_graph: bool = False) -> tuple[Tensor, Any]:
+    """(func(*inputs), vᵀ H), which is H v: a Hessian is the same from both sides."""
+    return hvp(func, inputs, v, create_graph)
 
 
 def vmap(func: Callable[..., Any], in_dims: int | Sequence[int | None] | None = 0,
-         out_dims: int = 0) -> Callable[..., Any]:
+         out_dims: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """`func` of one sample as a function of a batch: it is called for each sample and the results are stacked.
 
     The values and gradients are those of PyTorch's `vmap`; the speed is that of the loop. One pass over the whole
     batch would take a batching rule for each primitive beside its gradient rule.
+
+    Args:
+        func: a function of tensors that returns a tensor or a tuple of them.
+        in_dims: the batch's dim in each argument, None for one that is the same for all samples.
+        out_dims: the batch's dim in the result, or in each of several.
     """
     def batched(*args: Any) -> Any:
         dims = [in_dims] * len(args) if in_dims is None or isinstance(in_dims, int) else list(in_dims)
+        if len(dims) != len(args):
+            raise ShapeError(f"vmap has in_dims for {len(dims)} arguments and got {len(args)}")
         sizes = {a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None}
         if len(sizes) != 1:
             raise ShapeError(f"vmap: the batched arguments must have one size along their batch dim, got {sorted(sizes)}")
         results = [func(*(a if d is None else a[(slice(None),) * (d % a.ndim) + (k,)]
                           for a, d in zip(args, dims, strict=True))) for k in range(sizes.pop())]
-        if isinstance(results[0], tuple):
-            return tuple(stack(column, out_dims) for column in zip(*results, strict=True))
-        return stack(results, out_dims)
+        if not results:
+            raise ShapeError("vmap of a batch of no samples: nothing tells the shape of its results.")
+        if not isinstance(results[0], tuple):
+            return stack(results, out_dims if isinstance(out_dims, int) else out_dims[0])
+        columns = list(zip(*results, strict=True))
+        places = [out_dims] * len(columns) if isinstance(out_dims, int) else list(out_dims)
+        return tuple(stack(column, d) for column, d in zip(columns, places, strict=True))
 
     return batched
