@@ -12,23 +12,27 @@ from ..tensor import Tensor
 class Hooks:
     """The functions that a module calls, in the order in which they were registered."""
 
-    __slots__ = ("after", "backward", "before", "next")
+    __slots__ = ("after", "backward", "before", "before_backward", "next")
 
     def __init__(self) -> None:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
+        self.before_backward: dict[int, Callable[..., Any]] = {}
         self.next = 0
 
-    def add(self, place: dict[int, Any], hook: Any) -> Handle:
-        """Register a hook in one of the three dictionaries."""
+    def add(self, place: dict[int, Any], hook: Any, first: bool = False) -> Handle:
+        """Register a hook in one of the dictionaries, behind those that are there or `first` of all."""
         self.next += 1
-        place[self.next] = hook
+        others = dict(place) if first else {}
+        if first:
+            place.clear()
+        place.update({self.next: hook, **others})
         return Handle(place, self.next)
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's `forward` with the hooks around it."""
-        if not (self.before or self.after or self.backward):
+        if not (self.before or self.after or self.backward or self.before_backward):
             module.__dict__["_hooks"] = None  # all were taken off: the short way again
             return module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.before.values()):
@@ -39,7 +43,9 @@ class Hooks:
                 args, kwargs = changed
             else:
                 args = changed if isinstance(changed, tuple) else (changed,)
-        watch = _Backward(module, list(self.backward.values())) if self.backward else None
+        watch = None
+        if self.backward or self.before_backward:
+            watch = _Backward(module, list(self.backward.values()), list(self.before_backward.values()))
         if watch is not None:
             args = watch.inputs(args)
         result = module.forward(*args, **kwargs)
@@ -75,10 +81,11 @@ def _gated(seen: Callable[..., Any], values: tuple[Any, ...]) -> tuple[tuple[Any
 class _Backward:
     """Watches the backward pass through one call of a module, between a gate before it and a gate after it."""
 
-    def __init__(self, module: Any, hooks: list[Callable[..., Any]]):
-        self.module, self.hooks = module, hooks
+    def __init__(self, module: Any, hooks: list[Callable[..., Any]], earlier: list[Callable[..., Any]]):
+        self.module, self.hooks, self.earlier = module, hooks, earlier
         self.gated: list[int] = []          # which of the inputs want gradients
-        self.count = 0
+        self.given: list[int] = []          # which of the outputs have them
+        self.count = self.results = 0
         self.grad_output: tuple[Any, ...] = ()
 
     def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -89,15 +96,24 @@ class _Backward:
 
     def outputs(self, result: Any) -> Any:
         """The results, one tensor or a tuple, through the second gate."""
-        passed, _ = _gated(self.went_in, result if isinstance(result, tuple) else (result,))
+        results = result if isinstance(result, tuple) else (result,)
+        self.results = len(results)
+        passed, self.given = _gated(self.went_in, results)
         return passed if isinstance(result, tuple) else passed[0]
 
     def went_in(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         """The outputs' gradients are known; where no input wants one, so is everything."""
-        self.grad_output = grads
+        full: list[Any] = [None] * self.results
+        for k, g in zip(self.given, grads, strict=True):
+            full[k] = g
+        self.grad_output = tuple(full)
+        for hook in self.earlier:
+            changed = hook(self.module, self.grad_output)
+            if changed is not None:
+                self.grad_output = changed if isinstance(changed, tuple) else (changed,)
         if not self.gated:
             self.call((None,) * self.count)
-        return grads
+        return tuple(self.grad_output[k] for k in self.given)
 
     def came_out(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         """The inputs' gradients are known: call the hooks."""

@@ -111,24 +111,34 @@ class Module:
             if watch is not None:
                 watch.left(self)
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
-        """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output."""
-        hooks = self._own_hooks()
-        return hooks.add(hooks.after, (hook, with_kwargs))
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                              with_kwargs: bool = False) -> Handle:
+        """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output.
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
+        With `prepend` before the hooks that are there, with `with_kwargs` as `hook(module, args, kwargs, output)`.
+        """
+        hooks = self._own_hooks()
+        return hooks.add(hooks.after, (hook, with_kwargs), prepend)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> Handle:
         """Call `hook(module, args)` before each `forward`; what it returns, if anything, are the arguments."""
         hooks = self._own_hooks()
-        return hooks.add(hooks.before, (hook, with_kwargs))
+        return hooks.add(hooks.before, (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_output)` before the module's backward pass; what it returns is taken in its place."""
+        hooks = self._own_hooks()
+        return hooks.add(hooks.before_backward, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the positional inputs are known.
 
         Both are tuples, with None for what wants no gradient; a tuple that the hook returns takes the place of
         `grad_input`. The module must return a tensor or a tuple.
         """
         hooks = self._own_hooks()
-        return hooks.add(hooks.backward, hook)
+        return hooks.add(hooks.backward, hook, prepend)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
@@ -288,6 +298,14 @@ class Module:
             raise ModuleError(f"there is no parameter {target!r}")
         return found
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise ModuleError(f"there is no buffer {target!r}")
+        return found
+
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call `fn` on every module below this one, then on this one."""
         for module in self.children():
@@ -296,9 +314,15 @@ class Module:
         return self
 
     # ---- state
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """Every parameter and persistent buffer by its dotted name; the tensors share memory with the module's."""
-        state: OrderedDict[str, Tensor] = OrderedDict()
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Every parameter and persistent buffer by its dotted name; the tensors share memory with the module's.
+
+        Args:
+            destination: a dictionary to put them into; by default a new one.
+            prefix: stands before every name.
+            keep_vars: the parameters themselves, in place of tensors without their history.
+        """
+        state: Any = OrderedDict() if destination is None else destination
         for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
             dot = f"{path}." if path else ""
             for name, value in module._state():
@@ -311,13 +335,14 @@ class Module:
             if value is not None and name not in self._non_persistent:
                 yield name, value
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
         """Copy values into the parameters and buffers of the same names.
 
         Args:
             state_dict: name to tensor or array; PyTorch's names are these names, so `{k: v.numpy() for k, v
                 in torch_module.state_dict().items()}` loads.
             strict: raise an error unless the names are exactly the module's.
+            assign: take the tensors' memory and dtype over, in place of copying the values.
         """
         own = self.state_dict(keep_vars=True)
         missing = [k for k in own if k not in state_dict]
@@ -333,6 +358,9 @@ class Module:
         if problems:
             raise StateError(f"the state_dict does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
         for k, value in values.items():
+            if assign:
+                own[k].data = wrap(unboxed(value))
+                continue
             versions.wrote(own[k].array)
             store(own[k], place(value, own[k].device))
         return IncompatibleKeys(missing, unexpected)
