@@ -14,7 +14,11 @@ from .shape import diagonal, permute, reshape, unsqueeze
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """The matrix product over the last two dims; a vector counts as a row (left) or a column (right)."""
+    """The matrix product over the last two dims; a vector counts as a row (left) or a column (right).
+
+    Factors of different dtypes are brought to their common one first, in this and every other product; PyTorch
+    refuses them.
+    """
     return apply(OPS["matmul"], operand(input, "matmul"), operand(other, "matmul"))
 
 

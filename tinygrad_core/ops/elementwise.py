@@ -47,14 +47,14 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     dtype = x.dtype if hasattr(x, "dtype") else getattr(y, "dtype", None)
     if dtype is None or dtype.kind != "f" or dtype.itemsize < 4 or getattr(y, "dtype", dtype) != dtype:
         return xp.where(condition, x, y)
-    bits = np.dtype(f"u{dtype.itemsize}")
-    chosen = condition.astype(bits)
-    np.negative(chosen, out=chosen)             # all ones where it holds
+    bits = np.dtype(f"i{dtype.itemsize}")
     a, b = (np.asarray(v, dtype).view(bits) for v in (x, y))
+    chosen = -condition.view(np.int8)           # all ones where it holds, however many bits are asked of it
     if not b.ndim and not b:
-        chosen = np.bitwise_and(chosen, a, out=chosen if a.shape == chosen.shape else None)
-        return chosen.view(dtype)
-    return (chosen & (a ^ b) ^ b).view(dtype)
+        return (a & chosen).view(dtype)
+    mixed = (a ^ b) & chosen
+    mixed ^= b
+    return mixed.view(dtype)
 
 
 def _above(xp: Any, x: Any) -> Any:
