@@ -32,9 +32,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool count too."""
-    if dtype is float:
-        return _default
+    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool stand for float64, int64 and bool."""
     try:
         found = np.dtype(dtype)
     except TypeError:

@@ -157,17 +157,18 @@ def destination(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, An
     for arg in args:
         if isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, str) and arg.split(":")[0] in ("cpu", "cuda"):
+        elif isinstance(arg, str) and not hasattr(np, arg):         # "gpu" is a place that there is not, and no dtype
             device = arg
         elif arg is not None:
             dtype = arg
     return dtype, device
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-    """This tensor in another dtype or on another device; itself where nothing changes.
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+       copy: bool = False) -> Tensor:
+    """This tensor in another dtype or on another device; itself where nothing changes, unless a `copy` is asked for.
 
-    Takes a dtype, a device, both, or another tensor to follow.
+    Takes a dtype, a device, both, or another tensor to follow. `non_blocking` is taken for PyTorch's sake.
     """
     dtype, device = destination(args, dtype, device)
     result = self
@@ -371,7 +372,7 @@ def _bind() -> None:
             ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
             ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
             ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
-            ("retain_grad", retain_grad), ("retains_grad", property(retains_grad)), ("register_hook", hooks.register_hook)):
+            ("is_cuda", property(lambda self: self.device.type == "cuda")), ("retain_grad", retain_grad), ("retains_grad", property(retains_grad)), ("register_hook", hooks.register_hook)):
         setattr(Tensor, name, value)
 
 

@@ -36,6 +36,7 @@ PROGRAMS = """
     T.arange(end=3)   T.arange(T.tensor(4))   T.ones(size=(2, 3))   T.normal(T.ones(3), 0.0)   T.cat([T.tensor([]), b])
     T.flip(a, dims=[1])   c.permute(dims=(2, 0, 1))   a.repeat(repeats=(2, 2))   T.tile(a, dims=(2, 2))
     T.reshape(a, shape=(6,))
+    T.ones(2, dtype=float)   T.zeros(2, dtype=int)   a.to(bool)
     b.broadcast_to(2, 3)   a.expand(size=(2, 2, 3))   T.gather(s, 0, T.tensor([0]))   T.index_select(a, 0, T.tensor(1))
     T.scatter(a, 1, T.tensor([[0], [2]]), value=5.0)   T.scatter(s, 0, T.tensor(0), 2.0)
     T.scatter_add(s, 0, T.tensor(0), s)

@@ -398,8 +398,11 @@ class Module:
                 t.grad = convert(gradient)
         return self
 
-    def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
-        """Move to a device, or convert floating-point parameters and buffers to a dtype, in place."""
+    def to(self: M, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> M:
+        """Move to a device, or convert floating-point parameters and buffers to a dtype, in place.
+
+        `non_blocking` is taken for PyTorch's sake.
+        """
         dtype, device = destination(args, dtype, device)
         if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
             raise TypeError(f"a module can be converted to floating-point dtypes only, got {dtype}")
