@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -15,6 +14,7 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, EngineError, ShapeError, here
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
+from .ops.core import Namespace
 from .symbol import Symbol, first_symbol
 from .tensor import Tensor, describe, mode, ndarray, remember_view, unboxed, wrap
 from .versions import tick
@@ -32,7 +32,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         *inputs: tensors, or Python numbers, which get no gradient.
         **attrs: the operation's attributes.
     """
-    watched = mode.watched
+    watched = not mode.plain and mode.watched
     if watched and mode.graph is not None:      # written down, to run later
         return mode.graph.define(op, inputs, attrs)
     mask = 0
@@ -80,7 +80,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     result = _new(Tensor)
     result.array = out
     result._view = None
-    if mask and mode._grad and out.dtype.kind == "f":
+    if mask and (mode.plain or mode.grad) and out.dtype.kind == "f":
         result.node = record(op, parents, mask, out, values, aux, attrs)
     else:
         result.node = None
@@ -147,6 +147,8 @@ def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: A
 
 def _casts_needed(op: Op, values: list[Any]) -> bool:
     """Whether the operands may differ in dtype; quick, because every arithmetic operation asks."""
+    if not hasattr(values[0], "dtype"):
+        values = values[::-1]
     first = values[0]
     if not hasattr(first, "dtype"):
         return True
@@ -229,15 +231,5 @@ def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
     return "their dtypes or values do not fit it"
 
 
-class Recorded:
-    """The namespace in which rules build graph: every operation, on tensors."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in OPS:
-            raise AttributeError(name)
-        function = partial(apply, OPS[name])
-        setattr(self, name, function)
-        return function
-
-
-recorded = Recorded()
+# The namespace in which rules build graph: every operation, on tensors.
+recorded = Namespace(lambda op: partial(apply, op))

@@ -91,3 +91,8 @@ def result_type(values: tuple[Any, ...]) -> np.dtype[Any]:
             result = _default if dtype.kind == "f" and dtype is ranks[2] else dtype
     assert result is not None
     return result
+
+
+# What bears PyTorch's name; `bool_`, `float_` and `int_` become Python's in the package's namespace.
+__all__ = ["double", "float16", "float32", "float64", "get_default_dtype", "half", "int8", "int16", "int32", "int64", "long",
+           "set_default_dtype", "short", "uint8"]

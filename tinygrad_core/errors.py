@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import linecache
 import os
-import sys
+from sys import _getframe
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any
 
@@ -43,6 +44,7 @@ class GradError(EngineError):
 
 inside: set[str] = set()        # the engine's files and others, as `here` has met them
 outside: set[str] = set()
+_standing: Any = None           # the thread, and what `here` says in it
 
 
 def here(depth: int = 1) -> tuple[CodeType, int] | None:
@@ -50,17 +52,26 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
 
     No frame is kept, so nothing that the code holds is kept alive; `Line.at` finds the line later.
     """
-    frame: FrameType | None = sys._getframe(depth + 1)
+    frame: FrameType | None = _getframe(depth + 1)
     while frame is not None:
         code = frame.f_code
         file = code.co_filename
+        if file in outside:
+            return code, frame.f_lasti
         if file not in inside:
-            if file in outside or not file.startswith(_PACKAGE):
-                outside.add(file)
-                return code, frame.f_lasti
-            inside.add(file)
-        frame = frame.f_back
+            (inside if file.startswith(_PACKAGE) else outside).add(file)
+        elif _standing is not None and _standing[0] == get_ident():
+            return _standing[1]
+        else:
+            frame = frame.f_back
     return None
+
+
+def stand(place: tuple[CodeType, int] | None) -> Any:
+    """Let `here` say `place` to the engine's own code, which runs for long from one line; what it said before, or None."""
+    global _standing
+    before, _standing = _standing, None if place is None else (get_ident(), place)
+    return before and before[1]
 
 
 class Line:
@@ -98,7 +109,7 @@ def cell_name(file: str) -> str:
 
 def learner_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame outside this package, or None."""
-    frame: FrameType | None = sys._getframe(depth)
+    frame: FrameType | None = _getframe(depth)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return frame

@@ -16,16 +16,11 @@ from .symbol import Dim, known
 from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
 from .writes import write
 
-_SAME_NAME = """abs absolute acos acosh add addmm all allclose amax amin any arccos argmax argmin argsort asin asinh
-atan atan2 atanh bernoulli bincount bmm broadcast_to ceil chunk clamp clip clone cos cosh count_nonzero cumprod cumsum
-diag diagonal div divide dot eq equal erf exp exp2 expand expand_as expm1 fix flatten flip floor floor_divide gather ge
-greater gt index_select isclose isfinite isinf isnan le lerp less log log10 log1p log2 log_softmax logaddexp
-logical_and logical_not logical_or logical_xor logsumexp lt masked_fill masked_select matmul max maximum mean median
-min minimum mm moveaxis movedim mul multinomial multiply mv nan_to_num narrow ne neg negative norm not_equal outer
-permute pow prod ravel reciprocal relu remainder repeat repeat_interleave reshape roll round rsqrt scatter scatter_add
-select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t
-take_along_dim tan tanh tile topk trace transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var
-view""".split()
+# Of the functions, tensors have as methods two that draw and all that are not about making tensors, but for these.
+_NO_METHODS = """Found arccosh arcsin arcsinh arctan arctan2 arctanh cat concat concatenate einsum greater_equal hstack
+less_equal meshgrid searchsorted stack std_mean tensordot var_mean vstack""".split()
+_SAME_NAME = ["bernoulli", "multinomial", *[name for name in functions.__all__ if name not in _NO_METHODS
+                                            and getattr(functions, name).__module__ != functions.creation.__name__]]
 _IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp
 exp2 expm1 floor floor_divide ge gt le lerp log log10 log1p log2 logical_and logical_not logical_or
 logical_xor lt masked_fill mul nan_to_num ne neg pow reciprocal relu remainder round rsqrt scatter scatter_add
@@ -52,16 +47,13 @@ def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], 
     return method
 
 
-def _matmul(a: Any, b: Any) -> Tensor:
-    return functions.matmul(*[Tensor(x) if isinstance(x, ndarray) else x for x in (a, b)])
-
-
 def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
     op = OPS[name]
+    either_way = getattr(hot, name) if name in ("add", "mul") else None
 
     def method(self: Tensor, other: Any) -> Tensor:
         if isinstance(other, (int, float)) and not isinstance(other, bool):
-            return apply(op, other, self)
+            return either_way(self, other) if either_way is not None and mode.plain else apply(op, other, self)
         if isinstance(other, (ndarray, np.generic, bool)):
             return apply(op, Tensor(other), self)
         return NotImplemented
@@ -73,20 +65,10 @@ def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
 _OPERANDS = (Tensor, int, float, ndarray, np.generic, Dim)      # what an operator takes on its right side
 
 
-def _operator(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+def _operator(function: Callable[[Any, Any], Tensor], otherwise: Any = NotImplemented) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Tensor:
-        if not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return function(self, other)
+        return function(self, other) if isinstance(other, _OPERANDS) else otherwise
     return method
-
-
-def _equal(self: Tensor, other: Any) -> Any:
-    return functions.eq(self, other) if isinstance(other, _OPERANDS) else False
-
-
-def _unequal(self: Tensor, other: Any) -> Any:
-    return functions.ne(self, other) if isinstance(other, _OPERANDS) else True
 
 
 # ---- indexing
@@ -128,6 +110,11 @@ def _parted(self: Tensor, index: Any) -> tuple[Tensor, Any]:
     return apply(OPS["getitem"], self, index=tuple(first)), rest
 
 
+def _like(self: Tensor, value: Any) -> Tensor:
+    """A value as a tensor, by default of this tensor's dtype."""
+    return value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype)
+
+
 def _getitem(self: Tensor, index: Any) -> Tensor:
     if type(index) is not int:
         self, index = _parted(self, _index(index))
@@ -147,8 +134,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         except (ValueError, IndexError, TypeError) as error:
             raise ShapeError(f"assigning {describe(value)} into part of {describe(self)}: {error}.") from None
         return
-    write(self, apply(OPS["setitem"], self, value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype),
-                      index=index))
+    write(self, apply(OPS["setitem"], self, _like(self, value), index=index))
 
 
 # ---- dtype and place
@@ -217,8 +203,7 @@ def _caster(dtype: np.dtype[Any]) -> Callable[[Tensor], Tensor]:
 # ---- writing in place
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element set to `value`; gradients to the old values are zero."""
-    return write(self, apply(OPS["setitem"], self, value if isinstance(value, Tensor) else
-                             Tensor(value, dtype=self.dtype), index=...))
+    return write(self, apply(OPS["setitem"], self, _like(self, value), index=...))
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -228,7 +213,7 @@ def zero_(self: Tensor) -> Tensor:
 
 def copy_(self: Tensor, source: Any) -> Tensor:
     """The values of `source`, stretched to this shape, written here; gradients flow back to the source."""
-    return fill_(self, source if isinstance(source, Tensor) else Tensor(source, dtype=self.dtype))
+    return fill_(self, source)
 
 
 def _drawn_in_place(name: str, draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -315,20 +300,25 @@ def is_contiguous(self: Tensor) -> bool:
     return flags is None or bool(flags.c_contiguous)
 
 
+def _bitwise(self: Tensor, name: str, signs: str, *others: Any) -> Tensor:
+    """An operator of booleans, which works bit by bit on integers."""
+    if self.dtype.kind not in "biu":
+        raise DTypeError(f"{signs} for booleans and integers, this tensor is {self.dtype}.")
+    booleans = all([isinstance(x, Tensor) and x.dtype.kind == "b" for x in (self, *others)])
+    return apply(OPS[f"{'logical' if booleans else 'bitwise'}_{name}"], self, *others)
+
+
 def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
-    """&, | and ^ of booleans, bit by bit for integers."""
-    def method(self: Tensor, other: Any) -> Tensor:
-        if self.dtype.kind not in "biu":
-            raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}.")
-        booleans = self.dtype.kind == "b" and isinstance(other, Tensor) and other.dtype.kind == "b"
-        return apply(OPS[f"{'logical' if booleans else 'bitwise'}_{name}"], self, other)
-    return method
+    return lambda self, other: _bitwise(self, name, "&, | and ^ are", other)
 
 
 def _invert(self: Tensor) -> Tensor:
-    if self.dtype.kind not in "biu":
-        raise DTypeError(f"~ is for booleans and integers, this tensor is {self.dtype}.")
-    return apply(OPS["logical_not" if self.dtype.kind == "b" else "bitwise_not"], self)
+    return _bitwise(self, "not", "~ is")
+
+
+# Operators, and the functions that they are; those that models are full of record themselves.
+_ARITHMETIC = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "mod": "remainder",
+               "floordiv": "floor_divide"}
 
 
 def _bind() -> None:
@@ -341,38 +331,33 @@ def _bind() -> None:
         setattr(Tensor, name + "_", _reshaped_in_place(name))
     for name, draw in (("normal_", _normal), ("uniform_", _uniform), ("bernoulli_", _coins)):
         setattr(Tensor, name, _drawn_in_place(name, draw))
-    for name, function in (("add", hot.add), ("sub", hot.sub), ("mul", hot.mul)):
-        setattr(Tensor, f"__{name}__", function)
-    for name, function in (("truediv", functions.div), ("pow", functions.pow), ("mod", functions.remainder),
-                           ("floordiv", functions.floor_divide), ("matmul", _matmul),
-                           ("lt", functions.lt), ("le", functions.le), ("gt", functions.gt), ("ge", functions.ge)):
-        setattr(Tensor, f"__{name}__", _operator(function))
-    for operator, name in (("add", "add"), ("mul", "mul"), ("truediv", "div")):
-        setattr(Tensor, f"__r{operator}__", _reflected(name))
-    for name, function in (("pow", functions.pow), ("mod", functions.remainder), ("floordiv", functions.floor_divide),
-                           ("matmul", _matmul)):
-        setattr(Tensor, f"__r{name}__", _swapped(function))
-    for operator, name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
-                           ("mod", "remainder"), ("floordiv", "floor_divide")):
+    for operator, name in _ARITHMETIC.items():
+        setattr(Tensor, f"__{operator}__", getattr(hot, name, None) or _operator(getattr(functions, name)))
         setattr(Tensor, f"__i{operator}__", getattr(Tensor, name + "_"))
+    for operator in ("add", "mul", "truediv"):
+        setattr(Tensor, f"__r{operator}__", _reflected(_ARITHMETIC[operator]))
+    for operator in ("pow", "mod", "floordiv", "matmul"):
+        setattr(Tensor, f"__r{operator}__", _swapped(getattr(functions, _ARITHMETIC.get(operator, operator))))
+    for name in ("matmul", "lt", "le", "gt", "ge"):
+        setattr(Tensor, f"__{name}__", _operator(getattr(functions, name)))
     for name in ("and", "or", "xor"):
         setattr(Tensor, f"__{name}__", _logical(name))
         setattr(Tensor, f"__r{name}__", _logical(name))
         setattr(Tensor, f"__i{name}__", _written(_logical(name)))
-    for name, dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),
-                        ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16),
-                        ("bool", dtypes.bool_)):
-        setattr(Tensor, name, _caster(dtype))
+    for name in ("float_", "double", "half", "long", "int_", "short", "bool_"):
+        setattr(Tensor, name.rstrip("_"), _caster(getattr(dtypes, name)))
     for name, value in (
             ("where", where), ("__pos__", lambda self: self), ("__reversed__", lambda self: functions.flip(self, 0)),
             ("__dlpack__", dlpack), ("__dlpack_device__", dlpack_device), ("nelement", Tensor.numel),
             ("element_size", lambda self: self.itemsize), ("view_as", lambda self, other: functions.view(self, other.shape)),
-            ("__eq__", _equal), ("__ne__", _unequal), ("__neg__", functions.neg), ("__abs__", functions.abs),
-            ("__rsub__", hot.rsub), ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
+            ("__eq__", _operator(functions.eq, False)), ("__ne__", _operator(functions.ne, True)),
+            ("__neg__", functions.neg), ("__abs__", functions.abs), ("__rsub__", hot.rsub),
+            ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
             ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
             ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
             ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
-            ("is_cuda", property(lambda self: self.device.type == "cuda")), ("retain_grad", retain_grad), ("retains_grad", property(retains_grad)), ("register_hook", hooks.register_hook)):
+            ("is_cuda", property(lambda self: self.device.type == "cuda")), ("retain_grad", retain_grad),
+            ("retains_grad", property(retains_grad)), ("register_hook", hooks.register_hook)):
         setattr(Tensor, name, value)
 
 

@@ -1,14 +1,26 @@
 """What an operation leaves behind when a gradient is wanted: one node of the graph."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from operator import attrgetter
 from typing import Any
 
 from .ops.core import Op
 from .versions import tick
 
-FREED: Any = "freed"
+
+class Absent(LookupError):
+    """What a node saved is not at hand: a rule that reads it finds that out."""
+
+
+class _Freed:
+    """Stands in a node for what it had saved, once a backward pass has used it."""
+
+    def __getitem__(self, place: int) -> Any:
+        raise Absent
+
+
+FREED: Any = _Freed()
 by_age = attrgetter("seq")
 
 
@@ -74,25 +86,17 @@ class Output(Node):
         self.index, self.count = index, count
 
 
-def ancestors(roots: list[Node], stop: set[Node] | frozenset[Node] = frozenset()) -> list[Node]:
+def ancestors(roots: list[Node], stop: Collection[Node] = ()) -> list[Node]:
     """Every node that the roots depend on, youngest first, without recursion; `stop` nodes are not entered."""
     found = list(set(roots))
-    seen = set(found)
+    seen = {None, *found}
     add, enter = seen.add, found.append
     for node in found:                          # it grows while it is read
         if stop and node in stop:
             continue
         for parent in node.parents:
-            if parent is not None and parent not in seen:
+            if parent not in seen:
                 add(parent)
                 enter(parent)
     found.sort(key=by_age, reverse=True)
     return found
-
-
-def edges(nodes: list[Node]) -> Iterator[tuple[Node, Node, int]]:
-    """Each (parent, node, position) edge among the nodes; `a * a` has two."""
-    for node in nodes:
-        for k, parent in enumerate(node.parents):
-            if parent is not None:
-                yield parent, node, k

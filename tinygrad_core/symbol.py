@@ -1,8 +1,9 @@
 """Symbol, the array that has a shape and a dtype but no numbers yet: what a tensor holds before it is run."""
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,9 +60,7 @@ class Dim:
     __int__ = __index__
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Dim):
-            return self.hints == other.hints
-        return False
+        return isinstance(other, Dim) and self.hints == other.hints
 
     def __hash__(self) -> int:
         return hash(self.hints)
@@ -70,9 +69,6 @@ class Dim:
         answers = {compare(hint(self, k), hint(other, k)) for k in (0, 1)}
         return answers.pop() if len(answers) == 1 else compare(operator.index(self), operator.index(other))
 
-    def __bool__(self) -> bool:
-        return True
-
     def __repr__(self) -> str:
         if not callable(self.of[0]):
             return f"{self.of[0].name or 'n'}.{self.of[1]}"
@@ -80,13 +76,9 @@ class Dim:
         return f" {_SIGNS.get(self.of[0], '?')} ".join(sides)
 
 
-def _operator(name: str, function: Callable[[Any, Any], Any]) -> None:
-    setattr(Dim, f"__{name}__", lambda self, other: self._with(other, function))
-    setattr(Dim, f"__r{name}__", lambda self, other: self._with(other, function, True))
-
-
-for _name in ("add", "sub", "mul", "floordiv", "mod", "truediv"):
-    _operator(_name, getattr(operator, _name))
+for _sign in _SIGNS:
+    setattr(Dim, f"__{_sign.__name__}__", lambda self, other, sign=_sign: self._with(other, sign))
+    setattr(Dim, f"__r{_sign.__name__}__", lambda self, other, sign=_sign: self._with(other, sign, True))
 for _compare in (operator.lt, operator.le, operator.gt, operator.ge):
     setattr(Dim, f"__{_compare.__name__}__", lambda self, other, compare=_compare: self._ordered(other, compare))
 setattr(Dim, "__neg__", lambda self: self._with(-1, operator.mul))      # noqa: B010
@@ -148,10 +140,7 @@ class Symbol:
     @property
     def size(self) -> Any:
         """How many elements there are: a number, or a `Dim`."""
-        total: Any = 1
-        for n in self.shape:
-            total = total * n
-        return total
+        return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:
@@ -227,18 +216,22 @@ for _name in ("all", "any", "argmax", "argmin", "argsort", "astype", "clip", "co
               "nonzero", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take",
               "transpose", "var", "view"):
     setattr(Symbol, _name, Symbol._no_array)
-setattr(Symbol, "__hash__", object.__hash__)                            # noqa: B010
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """What is in nested tuples, lists, dicts and slices."""
-    if isinstance(value, slice):
-        value = (value.start, value.stop, value.step)
-    if isinstance(value, (tuple, list, dict)):
-        for v in value.values() if isinstance(value, dict) else value:
-            yield from leaves(v)
-    else:
-        yield value
+def leaves(value: Any) -> list[Any]:
+    """What is in nested tuples, lists, dicts and slices, in order."""
+    found, stack = [], [value]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, (tuple, list)):
+            stack += v[::-1]
+        elif isinstance(v, dict):
+            stack += [*v.values()][::-1]
+        elif isinstance(v, slice):
+            stack += v.step, v.stop, v.start
+        else:
+            found.append(v)
+    return found
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:

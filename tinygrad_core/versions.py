@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import Line, learner_line
+from .errors import Line, here
 
 tick = count(1).__next__
 
@@ -23,11 +23,16 @@ tick = count(1).__next__
 class Write:
     """The writes that one block of memory has seen: how many, the number of the last one, and its line."""
 
-    __slots__ = ("count", "seq", "line", "keeper")
+    __slots__ = ("count", "seq", "where", "keeper")
 
     def __init__(self, keeper: Any):
         self.count, self.seq, self.keeper = 0, 0, keeper
-        self.line: Line | None = None
+        self.where: Any = None
+
+    @property
+    def line(self) -> Line | None:
+        """The line of the last write."""
+        return None if self.where is None else Line.at(self.where)
 
 
 _writes: dict[int, Write] = {}
@@ -43,26 +48,32 @@ def owner(array: Any) -> Any:
     return array
 
 
-def wrote(array: Any, line: Line | None = None) -> Write | None:
-    """Note that `array`'s memory is written in place by `line`, by default the learner's line that runs."""
+def wrote(array: Any, where: Any = None) -> Write | None:
+    """Note that `array`'s memory is written in place, at the place `where` (as `errors.here` notes it) or right here."""
     global _last_write
-    array = owner(array)
+    write = _writes.get(id(array)) or _record(owner(array))
+    if write is not None:
+        write.count += 1
+        write.where = where or here()
+        write.seq = _last_write = tick()
+    return write
+
+
+def _record(array: Any) -> Write | None:
+    """The record of an array that owns its memory, made where there is none yet."""
     key = id(array)
-    write = _writes.get(key)
-    if write is None:
-        if isinstance(array, np.generic):
-            # A NumPy scalar cannot change; what was written is the tensor that held it. Only a node that
-            # saved the old scalar cares, and it would hold a reference of its own.
-            if sys.getrefcount(array) <= 3:
-                return None
-            keeper: Any = array
-            _purge()
-        else:
-            keeper = weakref.ref(array, lambda _: _writes.pop(key, None))
-        write = _writes[key] = Write(keeper)
-    write.count += 1
-    write.line = line or learner_line()
-    write.seq = _last_write = tick()
+    if key in _writes:
+        return _writes[key]
+    keeper: Any = array
+    if isinstance(array, np.generic):
+        # A NumPy scalar cannot change; what was written is the tensor that held it. Only a node that
+        # saved the old scalar cares, and it would hold a reference of its own.
+        if sys.getrefcount(array) <= 4:
+            return None
+        _purge()
+    else:
+        keeper = weakref.ref(array, lambda _: _writes.pop(key, None))
+    write = _writes[key] = Write(keeper)
     return write
 
 

@@ -17,9 +17,9 @@ from .tensor import Tensor, describe, mode, ndarray, root_of, view_chain
 
 def write(t: Tensor, result: Tensor) -> Tensor:
     """Give `t` the values of `result`, in place: same memory, new history. What `t.add_(1)` ends with."""
-    if mode.graph is not None or type(t.array) is Symbol:
-        graph = mode.graph if mode.graph is not None else t.array.operation.graph
-        return graph.write(t, result)
+    graph, watch, records = mode.graph, mode.watch, mode.grad
+    if graph is not None or type(t.array) is Symbol:
+        return (graph if graph is not None else t.array.operation.graph).write(t, result)
     if result.shape != t.shape:
         raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
                          f"{result.shape}.")
@@ -31,24 +31,24 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     root = root_of(t)
     if not _looks_into(t, root):
         t._view, root = None, t
-    if mode.grad and isinstance(root.node, Leaf):
+    if records and isinstance(root.node, Leaf):
         what = "a view of a leaf" if root is not t else "a leaf"
         raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
                         "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
                         f"tensor (`w = w * 2`).")
     if result.node is not None and type(result.node.saved) is tuple:
         result.node.saved = _apart(result.node.saved, t.array)
-    memory = None if mode.watch is None else mode.watch.memory_of(t.array)
+    memory = None if watch is None else watch.memory_of(t.array)
     versions.wrote(t.array)
     store(t, result.array)
-    if mode.grad and (result.node is not None or t.node is not None):
+    if records and (result.node is not None or t.node is not None):
         if root is t:
             t.node = result.node
         else:
             _rebase(t, root, result)
         _refresh_views(root)
-    if mode.watch is not None:
-        mode.watch.wrote(t, result, memory)
+    if watch is not None:
+        watch.wrote(t, result, memory)
     return t
 
 
@@ -75,6 +75,13 @@ def store(t: Tensor, values: Any) -> None:
             versions.wrote(base.array)
     else:
         t.array[...] = values
+
+
+def fill(t: Tensor, values: Any) -> Tensor:
+    """Give `t` values in its own memory that no gradient sees."""
+    versions.wrote(t.array)
+    store(t, values)
+    return t
 
 
 def _rebase(t: Tensor, root: Tensor, result: Tensor) -> None:

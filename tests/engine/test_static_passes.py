@@ -146,7 +146,7 @@ def chain(budget=None, draws=0):
 
 
 def alive(step):
-    return next(iter(step.entries.values()))[0].plans[((256, 64),)]._run.made.layout.plan.total
+    return next(iter(step.entries.values()))[0].plans[((256, 64),)].code.made.layout.plan.total
 
 
 def test_a_budget_costs_memory_no_more_and_random_numbers_are_drawn_once():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import device, versions
-from ..node import Node, ancestors
+from ..node import Absent, Node, ancestors
 from ..tensor import Tensor, wrap
 from .switches import enable_grad, is_grad_enabled
 
@@ -18,13 +18,16 @@ class _Segment:
         self.function, self.args, self.kwargs, self.random = function, args, kwargs, random
         self.nodes: list[Node] = []
 
+    def __getitem__(self, place: int) -> Any:
+        raise Absent
+
     def restore(self) -> None:
         """Run the function again, from the same random numbers, and give the nodes what they had saved."""
         after = device.default_generator._streams
         device.default_generator._streams = copy.deepcopy(self.random)
         try:
             with enable_grad():
-                fresh = [recent for recent in _nodes(self.function, self.args, self.kwargs)[1] if recent.op is not None]
+                _, fresh = _nodes(self.function, self.args, self.kwargs)
         finally:
             device.default_generator._streams = after
         if [n.op for n in fresh] != [n.op for n in self.nodes]:
@@ -59,10 +62,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = F
 
 def _alike(x: Any) -> Any:
     """A tensor of the same values that requires gradients where `x` does, outside x's graph."""
-    if not isinstance(x, Tensor):
-        return x
-    twin = wrap(x.array)
-    return twin.requires_grad_() if x.requires_grad else twin
+    return wrap(x.array).requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x
 
 
 def _nodes(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Node]]:

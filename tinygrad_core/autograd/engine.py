@@ -1,20 +1,24 @@
 """Walking the graph: backward and grad."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import compress
+from operator import attrgetter, not_
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
+from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
-from ..errors import GradError, Line, ShapeError
+from ..errors import GradError, Line, ShapeError, here, stand
 from ..hooks import keep_too
-from ..node import FREED, Leaf, Node, Output, ancestors
-from ..ops import Arrays, Op, arrays, core
-from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
+from ..node import FREED, Absent, Leaf, Node, Output, ancestors
+from ..ops import Arrays, arrays, core
+from ..ops.core import INPUT, OUT, gradient_op
 from ..symbol import Symbol, shape_text
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
@@ -36,7 +40,8 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
-    _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
+    with _sweeping:
+        _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
@@ -50,8 +55,9 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         inputs: the only tensors to add gradients to, leaves or not; by default all leaves.
     """
     if inputs is None:
-        _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
-               create_graph, None, True)
+        with _sweeping:
+            _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
+                   create_graph, None, True)
     else:
         backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -73,15 +79,16 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
-    found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
-    grads = tuple(found.get(node) for node in nodes)
+    with _sweeping:
+        found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
+    grads = [found.get(node) for node in nodes]
     if materialize_grads:
-        grads = tuple(t.detach() * 0 if g is None else g for g, t in zip(grads, tensors))
-    if not allow_unused and any(g is None for g in grads):
+        grads = [t.detach() * 0 if g is None else g for g, t in zip(grads, tensors)]
+    if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
                         "on it. Pass allow_unused=True to get None for it.")
-    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads)
+    return tuple([g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads])
 
 
 def _listed(tensors: Any) -> list[Tensor]:
@@ -121,15 +128,21 @@ def _root(t: Tensor) -> Node:
     return t.node
 
 
+_ONES = {kind: kind(1) for kind in (np.float16, np.float32, np.float64)}
+
+
 def _seed(t: Tensor, gradient: Any) -> Any:
-    if type(t.array) is Symbol:
+    array = t.array
+    if gradient is None and type(array) in _ONES:
+        return _ONES[type(array)]
+    if type(array) is Symbol:
         return _later_seed(t, gradient)
     if gradient is None:
-        if t.array.size != 1:
+        if array.size != 1:
             raise _refused(f"backward needs one number to start from, and this tensor has shape {t.shape}: the slope "
-                           f"of which of its {t.array.size} elements? Reduce it first (t.sum().backward(), "
+                           f"of which of its {array.size} elements? Reduce it first (t.sum().backward(), "
                            f"t.mean().backward()), or pass gradient= in its shape.", t.node)
-        return t.array.dtype.type(1) if isinstance(t.array, np.generic) else array_module(t.array).ones_like(t.array)
+        return array_module(array).ones_like(array)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=t.dtype)
     if gradient.shape != t.shape:
         raise ShapeError(f"the starting gradient must have the tensor's shape {t.shape}, got {gradient.shape}.")
@@ -157,25 +170,24 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     sweep that is under way, and what lies behind them, with the gradients that wait there, is left alone.
     """
     global _under_way
-    stop = frozenset(targets or ())
-    order = ancestors(roots, stop if enclosed else frozenset())
+    stop = frozenset(targets) if targets else ()
+    order = ancestors(roots, stop if enclosed else ())
     _check_writes(order)
     waiting = _set_aside(order) if _under_way and not enclosed else ()
     found: dict[Node, Any] = {}
-    built = create or any([type(g) is Tensor and type(g.array) is Symbol for g in seeds])   # with tensors, not arrays
-    F: Any = recorded if built else _space(seeds)
-    before = mode.grad
-    if create != before:
-        mode.grad = create
+    values = [g.array if isinstance(g, Tensor) else g for g in seeds]
+    built = create or Symbol in map(type, values)       # with tensors, not arrays
+    F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
+    if built:
+        before, mode.grad, place = mode.grad, create, stand(here())
     _under_way += 1
     try:
-        for node, g in zip(roots, seeds):
-            g = _as_kind(g, built)
+        for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
             node.g = g if node.g is None else node.g + g
             if mode.watched:
                 mode.watch.seeded(node, g)
         wanted = None if targets is None else _leading_to(order, stop)
-        if wanted is None and not enclosed and not mode.watched and all([type(node) is Leaf for node in stop]):
+        if wanted is None and not enclosed and not mode.watched and (not stop or all([type(node) is Leaf for node in stop])):
             _run(order, F, retain, built, None if targets is None else found, accumulate)
         else:
             for node in order:
@@ -190,10 +202,12 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
         _under_way -= 1
         for node, g in waiting:
             node.g = g
-        if create != before:
+        if built:
             mode.grad = before
+            stand(place)
 
 
+_sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
 
 
@@ -205,19 +219,7 @@ def _set_aside(order: list[Node]) -> list[tuple[Node, Any]]:
     return waiting
 
 
-def _space(seeds: list[Any]) -> Arrays:
-    """The arrays' namespace that the starting gradients belong to."""
-    return arrays(array_module(*[_as_kind(g, False) for g in seeds]))
-
-
-def _as_kind(g: Any, tensor: bool) -> Any:
-    """A starting gradient as a tensor or as an array."""
-    if tensor:
-        return g if isinstance(g, Tensor) else wrap(g)
-    return g.array if isinstance(g, Tensor) else g
-
-
-def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node, Any] | None,
+def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, Any] | None,
          accumulate: bool) -> None:
     """The loop of the usual pass, in which training spends its time: every node is wanted, and nobody watches.
 
@@ -230,7 +232,7 @@ def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node,
             continue
         node.g = None
         if node.hooks is not None:
-            g = node.hooks.run(g, create)
+            g = node.hooks.run(g, built)
         op = node.op
         if op is None:
             if type(node) is Output:
@@ -239,36 +241,28 @@ def _run(order: list[Any], F: Any, retain: bool, create: bool, found: dict[Node,
             if found is not None:
                 found[node] = g
             if accumulate:
+                grads = d = None                # they may hold the last reference to g but one
                 if type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:
                     node.grad = wrap(g)
                 else:
-                    _collect(node, g, create)
+                    _collect(node, g, built)
             continue
-        saved = node.saved
-        if type(saved) is not tuple:
-            saved = _bring_back(node)
         parents = node.parents
-        if op.whole:
-            grads = pull(node, g, F, parents) if create or op.fast is None else op.fast(F.xp, g, parents, saved)
-            for p, d in zip(parents, grads):
-                if p is not None and d is not None:
-                    p.g = d if p.g is None else p.g + d
-        else:
-            pulls, shapes = op.pulls, node.shapes
-            if create:
-                saved = _as_tensors(node, saved)
-            for k, p in enumerate(parents):
-                if p is not None:
-                    rule = pulls[k]
-                    d = g if rule is through else rule(F, g, saved)
-                    if shapes is not None and d.shape != shapes[k]:
-                        d = F.sum_to(d, shape=shapes[k])
-                    p.g = d if p.g is None else p.g + d
+        try:
+            grads = pull(node, g, F, parents) if built else op.fast(F, g, parents, node.saved)
+        except Absent:
+            _bring_back(node)
+            grads = pull(node, g, F, parents)
+        if node.shapes is not None:
+            grads = _summed(F, grads, node.shapes)
+        for p, d in zip(parents, grads):
+            if p is not None and d is not None:
+                p.g = d if p.g is None else p.g + d
         if not retain and op.holds:
             node.saved = FREED
 
 
-def _visit(node: Node, F: Any, retain: bool, create: bool, stop: frozenset[Node], wanted: set[Node] | None,
+def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node], wanted: set[Node] | None,
            accumulate: bool, enclosed: bool, found: dict[Node, Any]) -> None:
     """One node's turn in the general sweep."""
     g = node.g
@@ -308,6 +302,8 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
     if wanted is not None:
         parents = tuple([p if p in wanted else None for p in parents])
     grads = pull(node, g, F, parents)
+    if node.shapes is not None:
+        grads = _summed(F, grads, node.shapes)
     if mode.watched:
         mode.watch.visited(node, g, parents, grads)
     for p, d in zip(parents, grads):
@@ -315,92 +311,64 @@ def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
             p.g = d if p.g is None else p.g + d
 
 
-def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> list[Any]:
-    """The gradients that a node sends to its parents, in order; None where none is wanted."""
+def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
+    """What a node's rules give for its parents, in order; None where none is wanted."""
     op = node.op
-    numbers = type(F) is Arrays
-    if op.fast is not None and numbers:
-        grads = op.fast(F.xp, g, parents, node.saved)
-    elif op.fast is not None and not any(op.rules) and _is_later(g):
-        grads = _gradients_later(node, g, tuple([p is not None for p in parents]))
-    elif op.formula is not None:
-        grads = _through_formula(node, g, tuple([p is not None for p in parents]))
-    else:
-        saved = node.saved if numbers else _as_tensors(node, node.saved)
-        if op.variadic:
-            grads = op.pulls[0](F, g, saved)
-        else:
-            grads = [rule(F, g, saved) if p is not None and rule is not None else None
-                     for p, rule in zip(parents, op.pulls)]
-    if node.shapes is not None:
-        grads = [d if d is None else F.sum_to(d, shape=s) for d, s in zip(grads, node.shapes)]
-    return list(grads)
+    if type(F) is Arrays:
+        return op.fast(F, g, parents, node.saved)
+    if op.backward is not None and not any(op.rules) and _is_later(g):
+        return _gradients_later(node, g, tuple([p is not None for p in parents]))
+    if op.formula is not None:
+        return _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
+    return op.pull(F, g, parents, op.lift(_lift, node, node.saved))
 
 
-def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a node saved, as tensors with their place in the graph: an input's is its parent, the output's the node."""
-    keep = node.op.keep
-    if not keep:                                # a custom function keeps its own tensors
-        return saved
-    return tuple([_lift(node, value, kind, key) for value, (kind, key, _) in zip(saved, keep)])
+def _summed(F: Any, grads: Any, shapes: tuple[Any, ...]) -> list[Any]:
+    """Gradients summed over the dims along which the inputs, of these shapes, were stretched."""
+    return [d if d is None or d.shape == s else F.sum_to(d, shape=s) for d, s in zip(grads, shapes)]
 
 
-def _lift(node: Node, value: Any, kind: int, key: Any) -> Any:
-    if hasattr(value, "dtype") and kind in (OUT, INPUT, AUX):
-        t = wrap(value)
-        t.node = node if kind == OUT else node.parents[key] if kind == INPUT else None
-        return t
-    if kind == INPUT and isinstance(value, tuple):
-        return tuple([_lift(node, v, INPUT, k) for k, v in enumerate(value)])
-    return value
+def _lift(value: Any, node: Node | None) -> Any:
+    """A saved array as a tensor with its place in the graph; anything else as it is."""
+    if not hasattr(value, "dtype"):
+        return value
+    t = wrap(value)
+    t.node = node
+    return t
 
 
 def _is_later(g: Any) -> bool:
     return any([t is not None and type(t.array) is Symbol for t in (g if isinstance(g, list) else (g,))])
 
 
+def _by_name(node: Node) -> dict[str, Any]:
+    """What a node saved, as tensors, under the names by which its rules ask for it."""
+    return {kept.name: value for kept, value in zip(node.op.keep, node.op.lift(_lift, node, node.saved))}
+
+
 def _gradients_later(node: Node, g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as one operation of the graph that is being built."""
-    op = node.op
-    arrived = tuple(g) if op.several else (g,)
-    saved = list(zip(_as_tensors(node, node.saved), op.keep))
-    values = [value for value, (kind, _, _) in saved if kind in (OUT, INPUT, AUX)]
-    attrs = {saved_name(op, kind, key): value for value, (kind, key, _) in saved if kind in (SHAPE, ATTR)}
-    grads = apply(gradient_op(op, len(arrived)), *arrived, *values, needs=needs, **attrs)
+    arrived, saved = tuple(g) if node.op.several else (g,), _by_name(node)
+    op = gradient_op(node.op, len(arrived))
+    grads = apply(op, *arrived, *[saved.pop(name) for name in op.inputs[len(arrived):]], needs=needs, **saved)
     return [d if need else None for d, need in zip(grads, needs)]
 
 
-def _by_formula(op: Op, arrived: int, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Any, ...]:
-    """What `gradient_op` computes, through the formula that the fused operation equals; it can be differentiated."""
-    saved = dict(zip([(kind, key) for kind, key, _ in op.keep if kind in (OUT, INPUT, AUX)], inputs[arrived:]))
-    own = {name: attrs[name] for name in attrs if name in code_names(op.forward)}
-    g: Any = list(inputs[:arrived]) if op.several else inputs[0]
-    return tuple(_differentiated(op, [saved[INPUT, k] for k in range(len(op.inputs))], own, g, attrs["needs"]))
-
-
-core.by_formula.append(_by_formula)
-
-
-def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any]:
+def _differentiated(op: Any, saved: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as graph: its formula is run again on its inputs and differentiated."""
-    op = node.op
-    saved = {(kind, key): value for value, (kind, key, _) in zip(_as_tensors(node, node.saved), op.keep)}
-    inputs = [saved[INPUT, k] for k in range(len(op.inputs))]
-    attrs = {key: value for (kind, key), value in saved.items() if isinstance(key, str)}
-    return _differentiated(op, inputs, attrs, g, needs)
-
-
-def _differentiated(op: Any, inputs: list[Any], attrs: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
-    """The gradients of `op`'s formula with respect to the inputs that need one, as graph."""
     # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
-    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]
+    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x
+              for x in [saved[name] for name in op.inputs]]
     with enable_grad():
-        out = op.formula(*inputs, **attrs)
+        out = op.formula(*inputs, **{name: saved[name] for name in op.attributes})
         asked = [x.node if need else None for x, need in zip(inputs, needs)]
         pairs = [(t, d) for t, d in zip(*((out, g) if isinstance(out, tuple) else ((out,), (g,)))) if d is not None]
         found = _sweep([t.node for t, _ in pairs], [d for _, d in pairs], True, True,
                        [n for n in asked if n is not None], False, enclosed=True)
     return [None if n is None else found.get(n) for n in asked]
+
+
+core.by_formula.append(_differentiated)
 
 
 def _gather(node: Output, g: Any) -> None:
@@ -432,9 +400,9 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
         before.array = before.array + g
 
 
-def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
+def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
-    if all([node in stop for node in order if type(node) is Leaf]):
+    if frozenset(stop).issuperset(compress(order, map(not_, map(attrgetter("op"), order)))):    # leaves have no operation
         return None
     leading = set(stop)
     for node in reversed(order):
@@ -445,14 +413,13 @@ def _leading_to(order: list[Node], stop: frozenset[Node]) -> set[Node] | None:
     return leading
 
 
-def _bring_back(node: Node) -> tuple[Any, ...]:
+def _bring_back(node: Node) -> None:
     """What a node has not at hand: computed again where a checkpoint dropped it, an error where it was freed."""
-    if node.saved is not FREED:
-        node.saved.restore()
-        return node.saved
-    raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
-                   "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
-                   "first.", node)
+    if node.saved is FREED:
+        raise _refused(f"backward ran through this graph already, and what {node.op.name} had saved for it was freed "
+                       "then. Compute the loss again before the second backward, or pass retain_graph=True to the "
+                       "first.", node)
+    node.saved.restore()
 
 
 def _check_writes(order: list[Node]) -> None:
@@ -476,8 +443,8 @@ def _check_writes(order: list[Node]) -> None:
 
 
 def _saved_name(op: Any, k: int) -> str:
-    kind, key, _ = op.keep[k] if k < len(op.keep) else (AUX, None, 0)
-    return "its result" if kind == OUT else f"its input {op.inputs[key]!r}" if kind == INPUT else "a value"
+    name, kind = op.keep[k][:2] if k < len(op.keep) else ("", None)
+    return "its result" if kind == OUT else f"its input {name!r}" if kind == INPUT else "a value"
 
 
 def _where(node: Node) -> str:

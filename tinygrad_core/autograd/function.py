@@ -4,9 +4,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from weakref import ref
 
-from ..errors import GradError, here
+from ..errors import GradError, here, stand
+from ..functions import zeros
 from ..node import Leaf, Node, Output
-from ..ops import Arrays
+from ..ops import Arrays, Op
 from ..tensor import Tensor, mode, wrap
 from .switches import no_grad, set_grad_enabled
 
@@ -52,44 +53,49 @@ class Context:
         self._saved = tuple((t.array, places[id(t)], len(results)) if id(t) in places else t for t in self._saved)
 
     def _result(self, array: Any, index: int, count: int) -> Tensor:
-        t = wrap(array)
-        node = self._weak_node()
-        if node is not None:
-            t.node = node if count == 1 else Output(node, index, count)
+        t, node = wrap(array), self._weak_node()
+        t.node = None if node is None else _end(node, index, count)
         return t
+
+
+def _end(node: Node, index: int, count: int) -> Node:
+    """Where one of a function's results hangs in the graph."""
+    return node if count == 1 else Output(node, index, count)
 
 
 class _CustomOp:
     """Stands in a node where an operation of the table would: runs the person's backward."""
 
-    variadic = whole = holds = True
+    variadic = holds = True
     broadcasts = False
-    fast = formula = None
+    backward = formula = None
     keep: tuple[Any, ...] = ()
     inputs, aux, label = ("input",), (), ""
     rules: tuple[Any, ...] = ()
     notation: ClassVar[dict[str, str]] = {}
+    names = Op.names
 
-    def __init__(self, function: type[Function], ctx: Context, inputs: tuple[Any, ...], outputs: int):
-        self.name = function.__name__
-        self.function, self.ctx, self.count, self.outputs = function, ctx, len(inputs), outputs
+    def __init__(self, function: type[Function], inputs: tuple[Any, ...]):
+        self.name, self.function, self.count = function.__name__, function, len(inputs)
         self.shapes = tuple([x.shape if isinstance(x, Tensor) else None for x in inputs])
 
-    @property
-    def pulls(self) -> tuple[Any, ...]:
-        """The rule, as the sweep asks for it; made anew, because kept it would be a cycle."""
-        return (self.pull,)
+    @staticmethod
+    def lift(_: Any, node: Node, saved: Any) -> Any:
+        """What was saved; the context's tensors have their places in the graph."""
+        return saved
 
-    def pull(self, F: Any, g: Any, saved: Any) -> list[Any]:
+    def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
         """The gradients of the inputs, in order."""
         numbers = type(F) is Arrays
-        ctx: Context = saved[0]
-        shapes = saved[1]
-        given = g if isinstance(g, list) else [g]
-        grads = [(self._zero(shape, dtype) if ctx._filled else None) if d is None else wrap(d) if numbers else d
-                 for d, (shape, dtype) in zip(given, shapes)]
-        with set_grad_enabled(not numbers):
-            result = self.function.backward(ctx, *grads)
+        ctx, shapes = saved[:2]
+        grads = [(zeros(shape, dtype=dtype) if ctx._filled else None) if d is None else wrap(d) if numbers else d
+                 for d, (shape, dtype) in zip(g if isinstance(g, list) else [g], shapes)]
+        place = stand(None)
+        try:
+            with set_grad_enabled(not numbers):
+                result = self.function.backward(ctx, *grads)
+        finally:
+            stand(place)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) != self.count:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
@@ -100,10 +106,7 @@ class _CustomOp:
                                 f"shape {shape}; a gradient has the shape of what it is the gradient of.")
         return [r if r is None or not numbers else r.array for r in result]
 
-    @staticmethod
-    def _zero(shape: tuple[int, ...], dtype: Any) -> Tensor:
-        from ..functions import zeros
-        return zeros(shape, dtype=dtype)
+    fast = pull
 
 
 class Function:
@@ -150,15 +153,13 @@ class Function:
         if any(isinstance(r.node, Leaf) for r in fresh):
             raise GradError(f"{cls.__name__}.forward wrote into a leaf that requires gradients, which would break the link "
                             "between its value and its gradient.")
-        stiff = [id(r) in ctx._stiff for r in results]
         ctx._keep_results_as_arrays(results)
-        op = _CustomOp(cls, ctx, args, len(results))
         watched = [t.array if isinstance(t, Tensor) else t[0] for t in ctx._saved if t is not None]
         shapes = tuple((r.shape, r.dtype) for r in fresh)
-        node = Node(op, parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
+        node = Node(_CustomOp(cls, args), parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
         ctx._weak_node = ref(node)
         node.where = here()
-        for k, (r, fixed) in enumerate(zip(fresh, stiff, strict=True)):
-            if not fixed and r.dtype.kind == "f":
-                r.node = node if len(fresh) == 1 else Output(node, k, len(fresh))
+        for k, r in enumerate(fresh):
+            if id(results[k]) not in ctx._stiff and r.dtype.kind == "f":
+                r.node = _end(node, k, len(fresh))
         return fresh

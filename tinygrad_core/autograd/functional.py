@@ -22,13 +22,23 @@ def _fresh(inputs: Inputs, create_graph: bool) -> tuple[list[Tensor], bool]:
     return [x.detach().requires_grad_() for x in given], single
 
 
-def _filled(grads: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Zeros in place of the gradients of inputs on which nothing depends."""
-    return [zeros_like(x) if g is None else g for g, x in zip(grads, inputs, strict=True)]
-
-
 def _back(values: Sequence[Tensor], single: bool) -> Any:
     return values[0] if single else tuple(values)
+
+
+def _gradients(out: Tensor, inputs: Sequence[Tensor], seed: Tensor | None = None, create_graph: bool = False,
+               retain_graph: bool | None = None) -> list[Tensor]:
+    """The gradients of `out`; zeros for inputs on which it does not depend."""
+    found: Sequence[Tensor | None] = [None] * len(inputs)
+    if out.requires_grad:
+        found = grad(out, inputs, seed, retain_graph, create_graph, allow_unused=True)
+    return [zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+
+def _dot(values: Sequence[Tensor], direction: Inputs) -> Any:
+    """The sum of the products of all elements."""
+    vs = [direction] if isinstance(direction, Tensor) else direction
+    return sum((x * v).sum() for x, v in zip(values, vs, strict=True))
 
 
 def vjp(func: Callable[..., Tensor], inputs: Inputs, v: Tensor | None = None,
@@ -37,10 +47,8 @@ def vjp(func: Callable[..., Tensor], inputs: Inputs, v: Tensor | None = None,
     xs, single = _fresh(inputs, create_graph)
     with enable_grad():
         out = func(*xs)
-    if not out.requires_grad:
-        return out, _back([zeros_like(x) for x in xs], single)
-    grads = grad(out, xs, v, create_graph=create_graph, allow_unused=True)
-    return (out if create_graph else out.detach()), _back(_filled(grads, xs), single)
+    pulled = _gradients(out, xs, v, create_graph)
+    return (out if create_graph else out.detach()), _back(pulled, single)
 
 
 def jvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,
@@ -57,18 +65,15 @@ def jvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,
             raise ShapeError(f"jvp: an input has shape {x.shape} and its direction {t.shape}; they must be equal")
     with enable_grad():
         out = func(*xs)
-        if not out.requires_grad:
-            return out, zeros_like(out)
         u = zeros_like(out, requires_grad=True)
-        pulled = _filled(grad(out, xs, u, create_graph=True, allow_unused=True), xs)
-        along = [(p * t).sum() for p, t in zip(pulled, vs, strict=True)]
-        total = along[0]
-        for term in along[1:]:
-            total = total + term
-        if not total.requires_grad:
-            return out.detach(), zeros_like(out)
-        moved, = grad(total, u, create_graph=create_graph, allow_unused=True)
-    return (out if create_graph else out.detach()), zeros_like(out) if moved is None else moved
+        moved, = _gradients(_dot(_gradients(out, xs, u, True), vs), [u], None, create_graph)
+    return (out if create_graph else out.detach()), moved
+
+
+def rows_of(out: Tensor, inputs: Sequence[Tensor], create_graph: bool = False) -> list[list[Tensor]]:
+    """The gradients of each element of `out` with respect to each input, one backward pass a row."""
+    flat = out.reshape(-1)
+    return [_gradients(flat[k], inputs, None, create_graph, True) for k in range(flat.shape[0])]
 
 
 def jacobian(func: Callable[..., Any], inputs: Inputs, create_graph: bool = False) -> Any:
@@ -80,31 +85,22 @@ def jacobian(func: Callable[..., Any], inputs: Inputs, create_graph: bool = Fals
     with enable_grad():
         out = func(*xs)
         if isinstance(out, tuple):
-            return tuple(_back(_rows(o, xs, create_graph), single) for o in out)
-        return _back(_rows(out, xs, create_graph), single)
+            return tuple(_back(_blocks(o, xs, create_graph), single) for o in out)
+        return _back(_blocks(out, xs, create_graph), single)
 
 
-def _rows(out: Tensor, xs: list[Tensor], create_graph: bool) -> list[Tensor]:
+def _blocks(out: Tensor, xs: list[Tensor], create_graph: bool) -> list[Tensor]:
     """The Jacobian of one output for each input."""
-    flat = out.reshape(-1)
-    if not flat.shape[0] or not flat.requires_grad:
-        return [zeros((*out.shape, *x.shape), dtype=x.dtype, device=x.device) for x in xs]
-    rows = [_filled(grad(flat[k], xs, retain_graph=True, create_graph=create_graph, allow_unused=True), xs)
-            for k in range(flat.shape[0])]
-    return [stack(column).reshape(*out.shape, *x.shape) for column, x in zip(zip(*rows), xs, strict=True)]
+    rows = rows_of(out, xs, create_graph)
+    return [stack([row[k] for row in rows]).reshape(*out.shape, *x.shape) if rows else
+            zeros((*out.shape, *x.shape), dtype=x.dtype, device=x.device) for k, x in enumerate(xs)]
 
 
 def hessian(func: Callable[..., Tensor], inputs: Inputs, create_graph: bool = False) -> Any:
     """The matrix of second derivatives of a scalar function; for several inputs a tuple of rows of blocks."""
     xs, single = _fresh(inputs, create_graph)
-
-    def gradient_of(k: int) -> Callable[..., Tensor]:
-        def gradient(*ys: Tensor) -> Tensor:
-            out = func(*ys)
-            return _filled(grad(out, ys, create_graph=True, allow_unused=True), ys)[k]
-        return gradient
-
-    blocks = [jacobian(gradient_of(k), tuple(xs), create_graph) for k in range(len(xs))]
+    blocks = [jacobian(lambda *ys, k=k: _gradients(func(*ys), ys, None, True)[k], tuple(xs), create_graph)
+              for k in range(len(xs))]
     return blocks[0][0] if single else tuple(blocks)
 
 
@@ -112,15 +108,10 @@ def hvp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,
         create_graph: bool = False) -> tuple[Tensor, Any]:
     """(func(*inputs), H v): the product of the Hessian with a vector, at the price of two backward passes."""
     xs, single = _fresh(inputs, create_graph)
-    vs = [zeros_like(x) + 1 for x in xs] if v is None else [v] if isinstance(v, Tensor) else list(v)
     with enable_grad():
         out = func(*xs)
-        first = _filled(grad(out, xs, create_graph=True, allow_unused=True), xs)
-        total = sum(((g * t).sum() for g, t in zip(first, vs, strict=True)), zeros_like(out))
-    value = out if create_graph else out.detach()
-    if not total.requires_grad:
-        return value, _back([zeros_like(x) for x in xs], single)
-    return value, _back(_filled(grad(total, xs, create_graph=create_graph, allow_unused=True), xs), single)
+        slope = _dot(_gradients(out, xs, None, True), [zeros_like(x) + 1 for x in xs] if v is None else v)
+    return (out if create_graph else out.detach()), _back(_gradients(slope, xs, None, create_graph), single)
 
 
 def vhp(func: Callable[..., Tensor], inputs: Inputs, v: Inputs | None = None,

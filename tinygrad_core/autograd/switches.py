@@ -3,14 +3,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ContextDecorator
 from typing import Any
 
 from ..tensor import mode as state
 
 
-class _GradMode:
-    """A context manager and decorator that sets whether operations are recorded, and sets it back."""
+class _GradMode(ContextDecorator):
+    """A context manager and decorator that sets whether operations are recorded in this thread, and sets it back."""
 
     wanted = False
 
@@ -28,24 +29,26 @@ class _GradMode:
     def __exit__(self, *_: Any) -> None:
         state.grad = self._before.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
+    def __call__(self, function: Any) -> Any:
+        if not inspect.isgeneratorfunction(function):
+            return super().__call__(function)
 
         @functools.wraps(function)
         def stepped(*args: Any, **kwargs: Any) -> Iterator[Any]:
             steps, sent = function(*args, **kwargs), None
             while True:
-                with self:                      # only while the generator runs, not while its caller does
+                with self._recreate_cm():       # only while the generator runs, not while its caller does
                     try:
                         item = steps.send(sent)
                     except StopIteration as end:
                         return end.value
                 sent = yield item
 
-        return stepped if inspect.isgeneratorfunction(function) else wrapped
+        return stepped
+
+    def _recreate_cm(self) -> Any:
+        """What a decorated function runs in: one of its own at each call, as threads may call it at once."""
+        return type(self)()
 
 
 class no_grad(_GradMode):
@@ -62,6 +65,9 @@ class inference_mode(_GradMode):
     def __init__(self, mode: bool = True):
         super().__init__()
         self.wanted = not mode
+
+    def _recreate_cm(self) -> Any:
+        return type(self)(not self.wanted)
 
 
 class enable_grad(_GradMode):
@@ -85,6 +91,13 @@ class set_grad_enabled(_GradMode):
 
     def __enter__(self) -> None:
         state.grad = self.wanted
+
+    def __call__(self, function: Any) -> Any:
+        state.grad = self._before.pop()         # a decorator says nothing about the code around the function
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> Any:
+        return type(self)(self.wanted)
 
 
 def is_grad_enabled() -> bool:

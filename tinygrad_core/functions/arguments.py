@@ -1,8 +1,9 @@
 """What functions check of what they are given: operands, shapes, dims."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,11 +14,30 @@ from ..tensor import Tensor, describe
 Dim = int | Sequence[int] | None
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def named(function: F, name: str, doc: str | None, parameters: Sequence[Parameter] | None = None) -> F:
+    """A function that was made, not written, with a name, a documentation and perhaps parameters of its own."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    if parameters is not None:
+        function.__signature__ = signature(function).replace(parameters=parameters)     # type: ignore[attr-defined]
+    return function
+
+
 def operand(x: Any, name: str) -> Tensor:
     """`x`, which must be a tensor."""
     if isinstance(x, Tensor):
         return x
     raise DTypeError(f"{name} works on tensors, got {describe(x)}. Make one with tensor(...).")
+
+
+def one_of(what: str, value: Any, *known: Any, kind: type[Exception] = ValueError) -> Any:
+    """A setting, which must be one of those that are known."""
+    if value in known:
+        return value
+    raise kind(f"{what} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {value!r}")
 
 
 def tensor_or_number(x: Any) -> Any:
@@ -33,13 +53,18 @@ def size_of(size: tuple[Any, ...], named: Any = None) -> tuple[Any, ...]:
     return tuple([n if isinstance(n, UnknownSize) else int(n) for n in size])
 
 
+def listed(value: Any) -> list[Any]:
+    """One number, or several, as a list."""
+    return [value] if isinstance(value, (int, np.integer)) else list(value)
+
+
 def dims(dim: Dim, ndim: int, name: str) -> tuple[int, ...] | None:
     """A `dim` argument as non-negative dims in order, or None for all; checked."""
     if dim is None:
         return None
     if type(dim) is int and 0 <= dim < ndim:
         return (dim,)
-    given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    given = listed(dim)
     if not given:
         return None
     for d in given:

@@ -13,7 +13,7 @@ from ..errors import DTypeError, ShapeError, ZeroDivision
 from ..ops import OPS
 from ..symbol import known
 from ..tensor import Tensor, wrap
-from .arguments import operand, tensor_or_number
+from .arguments import named, one_of, operand, tensor_or_number
 
 
 def _unary(name: str, doc: str) -> Callable[[Tensor], Tensor]:
@@ -22,9 +22,7 @@ def _unary(name: str, doc: str) -> Callable[[Tensor], Tensor]:
     def function(input: Tensor) -> Tensor:
         return apply(op, operand(input, name))
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return function
+    return named(function, name, doc)
 
 
 def _binary(name: str, doc: str) -> Callable[[Any, Any], Tensor]:
@@ -35,13 +33,12 @@ def _binary(name: str, doc: str) -> Callable[[Any, Any], Tensor]:
             operand(input, name)
         return apply(op, tensor_or_number(input), tensor_or_number(other))
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return function
+    return named(function, name, doc)
 
 
 # ---- arithmetic
-_add, _sub, _mul = (_binary(n, "") for n in ("add", "sub", "mul"))
+_add, _sub = _binary("add", ""), _binary("sub", "")
+mul = multiply = _binary("mul", "The product, element by element.")
 neg = negative = _unary("neg", "Each element with its sign changed.")
 maximum = _binary("maximum", "The greater of two, element by element; equal ones share the gradient.")
 minimum = _binary("minimum", "The lesser of two, element by element; equal ones share the gradient.")
@@ -64,20 +61,11 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 subtract = sub
 
 
-def mul(input: Any, other: Any) -> Tensor:
-    """The product, element by element."""
-    return _mul(input, other)
-
-
-multiply = mul
-
-
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """The quotient as a floating-point number, or rounded: "trunc" towards zero, "floor" downwards."""
+    one_of("rounding_mode", rounding_mode, None, "trunc", "floor")
     if rounding_mode is None:
         return _true_div(input, other)
-    if rounding_mode not in ("trunc", "floor"):
-        raise ValueError(f"rounding_mode is None, 'trunc' or 'floor', got {rounding_mode!r}")
     whole = _whole_division("div", input, other)
     if rounding_mode == "floor":
         return _floor_divide(input, other)
@@ -148,6 +136,8 @@ exp = _unary("exp", "e to the power of each element.")
 exp2 = _unary("exp2", "2 to the power of each element.")
 expm1 = _unary("expm1", "e to the power of each element, minus 1, exact near 0.")
 log = _unary("log", "The natural logarithm of each element.")
+log2 = _unary("log2", "The logarithm of each element to base 2.")
+log10 = _unary("log10", "The logarithm of each element to base 10.")
 log1p = _unary("log1p", "The natural logarithm of 1 + each element, exact near 0.")
 sqrt = _unary("sqrt", "The square root of each element.")
 sin = _unary("sin", "The sine of each element, in radians.")
@@ -163,16 +153,6 @@ acosh = arccosh = _unary("acosh", "The inverse hyperbolic cosine of each element
 atanh = arctanh = _unary("atanh", "The inverse hyperbolic tangent of each element, between -1 and 1.")
 erf = _unary("erf", "The error function of each element: 2/√π times the integral of exp(-t²) from 0 to it.")
 sigmoid = _unary("sigmoid", "1 / (1 + exp(-x)) of each element: any number into (0, 1).")
-
-
-def log2(input: Tensor) -> Tensor:
-    """The logarithm of each element to base 2."""
-    return apply(OPS["log2"], operand(input, "log2"))
-
-
-def log10(input: Tensor) -> Tensor:
-    """The logarithm of each element to base 10."""
-    return apply(OPS["log10"], operand(input, "log10"))
 
 
 def relu(input: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
 """Functions that multiply and add up: products of vectors, matrices and tensors."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod as count_of
 from typing import Any
 
-from ..dispatch import apply
+from .. import hot
 from ..errors import ShapeError
-from ..ops import OPS
 from ..tensor import Tensor, describe
-from .arguments import operand
+from .arguments import listed, operand
 from .reductions import sum as total
 from .shape import diagonal, permute, reshape, unsqueeze
 
@@ -19,44 +19,42 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     Factors of different dtypes are brought to their common one first, in this and every other product; PyTorch
     refuses them.
     """
-    return apply(OPS["matmul"], operand(input, "matmul"), operand(other, "matmul"))
+    return hot.matmul(operand(input, "matmul"), operand(other, "matmul"))
 
 
-def _of_dims(name: str, *wanted: tuple[Tensor, int]) -> None:
+def _of_dims(name: str, *wanted: tuple[Tensor, int]) -> Iterator[Tensor]:
+    """The tensors, each of which must have so many dims."""
     for x, n in wanted:
         if operand(x, name).ndim != n:
             raise ShapeError(f"{name} got {' and '.join(describe(y) for y, _ in wanted)}: they must have "
                              f"{' and '.join(str(k) for _, k in wanted)} dims.")
+        yield x
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices."""
-    _of_dims("mm", (input, 2), (mat2, 2))
-    return matmul(input, mat2)
+    return matmul(*_of_dims("mm", (input, 2), (mat2, 2)))
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices, (B, n, m) and (B, m, p)."""
-    _of_dims("bmm", (input, 3), (mat2, 3))
-    return matmul(input, mat2)
+    return matmul(*_of_dims("bmm", (input, 3), (mat2, 3)))
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector."""
-    _of_dims("mv", (input, 2), (vec, 1))
-    return matmul(input, vec)
+    return matmul(*_of_dims("mv", (input, 2), (vec, 1)))
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of two vectors' elements."""
-    _of_dims("dot", (input, 1), (tensor, 1))
-    return matmul(input, tensor)
+    return matmul(*_of_dims("dot", (input, 1), (tensor, 1)))
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The matrix of all products of two vectors' elements."""
-    _of_dims("outer", (input, 1), (vec2, 1))
-    return unsqueeze(input, 1) * vec2
+    column, row = _of_dims("outer", (input, 1), (vec2, 1))
+    return unsqueeze(column, 1) * row
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -71,7 +69,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if isinstance(dims, int):
         left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
-        left, right = ([d % x.ndim for d in ([v] if isinstance(v, int) else v)] for v, x in zip(dims, (a, b), strict=True))
+        left, right = ([d % x.ndim for d in listed(given)] for given, x in zip(dims, (a, b), strict=True))
     if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
         raise ShapeError(f"tensordot: the dims {left} of {a.shape} and {right} of {b.shape} have different sizes.")
     rows = [d for d in range(a.ndim) if d not in left]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..symbol import known
 from ..tensor import Tensor, wrap
 from . import elementwise as e
 from .arguments import Dim, dims, not_empty, one_dim, operand
+from .shape import cat, narrow, squeeze, take_along_dim
 
 
 class Found(NamedTuple):
@@ -26,9 +28,11 @@ class Found(NamedTuple):
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the given dims, or over all; integers and booleans add up in int64."""
+    if dim is None and dtype is None and not keepdim and isinstance(input, Tensor):
+        found = hot.whole_sum(input)
+        if found is not None:
+            return found
     input = _summand(input, dtype, "sum")
-    if dim is None and not keepdim:
-        return hot.total(input)
     return apply(OPS["sum"], input, dim=dims(dim, input.ndim, "sum"), keepdim=keepdim)
 
 
@@ -111,21 +115,15 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     input = _summand(input, dtype, "prod")
     at = 0 if dim is None else one_dim(dim, input.ndim, "prod")
     x = input.reshape(-1) if dim is None or not input.ndim else input
-    ones = (*x.shape[:at], 1, *x.shape[at + 1:])
     if not x.shape[at]:
-        x = (sum(x, at, True) + 1).reshape(ones)            # of nothing: 1, which a gradient passes and ends in nothing
-    head = (slice(None),) * at
+        x = (sum(x, at, True) + 1).reshape((*x.shape[:at], 1, *x.shape[at + 1:]))       # 1, which a gradient passes
     while (n := x.shape[at]) > 1:
         half = n // 2
-        paired = x[(*head, slice(0, half))] * x[(*head, slice(half, 2 * half))]
-        x = paired if n % 2 == 0 else _cat([paired, x[(*head, slice(2 * half, n))]], at)
+        paired = narrow(x, at, 0, half) * narrow(x, at, half, half)
+        x = paired if n % 2 == 0 else cat([paired, narrow(x, at, n - 1, 1)], at)
     if dim is None:
         return x.reshape((1,) * input.ndim if keepdim else ())
-    return x if keepdim and input.ndim else x.reshape(x.shape[:at] + x.shape[at + 1:])
-
-
-def _cat(parts: list[Tensor], dim: int) -> Tensor:
-    return apply(OPS["cat"], *parts, dim=dim)
+    return x if keepdim and input.ndim else squeeze(x, at)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
@@ -140,11 +138,9 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     if not x.ndim:
         return x
     at = one_dim(dim, x.ndim, "cumprod")
-    head = (slice(None),) * at
     n, shift = x.shape[at], 1
     while shift < n:
-        x = _cat([x[(*head, slice(0, shift))],
-                  x[(*head, slice(shift, n))] * x[(*head, slice(0, n - shift))]], at)
+        x = cat([narrow(x, at, 0, shift), narrow(x, at, shift, n - shift) * narrow(x, at, 0, n - shift)], at)
         shift *= 2
     return x
 
@@ -202,12 +198,14 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return apply(OPS["argmin"], not_empty(input, "argmin", dim), dim=dim, keepdim=keepdim)
 
 
-def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Found:
-    """The elements at one index along `dim` for each place."""
-    from .shape import take_along_dim
-
-    values = take_along_dim(input, indices, dim)
-    return Found(values, indices) if keepdim else Found(values.squeeze(dim), indices.squeeze(dim))
+def _along(name: str, input: Tensor, dim: int, keepdim: bool, find: Callable[[int], Tensor]) -> Found:
+    """The elements along `dim` at the indices that are found there, and these indices."""
+    if not operand(input, name).ndim:
+        return Found(input, wrap(np.int64(0)))
+    at = one_dim(dim, input.ndim, name)
+    indices = find(at)
+    values = take_along_dim(input, indices, at)
+    return Found(values, indices) if keepdim else Found(squeeze(values, at), squeeze(indices, at))
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
@@ -228,10 +226,7 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, over_all: Any, o
     not_empty(input, name, dim)
     if dim is None:
         return over_all(input)
-    if not input.ndim:
-        return Found(input, wrap(np.int64(0)))
-    at = one_dim(dim, input.ndim, name)
-    return _picked(input, apply(OPS[f"arg{name}"], input, dim=at, keepdim=True), at, keepdim)
+    return _along(name, input, dim, keepdim, lambda at: apply(OPS[f"arg{name}"], input, dim=at, keepdim=True))
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -245,18 +240,18 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
             return sum(input) * math.nan
         flat = input.reshape(-1)
         middle = median(flat.detach(), 0).values
-        alike = _shared(flat, e.logical_or(flat == middle, e.isnan(flat)) if flat.dtype.kind == "f" else flat == middle)
-        return alike if flat.dtype.kind == "f" else middle
+        return _shared(flat, e.logical_or(flat == middle, e.isnan(flat))) if flat.dtype.kind == "f" else middle
     not_empty(input, "median", dim)
-    if not input.ndim:
-        return Found(input, wrap(np.int64(0)))
-    at = one_dim(dim, input.ndim, "median")
-    place = (input.shape[at] - 1) // 2
-    chosen = argsort(input, at)[(slice(None),) * at + (slice(place, place + 1),)]
-    if input.dtype.kind == "f":
-        strange = e.isnan(input)
-        chosen = e.where(any(strange, at, True), argmax(strange, at, True), chosen)
-    return _picked(input, chosen, at, keepdim)
+    return _along("median", input, dim, keepdim, lambda at: _middle(input, at))
+
+
+def _middle(input: Tensor, at: int) -> Tensor:
+    """The indices of the middle elements in order along a dim, or of what is no number."""
+    chosen = narrow(argsort(input, at), at, (input.shape[at] - 1) // 2, 1)
+    if input.dtype.kind != "f":
+        return chosen
+    strange = e.isnan(input)
+    return e.where(any(strange, at, True), argmax(strange, at, True), chosen)
 
 
 def _shared(flat: Tensor, alike: Tensor) -> Tensor:
@@ -309,12 +304,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, 
 # ---- orders
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Found:
     """(values, indices) in order along `dim`; equal elements stay in their order."""
-    from .shape import take_along_dim
-
-    if not operand(input, "sort").ndim:
-        return Found(input, wrap(np.int64(0)))
-    order = argsort(input, dim, descending)
-    return Found(take_along_dim(input, order, dim), order)
+    return _along("sort", input, dim, True, lambda at: argsort(input, at, descending))
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -326,15 +316,9 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
     """(values, indices) of the k greatest elements along `dim`, or the least, in order."""
-    from .shape import take_along_dim
-
-    at = one_dim(dim, operand(input, "topk").ndim, "topk")
-    if not 0 <= k <= (input.shape[at] if input.ndim else 1):
+    if not 0 <= k <= (input.shape[one_dim(dim, input.ndim, "topk")] if operand(input, "topk").ndim else 1):
         raise ShapeError(f"topk: there are no {k} greatest along dim {dim} of shape {input.shape}.")
-    if not input.ndim:
-        return Found(input, wrap(np.int64(0))) if k else Found(input.reshape(1)[:0], wrap(np.empty(0, np.int64)))
-    order = argsort(input, at, largest)[(slice(None),) * at + (slice(0, k),)]
-    return Found(take_along_dim(input, order, at), order)
+    return _along("topk", input, dim, True, lambda at: narrow(argsort(input, at, largest), at, 0, k))
 
 
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,

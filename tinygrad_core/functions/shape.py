@@ -15,7 +15,7 @@ from ..ops import OPS
 from ..symbol import known
 from ..tensor import Tensor, remember_view, wrap
 from . import elementwise as e
-from .arguments import Dim, one_dim, operand, size_of
+from .arguments import Dim, listed, one_dim, operand, size_of
 from .arguments import dims as several_dims
 
 
@@ -151,13 +151,12 @@ def t(input: Tensor) -> Tensor:
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dims moved to other positions; the others keep their order."""
-    listed = [(one_dim(s, input.ndim, "movedim"), one_dim(d, input.ndim, "movedim")) for s, d in zip(
-        *(((v,) if isinstance(v, int) else tuple(v)) for v in (source, destination)), strict=True)]
-    if any(len(set(ends)) < len(listed) for ends in zip(*listed, strict=True)):
+    starts, ends = ([one_dim(d, input.ndim, "movedim") for d in listed(given)] for given in (source, destination))
+    if any(len(set(moved)) < len(moved) for moved in (starts, ends)):
         raise ShapeError(f"movedim: {source} to {destination} names one dim twice.")
-    order = [k for k in range(input.ndim) if k not in {s for s, _ in listed}]
-    for s, d in sorted(listed, key=lambda pair: pair[1]):
-        order.insert(d, s)
+    order = [k for k in range(input.ndim) if k not in starts]
+    for end, start in sorted(zip(ends, starts, strict=True)):
+        order.insert(end, start)
     return permute(input, order)
 
 
@@ -175,14 +174,11 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """The elements moved on by `shifts` along the dims, or in the flattened tensor; what falls off comes back."""
     if dims is None:
         return reshape(roll(reshape(input, -1), shifts, 0), input.shape)
-    pairs = zip(*(((v,) if isinstance(v, int) else tuple(v)) for v in (shifts, dims)), strict=True)
-    for shift, dim in pairs:
-        at = one_dim(dim, input.ndim, "roll")
-        n = input.shape[at]
+    for shift, dim in zip(listed(shifts), listed(dims), strict=True):
+        n = input.shape[one_dim(dim, input.ndim, "roll")]
         if n and shift % n:
-            head = (slice(None),) * at
             cut = n - shift % n
-            input = cat([input[(*head, slice(cut, n))], input[(*head, slice(0, cut))]], at)
+            input = cat([narrow(input, dim, cut, n - cut), narrow(input, dim, 0, cut)], dim)
     return e.clone(input)
 
 
@@ -355,9 +351,7 @@ def _scattered(name: str, input: Tensor, dim: int, index: Tensor, src: Tensor, p
 # ---- matrices
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of the matrices in two dims, as the last dim; above the main one with a positive offset; a view."""
-    a, b = one_dim(dim1, input.ndim, "diagonal"), one_dim(dim2, input.ndim, "diagonal")
-    x = permute(input, [k for k in range(input.ndim) if k not in (a, b)] + [a, b])
-    return apply(OPS["diagonal"], x, offset=offset)
+    return apply(OPS["diagonal"], movedim(input, (dim1, dim2), (-2, -1)), offset=offset)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -398,10 +392,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     if indexing not in ("ij", "xy") or any(v.ndim > 1 for v in vectors):
         raise ShapeError(f"meshgrid takes vectors, and indexing='ij' or 'xy'; got {[v.shape for v in vectors]} and "
                          f"{indexing!r}.")
-    order = [1, 0, *range(2, len(vectors))] if indexing == "xy" and len(vectors) > 1 else list(range(len(vectors)))
-    shape = tuple(vectors[k].numel() for k in order)
-    grids = []
-    for k, v in enumerate(vectors):
-        lone = tuple(v.numel() if order[place] == k else 1 for place in range(len(order)))
-        grids.append(expand(reshape(v, lone), shape))
-    return tuple(grids)
+    shape = tuple(v.numel() for v in vectors)
+    lone = [reshape(v, tuple(-1 if d == k else 1 for d in range(len(shape)))) for k, v in enumerate(vectors)]
+    turned = indexing == "xy" and len(vectors) > 1
+    return tuple(transpose(expand(v, shape), 0, 1) if turned else expand(v, shape) for v in lone)

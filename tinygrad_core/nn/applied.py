@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
@@ -14,6 +15,7 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "AdaptiveAvgPool1d", "AdaptiveA
            "Hardswish", "Hardtanh", "HuberLoss", "KLDivLoss", "L1Loss", "LeakyReLU", "LogSigmoid", "LogSoftmax",
            "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "NLLLoss", "ReLU", "ReLU6", "SiLU", "Sigmoid", "SmoothL1Loss",
            "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Unfold"]
+
 
 class Applied(Module):
     """A function as a module: its settings are given once, its tensors at each call.
@@ -104,12 +106,10 @@ Dropout = applied("Dropout", F.dropout, shown="p inplace")
 CosineSimilarity = applied("CosineSimilarity", F.cosine_similarity, tensors=2)
 
 # ---- losses
-L1Loss = applied("L1Loss", F.l1_loss, tensors=2, shown="", without="weight")
-MSELoss = applied("MSELoss", F.mse_loss, tensors=2, shown="", without="weight")
-SmoothL1Loss = applied("SmoothL1Loss", F.smooth_l1_loss, tensors=2, shown="")
-HuberLoss = applied("HuberLoss", F.huber_loss, tensors=2, shown="", without="weight")
-KLDivLoss = applied("KLDivLoss", F.kl_div, tensors=2, shown="")
-BCELoss = applied("BCELoss", F.binary_cross_entropy, tensors=2, shown="")
-BCEWithLogitsLoss = applied("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits, tensors=2, shown="")
-NLLLoss = applied("NLLLoss", F.nll_loss, tensors=2, shown="")
-CrossEntropyLoss = applied("CrossEntropyLoss", F.cross_entropy, tensors=2, shown="")
+_loss = partial(applied, tensors=2, shown="")
+L1Loss, MSELoss = _loss("L1Loss", F.l1_loss, without="weight"), _loss("MSELoss", F.mse_loss, without="weight")
+SmoothL1Loss = _loss("SmoothL1Loss", F.smooth_l1_loss)
+HuberLoss = _loss("HuberLoss", F.huber_loss, without="weight")
+KLDivLoss, BCELoss = _loss("KLDivLoss", F.kl_div), _loss("BCELoss", F.binary_cross_entropy)
+BCEWithLogitsLoss = _loss("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits)
+NLLLoss, CrossEntropyLoss = _loss("NLLLoss", F.nll_loss), _loss("CrossEntropyLoss", F.cross_entropy)

@@ -5,16 +5,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import formulas, functions, hot, versions
+from .. import formulas, functions, versions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, GradError, ShapeError
-from ..functions import log_softmax as log_softmax
-from ..functions import sigmoid as sigmoid
-from ..functions import softmax as softmax
-from ..functions import tanh as tanh
-from ..functions.arguments import one_dim
+from ..functions import log_softmax, sigmoid, softmax, tanh  # noqa: F401
+from ..functions.arguments import one_dim, one_of
 from ..functions.creation import _draw
+from ..hot import linear as linear
 from ..ops import OPS
 from ..symbol import known
 from ..tensor import Tensor, describe, wrap
@@ -24,19 +22,6 @@ from .sliding import *  # noqa: F403
 
 
 # ---- products
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: input (*, in), weight (out, in) or (in), bias (out) or (); the result is (*, out) or (*)."""
-    if not isinstance(input, Tensor):
-        raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
-    if weight.ndim == 1:                        # one output: no dim for it
-        return functions.squeeze(linear(input, functions.unsqueeze(weight, 0), bias), -1)
-    if input.ndim < 1 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
-        raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
-                         f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
-                         f"flatten it first: torch.flatten(x, 1).")
-    return hot.linear(input, weight, bias)
-
-
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x1ᵀ W x2 + b for each output: input1 (*, in1), input2 (*, in2), weight (out, in1, in2), bias (out)."""
     out, in1, in2 = weight.shape
@@ -56,7 +41,7 @@ def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); the gradient at 0 is 0."""
-    return write(input, functions.relu(input)) if inplace else functions.relu(input)
+    return _into(input, functions.relu(input), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -66,11 +51,18 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above 0, x * weight below; one weight for all, or one for each channel (dim 1)."""
-    each = () if weight.array.size == 1 else (-1, *(1 for _ in input.shape[2:]))
-    if each and (input.ndim < 2 or weight.shape != input.shape[1:2]):
+    if weight.array.size == 1:
+        weight = functions.reshape(weight, ())
+    elif input.ndim < 2 or weight.shape != input.shape[1:2]:
         raise ShapeError(f"prelu needs one weight, or one for each channel, got {weight.shape} for {describe(input)}.")
-    weight = functions.reshape(weight, each)
+    else:
+        weight = _by_channel(weight, input)
     return functions.where(input > 0, input, input * weight)
+
+
+def _by_channel(t: Tensor, like: Tensor) -> Tensor:
+    """One number for each channel (dim 1) of `like`, in a shape that broadcasts."""
+    return functions.reshape(t, (-1, *(1 for _ in like.shape[2:])))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -140,9 +132,7 @@ def softsign(input: Tensor) -> Tensor:
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh": by a tanh."""
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    name = "gelu" if approximate == "none" else "gelu_tanh"
+    name = "gelu" if one_of("gelu: approximate", approximate, "none", "tanh") == "none" else "gelu_tanh"
     return apply(OPS[name], input) if input.ndim else getattr(formulas, name)(input)
 
 
@@ -152,8 +142,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     half, odd = divmod(input.shape[axis], 2)
     if odd:
         raise ShapeError(f"glu halves dim {dim}, which must have an even size, got {input.shape[axis]}.")
-    before = (slice(None),) * axis
-    return input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
+    return functions.narrow(input, axis, 0, half) * sigmoid(functions.narrow(input, axis, half, half))
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -184,14 +173,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         scale_grad_by_freq: a row's gradient is divided by how often the row is looked up.
         sparse: not to be had; gradients are whole tables.
     """
-    index = getattr(input, "array", None)
-    if index is None or index.dtype.kind not in "iu":
-        raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long().")
     refuse_sparse(sparse)
-    rows = weight.shape[0]
-    if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
-        raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
-                         f"its table has the rows 0 to {rows - 1}.")
+    index, rows = _whole_numbers("embedding", "indices", input, weight.shape[0]), weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ShapeError(f"embedding: padding_idx {padding_idx} is no row of a table with {rows} rows.")
     if max_norm is not None:
@@ -200,6 +183,19 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         weight = apply(OPS["freeze_row"], weight, row=padding_idx)
     found = apply(OPS["getitem"], weight, index=index)
     return apply(OPS["scale_gradient"], found, factor=_rarity(input, weight)) if scale_grad_by_freq else found
+
+
+def _whole_numbers(name: str, what: str, input: Tensor, count: int) -> Any:
+    """The array of a tensor whose elements must be integers from 0 to count - 1, or, where it is -1, from 0 up."""
+    array = getattr(input, "array", None)
+    if array is None or array.dtype.kind not in "iu":
+        raise DTypeError(f"{name} needs integer {what}, got {describe(input)}: write x.long().")
+    if known(array) and array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= count >= 0:
+            room = f"lie between 0 and {count - 1}" if count >= 0 else "not be negative"
+            raise ShapeError(f"{name}: {what} must {room}, got {low if low < 0 else high}.")
+    return array
 
 
 def refuse_sparse(sparse: bool) -> None:
@@ -229,16 +225,11 @@ def _shorten(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> N
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (*,) as rows of zeros with a single one: (*, num_classes), int64."""
-    index = input.array
-    if index.dtype.kind not in "iu":
-        raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.")
+    labels = _whole_numbers("one_hot", "labels", input, num_classes)
     if num_classes == -1:
-        if not index.size:
+        if not labels.size:
             raise ShapeError("one_hot of no labels needs num_classes.")
-        num_classes = int(index.max()) + 1
-    if known(index) and index.size and not (index.min() >= 0 and index.max() < num_classes):
-        raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
-                         f"{int(index.max())}.")
+        num_classes = int(labels.max()) + 1
     classes = functions.arange(num_classes, device=input.device)
     return (functions.unsqueeze(input, -1) == classes).long()
 
@@ -297,10 +288,8 @@ def _channel_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, gro
 
 def _per_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """x * weight + bias, one of each for every channel (dim 1)."""
-    shape = (-1, *(1 for _ in x.shape[2:]))
-    if weight is not None:
-        x = x * functions.reshape(weight, shape)
-    return x if bias is None else x + functions.reshape(bias, shape)
+    x = x if weight is None else x * _by_channel(weight, x)
+    return x if bias is None else x + _by_channel(bias, x)
 
 
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
@@ -317,10 +306,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm outside training needs running_mean and running_var")
-        scale = functions.rsqrt(running_var + eps)
-        scale = scale if weight is None else scale * weight
-        shift = -running_mean * scale
-        return _per_channel(input, scale, shift if bias is None else shift + bias)
+        scale = functions.rsqrt(running_var + eps) * (1 if weight is None else weight)
+        shift = (0 if bias is None else bias) - running_mean * scale
+        return _per_channel(input, scale, shift)
     count = input.array.size // max(channels, 1)
     if count == 1:
         raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import functions
+from .. import functions, hot
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
 from ..ops import OPS
@@ -172,6 +172,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         ignore_index: a label that counts for nothing.
         label_smoothing: the share of the target that is spread evenly over all classes.
     """
+    if type(target) is Tensor and weight is None and reduction == "mean" and not label_smoothing and ignore_index < 0:
+        loss = hot.cross_entropy(input, target)
+        if loss is not None:
+            return loss
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is a share between 0 and 1, got {label_smoothing}")
     _check_weight("cross_entropy", input, weight)
@@ -220,7 +224,7 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
                          f"(N, d1, ...), got {shape} and {target.shape}.")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
-    if not known(labels) or not labels.size or _highest(labels) < classes:
+    if not known(labels) or not labels.size or hot.highest(labels) < classes:
         return True
     counted = labels[labels != ignore_index]
     wrong = counted[(counted < 0) | (counted >= classes)]
@@ -233,14 +237,6 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
 def _check_weight(name: str, input: Tensor, weight: Tensor | None) -> None:
     if weight is not None and weight.shape != input.shape[min(1, input.ndim - 1):][:1]:
         raise ShapeError(f"{name} needs a weight for each class, got {weight.shape} for an input of shape {input.shape}.")
-
-
-def _highest(labels: Any) -> int:
-    """The highest label, where a negative one counts as very high: read without a sign, it is."""
-    return int(labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)).max())
-
-
-_UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
 
 
 def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:

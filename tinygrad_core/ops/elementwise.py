@@ -119,15 +119,6 @@ def _sigmoid(xp: Any, x: Any) -> Any:
     return xp.tanh(x * 0.5) * 0.5 + 0.5
 
 
-def _horner(x: Any, coefficients: tuple[float, ...]) -> Any:
-    """The polynomial with these coefficients, the highest first."""
-    total = x * coefficients[0]
-    for c in coefficients[1:-1]:
-        total += c
-        total *= x
-    return total + coefficients[-1]
-
-
 def erf(xp: Any, x: Any) -> Any:
     """The error function; in float64 by two quotients of polynomials, one up to 1 and one for the complement above,
     from S. L. Moshier's Cephes library (ndtr.c), within 1e-15 of the true value.
@@ -143,6 +134,15 @@ def erf(xp: Any, x: Any) -> Any:
     return xp.where(size < 1, near, far)
 
 
+def _horner(x: Any, coefficients: tuple[float, ...]) -> Any:
+    """A polynomial, the highest power first."""
+    p = x * coefficients[0]
+    for c in coefficients[1:-1]:
+        p += c
+        p *= x
+    return p + coefficients[-1]
+
+
 _ERF_TANH = (1.41852492e-7, -5.66848105e-6, 8.7637366e-5, -6.19784778e-4, -1.91830644e-4, 1.02769056e-1, 1.12837927)
 _ERF_P = (9.60497373987051638749, 9.00260197203842689217e1, 2.23200534594684319226e3, 7.00332514112805075473e3,
           5.55923013010394962768e4)
@@ -152,7 +152,7 @@ _ERFC_P = (2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.463210564422
            1.96520832956077098242e2, 5.26445194995477358631e2, 9.34528527171957607540e2, 1.02755188689515710272e3,
            5.57535335369399327526e2)
 _ERFC_Q = (1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2,
-           9.75708501743205489753e2, 1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3,
+           9.75708501743205487753e2, 1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3,
            5.57535340817727675546e2)
 
 primitive("sigmoid", _sigmoid, floating=True, x=lambda F, g, out: g * out * (1 - out), notation={"out": "σ({x})"})
@@ -192,14 +192,6 @@ primitive("where", _where, broadcasts=True, notation={"out": "{x} if {condition}
 
 
 # ---- activations that bend, in as few steps as NumPy can take; back ends that fuse have their formulas in `static.lower`
-def _leaky_relu(xp: Any, x: Any, *, slope: float) -> Any:
-    return _above(xp, x) + _below(xp, x) * slope
-
-
-def _leaky_x(F: Any, g: Any, x: Any, slope: float) -> Any:
-    return g * (F.cast(x > 0, dtype=g.dtype) * (1 - slope) + slope)
-
-
 def _elu(xp: Any, x: Any, *, alpha: float, scale: float, rate: float) -> Any:
     """scale x above 0, scale alpha (exp(rate x) - 1) below."""
     return _above(xp, x) * scale + xp.expm1(_below(xp, x) * rate) * (scale * alpha)
@@ -223,7 +215,8 @@ def _huber(xp: Any, x: Any, *, delta: float) -> Any:
     return near * (size - near * 0.5)
 
 
-primitive("leaky_relu", _leaky_relu, x=_leaky_x,
+primitive("leaky_relu", lambda xp, x, *, slope: _above(xp, x) + _below(xp, x) * slope,
+          x=lambda F, g, x, slope: g * (F.cast(x > 0, dtype=g.dtype) * (1 - slope) + slope),
           notation={"out": "leaky relu({x})", "x": "{g} · ({x} > 0 ? 1 : slope)"})
 primitive("hardtanh", lambda xp, x, *, low, high: xp.clip(x, low, high),
           x=lambda F, g, x, low, high: F.where((x <= low) | (x >= high), 0.0, g),
@@ -236,11 +229,9 @@ primitive("huber", _huber, x=lambda F, g, x, delta: g * F.hardtanh(x, low=-delta
 
 
 # ---- probabilities: logarithms stop at -100, and the slope at 0 and 1 is as large as PyTorch's
-def _log_loss(xp: Any, x: Any, y: Any) -> Any:
-    return (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100)
-
-
-primitive("binary_cross_entropy", _log_loss, label="cross-entropy", broadcasts=True,
+primitive("binary_cross_entropy",
+          lambda xp, x, y: (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100),
+          label="cross-entropy", broadcasts=True,
           x=lambda F, g, x, y: g * (x - y) / F.maximum(x * (1 - x), 1e-12),
           y=lambda F, g, x: g * (F.maximum(F.log(1 - x), -100.0) - F.maximum(F.log(x), -100.0)),
           notation={"out": "−{y} · log {x} − (1 − {y}) · log(1 − {x})", "x": "{g} · ({x} − {y}) / ({x} · (1 − {x}))",

@@ -15,11 +15,12 @@ from .elementwise import erf
 
 # ---- linear: y = x Wᵀ + b
 def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
-    flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    out = matmul(xp, flat, weight.T)
+    if x.ndim != 2:
+        return _linear(xp, x.reshape(-1, x.shape[-1]), weight, bias).reshape(x.shape[:-1] + weight.shape[:1])
+    out = matmul(xp, x, weight.T)
     if bias is not None:
         out += bias
-    return out if x.ndim == 2 else out.reshape(x.shape[:-1] + weight.shape[:1])
+    return out
 
 
 def _rows(F: Any, x: Any) -> Any:
@@ -27,9 +28,9 @@ def _rows(F: Any, x: Any) -> Any:
     return x if x.ndim == 2 else F.reshape(x, shape=(-1, x.shape[-1]))
 
 
-def _linear_x(F: Any, g: Any, x_shape: Any, weight: Any) -> Any:
+def _linear_x(F: Any, g: Any, x: Any, weight: Any) -> Any:
     d = F.matmul(_rows(F, g), weight)
-    return d if len(x_shape) == 2 else F.reshape(d, shape=x_shape)
+    return d if x.ndim == 2 else F.reshape(d, shape=x.shape)
 
 
 def _linear_weight(F: Any, g: Any, x: Any) -> Any:
@@ -37,15 +38,15 @@ def _linear_weight(F: Any, g: Any, x: Any) -> Any:
 
 
 def _linear_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any) -> Any:
-    flat = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    dx = matmul(xp, flat, weight) if needs[0] else None
-    return (dx if dx is None or x.ndim == 2 else dx.reshape(x.shape),
-            matmul(xp, flat.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if needs[1] else None,
-            column_sums(xp, flat) if needs[2] else None)
+    if x.ndim != 2:
+        dx, *others = _linear_backward(xp, g.reshape(-1, g.shape[-1]), needs, x.reshape(-1, x.shape[-1]), weight)
+        return None if dx is None else dx.reshape(x.shape), *others
+    return (matmul(xp, g, weight) if needs[0] else None, matmul(xp, g.T, x) if needs[1] else None,
+            column_sums(xp, g) if needs[2] else None)
 
 
 primitive("linear", _linear, backward=_linear_backward, x=_linear_x, weight=_linear_weight,
-          bias=lambda F, g, bias_shape: F.sum_to(g, shape=bias_shape),
+          bias=lambda F, g, weight: F.sum_to(g, shape=weight.shape[:1]),
           notation={"out": "{x} {weight}ᵀ + {bias}", "x": "{g} {weight}", "weight": "{g}ᵀ {x}", "bias": "Σ {g}"})
 
 
@@ -91,29 +92,34 @@ primitive("log_softmax", _log_softmax, label="log softmax", backward=_log_softma
 
 
 # ---- cross-entropy of logits (N, C, *) against class indices (N, *), averaged over these
-def _right(xp: Any, target: Any) -> tuple[Any, ...]:
-    """The right class of each sample and place, as an index of the logits."""
-    if target.ndim == 1:
-        return xp.arange(len(target)), target
-    sample, *place = xp.ix_(*map(xp.arange, target.shape))
-    return sample, target, *place
-
-
 def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
-    """The mean loss, and the slope of the losses' sum: softmax - one-hot."""
-    p = x - x.max(1, keepdims=True)
-    right = _right(xp, target)
+    """The mean loss, and the slope of the losses' sum: softmax - one-hot.
+
+    A few classes are laid out one after the other: NumPy computes along long rows, and spends its time between short ones.
+    """
+    n, c = target.size, x.shape[1]
+    if x.ndim == 2:
+        slope = x.copy("C" if c > _MANY else "F")
+        p = slope.T
+    else:
+        slope = x.swapaxes(0, 1).copy().swapaxes(0, 1)
+        p = slope.swapaxes(0, 1).reshape(c, n)
+    p -= p.max(0)
+    right = target.reshape(-1), xp.arange(n)
     losses = -p[right]
     xp.exp(p, out=p)
-    sums = _total(xp, p, 1)
+    sums = column_sums(xp, p)
     p /= sums
-    losses += xp.log(sums[:, 0])
+    losses += xp.log(sums)
     p[right] = xp.expm1(-losses)                # e^-loss is the right class's share
-    return total(xp, losses) / x.dtype.type(target.size), p
+    return total(xp, losses) / n, slope
+
+
+_MANY = 100
 
 
 def _cross_entropy_backward(xp: Any, g: Any, needs: Any, target: Any, slope: Any) -> Any:
-    return slope * (g / slope.dtype.type(target.size)), None
+    return slope * (g / target.size), None
 
 
 primitive("cross_entropy", _cross_entropy, aux=("slope",), label="cross-entropy", backward=_cross_entropy_backward,
@@ -153,10 +159,10 @@ def _layer_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, unit: Any, sc
     return dx, dweight, column_sums(xp, rows) if needs[2] else None
 
 
+_NORMALISED = {"out": "normalise({x}) · {weight} + {bias}", "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}",
+               "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})"}
 primitive("layer_norm", _layer_norm, aux=("unit", "scale"), label="layer norm", backward=_layer_norm_backward,
-          notation={"out": "normalise({x}) · {weight} + {bias}",
-                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
-                    "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
+          notation=_NORMALISED)
 
 
 # ---- normalisation of channels: x (N, C, S) over S and a group of channels, or over S and the batch
@@ -200,10 +206,7 @@ def _channel_norm_backward(xp: Any, g: Any, needs: Any, weight: Any, centred: An
 
 
 primitive("channel_norm", _channel_norm, aux=("centred", "scale"), label="norm", several=True,
-          backward=_channel_norm_backward,
-          notation={"out": "normalise({x}) · {weight} + {bias}",
-                    "x": "(d − mean d − u · mean(d · u)) / σ, d = {g} · {weight}, u = normalise({x})",
-                    "weight": "Σ {g} · normalise({x})", "bias": "Σ {g}"})
+          backward=_channel_norm_backward, notation=_NORMALISED)
 
 
 # ---- GELU: x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016)
@@ -235,32 +238,29 @@ _GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715
 
 
 def _gelu_tanh(xp: Any, x: Any) -> Any:
-    f = x.dtype.type
     t = x * x
-    t *= f(_GELU_CUBE)
-    t += 1
+    t *= _GELU_SCALE * _GELU_CUBE
+    t += _GELU_SCALE
     t *= x
-    t *= f(_GELU_SCALE)
     xp.tanh(t, out=t)
     out = t + 1
     out *= x
-    out *= f(0.5)
+    out *= 0.5
     return out, t
 
 
 def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
     """g/2 (1 + t + x (1 - t²) √(2/π) (1 + 3·0.044715 x²)), t the saved tanh."""
-    f = x.dtype.type
     d = x * x
-    d *= f(3 * _GELU_CUBE * _GELU_SCALE)
-    d += f(_GELU_SCALE)
+    d *= 3 * _GELU_CUBE * _GELU_SCALE
+    d += _GELU_SCALE
     d *= x
     s = t * t
     xp.subtract(1, s, out=s)
     d *= s
     d += t
     d += 1
-    d *= f(0.5)
+    d *= 0.5
     d *= g
     return (d,)
 

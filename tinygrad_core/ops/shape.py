@@ -9,7 +9,7 @@ from .core import primitive
 
 
 def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argsort(order))
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 def _is_advanced(index: Any) -> bool:

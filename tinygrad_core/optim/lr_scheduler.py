@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..functions.arguments import one_of
 from .optimizer import Optimizer, OptimizerError
 
 
@@ -191,8 +192,7 @@ class OneCycleLR(LRScheduler):
             if epochs is None or steps_per_epoch is None:
                 raise OptimizerError("OneCycleLR needs total_steps, or epochs and steps_per_epoch")
             total_steps = epochs * steps_per_epoch
-        if anneal_strategy not in ("cos", "linear"):
-            raise OptimizerError(f"OneCycleLR knows no anneal_strategy {anneal_strategy!r}: there are cos and linear")
+        one_of("OneCycleLR's anneal_strategy", anneal_strategy, "cos", "linear", kind=OptimizerError)
         groups = optimizer.param_groups
         peaks = [max_lr] * len(groups) if isinstance(max_lr, (int, float)) else list(max_lr)
         self.total_steps, self.anneal_strategy, self.cycle_momentum = total_steps, anneal_strategy, cycle_momentum
@@ -213,10 +213,8 @@ class OneCycleLR(LRScheduler):
             raise OptimizerError(f"OneCycleLR was made for {self.total_steps} steps, and this is one more: give it "
                                  "total_steps = epochs * batches")
         super().step()
-        if not self.cycle_momentum:
-            return
-        for group in self.optimizer.param_groups:
-            momentum = self._at(self.momenta)
+        momentum = self._at(self.momenta)
+        for group in self.optimizer.param_groups if self.cycle_momentum else ():
             if "betas" in group:
                 group["betas"] = (momentum, *group["betas"][1:])
             elif "momentum" in group:
@@ -228,15 +226,15 @@ class OneCycleLR(LRScheduler):
 
     def _at(self, values: list[float]) -> float:
         """Where a curve through the values, one at the end of each phase, stands now."""
-        k = next(k for k, end in enumerate(self.ends) if self.last_epoch <= end or k == len(self.ends) - 1)
+        k = bisect_left(self.ends[:-1], self.last_epoch)
         start = self.ends[k - 1] if k else 0.0
         part = (self.last_epoch - start) / (self.ends[k] - start)
         if self.anneal_strategy == "cos":
-            return values[k + 1] + (values[k] - values[k + 1]) / 2 * (1 + math.cos(math.pi * part))
+            part = (1 - math.cos(math.pi * part)) / 2
         return values[k] + (values[k + 1] - values[k]) * part
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(LRScheduler):
     """The rate times `factor` when a measure, given to `step(metrics)`, has not got better for long.
 
     Args:
@@ -256,9 +254,8 @@ class ReduceLROnPlateau:
                  min_lr: float | Sequence[float] = 0.0, eps: float = 1e-8):
         if factor >= 1:
             raise OptimizerError(f"ReduceLROnPlateau's factor must be below 1, got {factor!r}")
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise OptimizerError(f"ReduceLROnPlateau got mode={mode!r}, threshold_mode={threshold_mode!r}: there are "
-                                 "'min' and 'max', 'rel' and 'abs'")
+        one_of("ReduceLROnPlateau's mode", mode, "min", "max", kind=OptimizerError)
+        one_of("ReduceLROnPlateau's threshold_mode", threshold_mode, "rel", "abs", kind=OptimizerError)
         self.optimizer, self.mode, self.factor, self.patience, self.eps = optimizer, mode, factor, patience, eps
         self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
         groups = optimizer.param_groups
@@ -267,17 +264,15 @@ class ReduceLROnPlateau:
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
         self._last_lr = [group["lr"] for group in groups]
 
-    def step(self, metrics: Any) -> None:
+    def step(self, metrics: Any) -> None:                   # type: ignore[override]
         """Look at the measure of another epoch."""
         value = float(metrics)
         self.last_epoch += 1
+        self.num_bad_epochs += 1
         if self._better(value):
             self.best, self.num_bad_epochs = value, 0
-        else:
-            self.num_bad_epochs += 1
         if self.cooldown_counter > 0:
-            self.cooldown_counter -= 1
-            self.num_bad_epochs = 0
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
         if self.num_bad_epochs > self.patience:
             for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
                 lr = max(group["lr"] * self.factor, least)
@@ -292,18 +287,6 @@ class ReduceLROnPlateau:
             return sign * (value - self.best) > self.threshold
         # An infinite best, the first one, times a factor stays infinite and of the same sign.
         return sign * value > sign * self.best * (1 + sign * self.threshold)
-
-    def get_last_lr(self) -> list[float]:
-        """The rate of each group now."""
-        return self._last_lr
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the schedule stands."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer"}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where another one stood."""
-        vars(self).update(state_dict)
 
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",

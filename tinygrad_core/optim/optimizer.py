@@ -3,20 +3,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..autograd import enable_grad
 from ..device import array_module
-from ..errors import EngineError, learner_line
+from ..errors import EngineError, here
 from ..ops.core import arrays
 from ..symbol import Symbol
 from ..tensor import Tensor, describe, mode, ndarray, unboxed, wrap
 from ..versions import wrote
 from ..writes import store
 
-BLOCK = 1 << 15     # elements; a block of a parameter, its gradient and its state then stays in the cache
+BLOCK = 1 << 16     # elements; a block of a parameter, its gradient and its state then stays in the cache
 _HERE = arrays(np)
 
 # What each option may be: lowest and highest value; an infinite bound is itself excluded.
@@ -98,11 +99,10 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 leaf = p.node
-                if leaf is None or leaf.grad is None:
-                    continue
                 if set_to_none:
-                    leaf.grad = None
-                else:
+                    if leaf is not None:
+                        leaf.grad = None
+                elif leaf is not None and leaf.grad is not None:
                     leaf.grad = wrap(unboxed(array_module(p.array).zeros_like(p.array)))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -122,17 +122,17 @@ class Optimizer:
             from ..static.optimise import step
             step(self)
             return loss
-        line = learner_line()
+        place, watched = here(), mode.watched
         for group in self.param_groups:
-            names, decay = self.buffers(group), self.decay(group)
+            update = self.updater(group)
             for p in group["params"]:
                 leaf = p.node
                 if leaf is None or leaf.grad is None:
                     continue
-                before = p.array.copy() if mode.watched else None
-                wrote(p.array, line)
-                self._update(p, leaf.grad.array, group, names, decay)
-                if mode.watched:
+                before = p.array.copy() if watched else None
+                wrote(p.array, place)
+                update(p, leaf.grad.array)
+                if watched:
                     mode.watch.updated(p, before, leaf.grad.array, type(self).__name__)
         return loss
 
@@ -188,8 +188,12 @@ class Optimizer:
                 g = g + p * decay
         self.rule(F, p, g, state, numbers)
 
-    def _update(self, p: Tensor, g: Any, group: dict[str, Any], names: tuple[str, ...], decay: float) -> None:
-        """Change one parameter, in its own memory, given the array of its gradient and what its group has in common.
+    def updater(self, group: dict[str, Any]) -> Callable[[Tensor, Any], None]:
+        """The step of a group as a function of one of its parameters and the array of that one's gradient."""
+        return partial(self._update, group, self.buffers(group), self.decay(group))
+
+    def _update(self, group: dict[str, Any], names: tuple[str, ...], decay: float, p: Tensor, g: Any) -> None:
+        """Change one parameter, in its own memory, given what its group has in common and the array of its gradient.
 
         A rule is a dozen passes over a parameter, its gradient and its state. Run over the whole of a large
         parameter, each pass would fetch them from main memory; run block by block, only the first one does.

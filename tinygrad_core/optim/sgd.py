@@ -1,10 +1,14 @@
 """Steps along the gradient: plain, and with momentum."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from .optimizer import Optimizer, OptimizerError
+import numpy as np
+
+from ..dtypes import float32
+from ..tensor import Tensor, ndarray
+from .optimizer import BLOCK, Optimizer, OptimizerError
 
 
 class SGD(Optimizer):
@@ -42,6 +46,20 @@ class SGD(Optimizer):
         """The options, and how much of the new gradient counts."""
         return (group["lr"], group["momentum"], 1 if state["step"] == 1 else 1 - group["dampening"],
                 group["nesterov"])
+
+    def updater(self, group: dict[str, Any]) -> Callable[[Tensor, Any], None]:
+        """Plain descent, which remembers nothing, is done at once: small models would spend more on asking than on it."""
+        if group["momentum"] or group["weight_decay"] or group["maximize"]:
+            return super().updater(group)
+        lr = np.array(group["lr"], float32)     # which NumPy takes in faster than a number
+
+        def descend(p: Tensor, g: Any) -> None:
+            array = p.array
+            if type(array) is ndarray and array.dtype is float32 and array.size <= BLOCK:
+                array -= g * lr
+            else:
+                self._update(group, (), 0, p, g)
+        return descend
 
     def rule(self, F: Any, p: Any, g: Any, state: list[Any], numbers: Any) -> None:
         """`p -= lr * g`, or along the velocity."""

@@ -93,7 +93,6 @@ def _replayed(block: Block, tensors: list[Tensor]) -> list[Tensor]:
         if o.kind == "constant":
             known[o.results[0]] = wrap(mode.graph.symbol_of(o.value))
         elif o.kind == "operation":
-            assert o.op is not None
             inputs = tuple([known[x] if isinstance(x, Symbol) else x for x in o.inputs])
             attrs = fill(o.attrs, tuple([t.array if isinstance(t, Tensor) else t for t in inputs]))
             out = apply(o.op, *inputs[:o.operands], **attrs)

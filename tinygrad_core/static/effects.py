@@ -4,6 +4,7 @@ from __future__ import annotations
 import builtins
 import random
 import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ class Effects:
     """`with Effects(environment) as effects:` around the call; then `effects.found` tells what was noticed."""
 
     def __init__(self, environment: Environment):
-        self.environment = environment
+        self.environment, self.thread = environment, threading.get_ident()
         self.found: list[str] = []
 
     def __enter__(self) -> Effects:
@@ -31,8 +32,9 @@ class Effects:
         return self
 
     def _noticed_print(self, *args: Any, **kwargs: Any) -> None:
-        self._note(f"print(...) at {learner_line(2)} runs while tracing only: later calls run no Python. To see values at "
-                   "every run, return them")
+        if threading.get_ident() == self.thread:
+            self._note(f"print(...) at {learner_line(2)} runs while tracing only: later calls run no Python. To see values "
+                       "at every run, return them")
         self._print(*args, **{**kwargs, "file": kwargs.get("file") or sys.stdout})
 
     def _note(self, words: str) -> None:

@@ -195,6 +195,11 @@ class Environment:
         if code.co_filename.startswith(_INSTALLED):
             return
         self.functions.append(function)
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            if (held := getattr(function, part)) is not None:
+                self._guard(f"{function.__name__}.{part}", "attribute", function, part, held)
+                if isinstance(held, dict):
+                    self._guard(f"{function.__name__}.{part}", "values", held, None, tuple(held.values()))
         said = said_by(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (value := _cell(cell)) is not _EMPTY:
@@ -231,6 +236,23 @@ class Environment:
                 self._guard(f"the attributes of {what}", "items", own, None, tuple(own))    # what is not there may come
             if isinstance(getattr(room, "__dict__", None), dict) and not _installed(kind) and kind is not types.ModuleType:
                 self.containers.append((what, room, vars(room), contents(vars(room))))
+        self._guard_methods()
+
+    def _guard_methods(self) -> None:
+        """That objects have the methods that their classes had."""
+        known: dict[type, list[str]] = {}
+        for what, room, _ in self._rooms:
+            kind: Any = type(room)
+            own = getattr(room, "__dict__", None)
+            if isinstance(room, (type, types.ModuleType)) or not isinstance(own, dict):
+                continue
+            if kind not in known:
+                known[kind] = [name for name in self._names if isinstance(getattr(kind, name, None), _FUNCTIONS)]
+            for name in known[kind]:
+                if name not in own:
+                    self._guard(f"{what}.{name}", "absent", own, name, True)
+                if not _installed(kind):
+                    self._guard(f"{kind.__name__}.{name}", "attribute", kind, name, getattr(kind, name))
 
 
 def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, str, Any]]:

@@ -44,7 +44,9 @@ class Operation:
     Attributes:
         kind: "placeholder", "variable", "constant" or "operation".
         op: the entry of the table; None for the other kinds.
-        inputs: symbols, Python numbers or None.
+        does: its name; "" for the other kinds.
+        inputs: symbols, Python numbers or None; set by `read`.
+        sources: those that are symbols.
         attrs: the operation's attributes; `Ref`s stand for inputs.
         results: the symbols it computes; None for a gradient that nobody wanted.
         control: operations that must run before it.
@@ -54,36 +56,43 @@ class Operation:
         again: whether it computes anew, near its readers, what another operation computed before.
     """
 
-    __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
-                 "number", "operands", "again")
+    __slots__ = ("graph", "kind", "op", "does", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
+                 "number", "operands", "again", "sources")
+
+    op: Any                         # an Op wherever `does` says something
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
-        self.graph, self.kind, self.op, self.inputs, self.attrs = graph, kind, op, inputs, attrs
-        self.name, self.value = name, value
+        self.graph, self.kind, self.op, self.attrs, self.name, self.value = graph, kind, op, attrs, name, value
+        self.read(inputs)
+        self.does = "" if op is None else op.name
         self.results: tuple[Any, ...] = ()
         self.control: tuple[Operation, ...] = ()
-        self.where = here(1)
+        self.where: Any = None
         self.module = graph.module
         self.number = -1
         self.again = False
         self.operands = len(inputs)             # how many inputs are operands; the others belong to attributes
 
-    @property
-    def sources(self) -> tuple[Symbol, ...]:
-        """The inputs that are symbols."""
-        return tuple([x for x in self.inputs if isinstance(x, Symbol)])
+    def read(self, inputs: tuple[Any, ...]) -> None:
+        """Let it have these inputs."""
+        self.inputs = inputs
+        self.sources: tuple[Symbol, ...] = tuple([x for x in inputs if isinstance(x, Symbol)])
+
+    def twin(self, graph: Graph, inputs: tuple[Any, ...]) -> Operation:
+        """The same operation, from the same line, in another graph and on other inputs; it has no results yet."""
+        made = Operation(graph, self.kind, self.op, inputs, self.attrs, self.name, self.value)
+        made.where, made.module, made.operands = self.where, self.module, self.operands
+        return made
 
     @property
     def stateful(self) -> bool:
         """Whether two runs may differ, or change something: random numbers, and assignments."""
-        return self.op is not None and (self.op.name in STATEFUL or any([getattr(v, "stateful", False)
-                                                                         for v in self.attrs.values()]))
+        return self.does in STATEFUL or any([getattr(v, "stateful", False) for v in self.attrs.values()])
 
     def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None,
                 other: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """The results for arrays (and numbers) in the place of the inputs; `other` attributes take the place of its own."""
-        assert self.op is not None
         attrs = concrete(self.attrs, sizes) if sizes is not None else self.attrs
         if self.operands < len(values):
             attrs = fill(attrs, values)
@@ -235,12 +244,11 @@ class Graph:
         return mapped(index, number)
 
     def _append(self, operation: Operation) -> None:
-        operation.number = len(self.operations)
+        operation.number, operation.where = len(self.operations), here(1)
         operation.control = tuple([c for controls in self._controls for c in controls])
         self.operations.append(operation)
         if self.recorder is not None:
             self.recorder.defined(operation)
-
 
     def _referred(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Inputs and attributes with every symbol (or tensor) among the attributes made a further input."""
@@ -365,20 +373,19 @@ class Graph:
         if isinstance(x, Symbol) and x.operation.kind == "variable":
             for controls in reversed(self._controls):
                 for c in reversed(controls):
-                    if c.op is not None and c.op.name == "assign" and c.inputs[0] is x:
+                    if c.does == "assign" and c.inputs[0] is x:
                         return c.results[0]
         return x
 
     def _check_sources(self, operation: Operation) -> None:
         for x in operation.sources:
             if x.operation.graph is not self:
-                raise StaticError(f"{operation.op.name if operation.op else operation.name} in graph {self.name!r} got "
+                raise StaticError(f"{operation.does or operation.name} in graph {self.name!r} got "
                                   f"{x.name!r} of another graph ({x.operation.graph.name!r}, defined at {x.line}): a graph "
                                   f"can only compute with its own tensors.")
 
     def _explain(self, operation: Operation, error: Exception) -> EngineError:
         from ..dispatch import explain
-        assert operation.op is not None
         return explain(operation.op, tuple([wrap(x) if isinstance(x, Symbol) else x for x in operation.inputs]),
                        operation.attrs, error)
 

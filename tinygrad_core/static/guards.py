@@ -4,7 +4,6 @@ from __future__ import annotations
 import dis
 import reprlib
 from collections.abc import Callable, Sequence
-from operator import is_
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -16,8 +15,9 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 # How things are read: o is what they are read from, k an item's key or an attribute's name.
 _READS = {"item": "{o}[{k}]", "attribute": "{o}.{name}", "result": "{o}()", "items": "{o}", "values": "{o}.values()",
-          "numbers": "{o}.tobytes()"}
+          "numbers": "{o}.tobytes()", "absent": "{k} not in {o}"}
 _MANY = ("items", "values")     # compared element by element
+_FEW = 64                       # so many elements are named one by one
 
 
 class Guard(NamedTuple):
@@ -38,15 +38,26 @@ class Guard(NamedTuple):
             assert name.isidentifier(), name
         return _READS[self.read].format(o=owner, k=key, name=name)
 
-    def condition(self, n: int) -> str:
-        """That it is as it was, in Python; `o{n}`, `k{n}` and `e{n}` stand for owner, key and what is expected."""
-        now, expected = self.expression(f"o{n}", f"k{n}"), f"e{n}"
+    def question(self, n: int, names: dict[str, Any]) -> list[str]:
+        """Lines of Python that return False where it is not as it was; what they name is added to `names`."""
+        expected = f"e{n}"
+        names |= {f"o{n}": self.owner, f"k{n}": self.key, expected: self.expected}
+        now = self.expression(f"o{n}", f"k{n}")
+        if self.read in _MANY and len(self.expected) <= _FEW:       # taken apart and named, which is far faster
+            parts = [f"x{k}" for k in range(len(self.expected))]
+            names |= {f"{expected}{x}": e for x, e in zip(parts, self.expected, strict=True)}
+            same = " and ".join([f"{x} is {expected}{x}" for x in parts]) or "True"
+            return [f"[{', '.join(parts)}] = {now}",
+                    f"if not ({same} or alike(({''.join([x + ',' for x in parts])}), {expected})): return False"]
         if self.read in _MANY:
-            return (f"(len(o{n}) == {len(self.expected)} and all(map(is_, {now}, {expected})) "
-                    f"or alike(tuple({now}), {expected}))")
-        if not isinstance(self.expected, (*PLAIN, tuple)):
-            return f"{now} is {expected}"
-        return f"((now := {now}) is {expected} or alike(now, {expected}))"
+            same = f"alike(tuple({now}), {expected})"
+        elif self.read == "absent":
+            same = now
+        elif isinstance(self.expected, (*PLAIN, tuple)):
+            same = f"(now := {now}) is {expected} or alike(now, {expected})"
+        else:
+            same = f"{now} is {expected}"
+        return [f"if not ({same}): return False"]
 
     def now(self) -> Any:
         """What it is now."""
@@ -61,6 +72,8 @@ class Guard(NamedTuple):
             return f"{self.what} can be read no more ({error!r})"
         if alike(now, self.expected):
             return ""
+        if self.read == "absent":
+            return f"{self.what} was its class's and is the object's own"
         what, old, new = self._difference(now)
         known = isinstance(new, (*PLAIN, tuple)) or type(old) is not type(new)
         words = f"was {reprlib.repr(old)} and is {reprlib.repr(new)}" if known else f"is another {type(new).__name__}"
@@ -89,25 +102,30 @@ class Guard(NamedTuple):
 
 
 def alike(a: Any, b: Any) -> bool:
-    """Whether two values are one and the same for a trace: the same object, or equal in type and value."""
+    """Whether two values are one and the same for a trace: the same object, or no computation tells them apart."""
     if a is b:
         return True
     if type(a) is not type(b):
         return False
     if isinstance(a, tuple):
         return len(a) == len(b) and all(map(alike, a, b))
-    return isinstance(a, PLAIN) and bool(a == b)
+    return isinstance(a, PLAIN) and bool(exactly(a) == exactly(b))
+
+
+def exactly(value: Any) -> Any:
+    """A plain value as something that is equal only to what computes alike: 0.0 is not -0.0, and nan is nan."""
+    delicate = (isinstance(value, (float, np.inexact)) and (not value or value != value)) or isinstance(value, complex)
+    return repr(value) if delicate else value
 
 
 def predicate(guards: Sequence[Guard]) -> Callable[[], bool]:
     """One function that asks whether everything is as it was: every call asks, so it is generated, without a loop."""
-    names: dict[str, Any] = {"alike": alike, "is_": is_}
-    for n, guard in enumerate(guards):
-        names |= {f"o{n}": guard.owner, f"k{n}": guard.key, f"e{n}": guard.expected}
-    conditions = "\n            and ".join([guard.condition(n) for n, guard in enumerate(guards)]) or "True"
+    names: dict[str, Any] = {"alike": alike}
+    lines = "\n        ".join([line for n, guard in enumerate(guards) for line in guard.question(n, names)])
     exec(f"""def holds():
     try:
-        return ({conditions})
+        {lines}
+        return True
     except Exception:           # what cannot be read any more is not as it was
         return False
 """, names)

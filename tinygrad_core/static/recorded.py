@@ -23,28 +23,20 @@ class GraphEvents:
 
     def defined(self, o: Operation) -> int:
         """An operation was written down: a `define` event, without a value."""
-        recorder = self.recorder
-        links = []
-        op = o.op
-        if op is not None:
-            own = o.inputs[:o.operands]
-            names = [f"{op.inputs[0]}{k}" for k in range(len(own))] if op.variadic and op.inputs else list(op.inputs)
-            names += [f"index{k}" for k in range(len(o.inputs) - len(names))]
-            for name, x in zip(names, o.inputs, strict=False):
-                if isinstance(x, Symbol):
-                    links.append({"edge": recorder.next_edge, "node": self.node(x.operation), "arg": name})
-                    recorder.next_edge += 1
+        recorder, op, links = self.recorder, o.op, []
+        if o.does:
+            names = [*op.names(o.operands), *[f"index{k}" for k in range(len(o.inputs))]]
+            links = [recorder.link(self.node(x.operation), name) for name, x in zip(names, o.inputs, strict=False)
+                     if isinstance(x, Symbol)]
         first = next((r for r in o.results if r is not None), None)
-        node = self.nodes[o] = recorder.new_id(o, None)
-        simple = op is not None and not op.variadic
-        recorder.defines[node] = recorder.emit(
-            "define", node, op=op.name if op is not None else o.kind, kind=_KINDS[o.kind], name=o.name,
-            label=op.label if op is not None else o.name, inputs=links, requires_grad=o.kind == "variable",
+        simple = o.does and not op.variadic
+        node = self.nodes[o] = recorder.introduce(
+            o, None, op=o.does or o.kind, kind=_KINDS[o.kind], name=o.name,
+            label=op.label if o.does else o.name, inputs=links, requires_grad=o.kind == "variable",
             shape=[0 if isinstance(n, Dim) else n for n in first.shape] if first is not None else [],
             unknown=[k for k, n in enumerate(first.shape) if isinstance(n, Dim)] if first is not None else [],
-            dtype=str(first.dtype) if first is not None else "",
-            forward=forward_notation(op) if simple and op is not None else "",
-            rules=rule_notation(op) if simple and op is not None else {}, listing=str(o))
+            dtype=str(first.dtype) if first is not None else "", listing=str(o),
+            forward=forward_notation(op) if simple else "", rules=rule_notation(op) if simple else {})
         if o.where is not None:
             self._at(recorder.defines[node], Line.at(o.where))
         return node

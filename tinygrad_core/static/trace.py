@@ -19,6 +19,7 @@ from .effects import Effects
 from .environment import Environment
 from .graph import Graph, Operation
 from .guards import Guard
+from .program import uncollected
 
 
 class GraphBreakError(StaticError):
@@ -50,6 +51,7 @@ class TraceGraph(Graph):
         self.breaks: list[Break] = []
         self.values: dict[Symbol, Any] = {}             # what was computed for the sake of a break
         self.used_grads: set[int] = set()               # leaves whose gradient an optimiser has used up
+        self.asked_grads: set[int] = set()              # leaves whose gradient was added to, or else used
         self.arguments: dict[Symbol, Any] = {}          # placeholder -> its array in this first call
         self._module_names = dict(environment.modules.items())
         self.stepped: list[Any] = []                    # the optimisers that took a step, in order
@@ -90,6 +92,10 @@ class TraceGraph(Graph):
         self.now[id(t.array)] = new
         if variable.operation.value is not None:
             self.updates[variable] = new
+
+    def collected(self, leaf: Leaf, g: Any, before: Any) -> None:
+        """A leaf takes a gradient: what it does with it depends on whether one waits there."""
+        self.asked_grads.add(id(leaf))
 
     # ---- numbers that Python asks for
     def asked_for_value(self, symbol: Symbol, what: str) -> Any:
@@ -176,7 +182,7 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
             leaf = environment.leaves[key]
             graph.slot(*_gradient_of(leaf), "grad")
     try:
-        with graph, Effects(environment) as effects:
+        with uncollected(), graph, Effects(environment) as effects:
             result = function(*replaced(call.args, twins), **replaced(call.kwargs, twins))
             found: list[Tensor] = []
             leaves_of(result, found, [])
@@ -188,12 +194,12 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     placeholders = list(graph.arguments)
     now = [twins[id(call.tensors[k])].array for k in given]
     writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
-    touched = [leaf for leaf, _ in grads]
+    touched = [leaf for key, leaf in environment.leaves.items() if key in before and (
+        key in graph.asked_grads or any([leaf is other for other, _ in grads]))]
     fixed = [(k, t) for k, t in enumerate(call.tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
-    _refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
-    waits = tuple([before[id(leaf)] is None for leaf in touched])
-    kept = [Guard("whether .grad is None", "result", _empty(touched), None, waits)] if touched else []
-    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *kept], effects.found,
+    refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
+    waits = [_waiting(environment, leaf, before[id(leaf)]) for leaf in touched]
+    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *waits], effects.found,
                   found, outputs)
 
 
@@ -216,7 +222,7 @@ def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, 
     return given, twins
 
 
-def _refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]]) -> None:
+def refuse_shared_memory(graph: TraceGraph, arguments: list[tuple[Tensor, bool]]) -> None:
     """Refuse a tensor that looks into memory which the function writes through another: it would not see what is written.
 
     A view that is written tells its base (see `Graph.write`), so that both are.
@@ -242,8 +248,13 @@ def _gradient_of(leaf: Leaf) -> tuple[Callable[[], Any], Callable[[Any], None]]:
     return (lambda: leaf.grad.array), store
 
 
-def _empty(leaves: list[Leaf]) -> Callable[[], tuple[bool, ...]]:
-    return lambda: tuple([leaf.grad is None for leaf in leaves])
+def _waiting(environment: Environment, leaf: Leaf, g: Any) -> Guard:
+    """That a gradient waits at a leaf, or that none does, as it was."""
+    name = next((environment.names.get(key, t.name) for key, t in environment.tensors.items() if t.node is leaf), None)
+    what = f"{name or 'tensor'}.grad"
+    if g is None:
+        return Guard(what, "attribute", leaf, "grad", None)
+    return Guard(f"whether {what} is None", "result", lambda: leaf.grad is None, None, False)
 
 
 def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf, Symbol | None]]:

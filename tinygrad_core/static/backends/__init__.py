@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from ...device import Device, require_cupy
@@ -9,12 +10,11 @@ from ...errors import DeviceError
 from ...symbol import StaticError
 from ..program import Program
 from ..toolchain import compiler
-from .interpreter import interpreter
-from .numpy import numpy
 
 # run(arrays of the inputs) -> (arrays of the outputs, for each update the new value, or None where the
 # variable's own memory holds it already)
 Run = Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
+BACKENDS = ("interpreter", "numpy", "c", "cuda")
 
 
 def choose(name: str, device: Device) -> str:
@@ -31,18 +31,5 @@ def choose(name: str, device: Device) -> str:
 
 
 def compiled(program: Program, backend: str) -> Run:
-    """The program as a function, by the back end of this name."""
-    return BACKENDS[backend](program)
-
-
-def _c(program: Program) -> Run:
-    from .c import c
-    return c(program)
-
-
-def _cuda(program: Program) -> Run:
-    from .cuda import cuda
-    return cuda(program)
-
-
-BACKENDS: dict[str, Callable[[Program], Run]] = {"interpreter": interpreter, "numpy": numpy, "c": _c, "cuda": _cuda}
+    """The program as a function, by the back end of this name: a function in the module of the same name."""
+    return getattr(import_module(f".{backend}", __name__), backend)(program)
