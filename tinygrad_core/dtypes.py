@@ -33,9 +33,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool count too."""
-    if dtype is float:
-        return _default
+    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool stand for float64, int64 and bool."""
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -48,6 +46,12 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 def is_floating(dtype: np.dtype[Any]) -> bool:
     """Whether gradients can flow through values of this dtype."""
     return dtype.kind == "f"
+
+
+def limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The least and the greatest finite number of a dtype."""
+    info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return info.min, info.max
 
 
 def scalar_dtype(value: Any) -> np.dtype[Any]:

@@ -48,8 +48,22 @@ def _add_rows(out: Any, index: Any, rows: Any) -> None:
 
 
 def _put(xp: Any, x: Any, y: Any, *, index: Any) -> Any:
-    out = x.copy()
+    out = x.copy() if getattr(x, "ndim", 0) else xp.array(x)       # a scalar cannot be written into
     out[index] = y
+    return out
+
+
+def _diagonal(xp: Any, x: Any, *, offset: int) -> Any:
+    """The diagonal in the last two dims, as a view that can be written through; NumPy's own is read-only."""
+    out = x.diagonal(offset, -2, -1)
+    if x.flags.writeable and not out.flags.writeable:
+        out.flags.writeable = True
+    return out
+
+
+def _on_diagonal(xp: Any, y: Any, *, shape: tuple[int, ...], offset: int) -> Any:
+    out = xp.zeros(shape, y.dtype)
+    _diagonal(xp, out, offset=offset)[...] = y
     return out
 
 
@@ -78,6 +92,10 @@ primitive("getitem", lambda xp, x, *, index: x[index], label="[ ]", view=True,
           notation={"out": "{x}[…]", "x": "{g} where it was taken from, 0 elsewhere"},
           x=lambda F, g, x_shape, index: F.scatter_into(g, shape=x_shape, index=index))
 primitive("scatter_into", _scatter, y=lambda F, g, index: F.getitem(g, index=index))
+primitive("diagonal", _diagonal, view=True, notation={"out": "diag {x}", "x": "{g} on a diagonal of zeros"},
+          x=lambda F, g, x_shape, offset: F.on_diagonal(g, shape=x_shape, offset=offset))
+primitive("on_diagonal", _on_diagonal, notation={"out": "{y} on a diagonal of zeros", "y": "diag {g}"},
+          y=lambda F, g, offset: F.diagonal(g, offset=offset))
 primitive("setitem", _put, label="[ ]=",
           x=lambda F, g, y_shape, index: F.setitem(g, 0.0, index=index),
           y=lambda F, g, y_shape, index: F.sum_to(F.getitem(g, index=index), shape=y_shape))
