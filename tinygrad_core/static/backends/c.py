@@ -140,7 +140,7 @@ def _with_sums(program: Program) -> Program:
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "sum":
+        if o.does != "sum":
             return None
         x = o.sources[0]
         made = x.operation.op
