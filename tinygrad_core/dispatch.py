@@ -59,6 +59,8 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             return symbol.operation.graph.define(op, inputs, attrs)
         if isinstance(error, EngineError):
             raise
+        if isinstance(error, OverflowError) and op.mixes:       # a number that the integers' dtype does not have
+            return apply(op, *_wrapped_around(values, inputs), **attrs)
         told = explain(op, inputs, attrs, error)
         if watched:
             mode.watch.failed(told)
@@ -183,6 +185,12 @@ def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | No
     return cast
 
 
+def _wrapped_around(values: Any, inputs: Any) -> list[Any]:
+    """The inputs with Python's integers cut to the bits of the arrays' dtype, as PyTorch cuts them."""
+    dtype = next(v.dtype for v in values if hasattr(v, "dtype"))
+    return [np.asarray(x).astype(dtype)[()] if isinstance(x, int) else x for x in inputs]
+
+
 def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> EngineError:
     """The error to raise when an operation's forward computation failed: what it got, what it needed, where."""
     got = " and ".join(describe(x) for x in inputs)
@@ -197,7 +205,7 @@ def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Excep
     shapes = [x.shape for x in inputs if isinstance(x, Tensor)]
     if op.name == "matmul":
         return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.")
-    if op.broadcasts:
+    if op.broadcasts and len(shapes) > 1:
         return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.")
     extra = ", ".join(f"{k}={reprlib.repr(v)}" for k, v in attrs.items())
     kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError

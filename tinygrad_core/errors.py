@@ -32,6 +32,10 @@ class DTypeError(EngineError, TypeError):
     """A dtype that an operation or a gradient cannot use."""
 
 
+class ZeroDivision(EngineError, ZeroDivisionError):
+    """Whole numbers divided by 0."""
+
+
 class DeviceError(EngineError):
     """Tensors on different devices, or a device that is not there."""
 

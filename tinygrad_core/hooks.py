@@ -27,6 +27,9 @@ class Hooks:
             for function in list(self.functions.values()):
                 changed = function(t)
                 if changed is not None:
+                    if changed.shape != t.shape:
+                        raise GradError(f"a hook got a gradient of shape {t.shape} and returned one of shape "
+                                        f"{changed.shape}: what takes a gradient's place must have its shape.")
                     t = changed
             if self.retain:
                 self.kept = t if self.kept is None else self.kept + t
@@ -55,6 +58,12 @@ class Handle:
 
     def __exit__(self, *_: Any) -> None:
         self.remove()
+
+
+def keep_too(node: Node, g: Any) -> None:
+    """Add a gradient to the `.grad` of a tensor that is not a leaf."""
+    hooks, t = hooks_of(node), g if isinstance(g, Tensor) else wrap(g)
+    hooks.kept = t.clone() if hooks.kept is None else hooks.kept + t
 
 
 def hooks_of(node: Node) -> Hooks:

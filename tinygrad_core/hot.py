@@ -148,11 +148,14 @@ _LINEAR = OPS["linear"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
+    """x Wᵀ + b: input (*, in), weight (out, in) or (in), bias (out) or (); the result is (*, out) or (*)."""
     if not isinstance(input, Tensor):
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
     a, w, p, q = input.array, weight.array, input.node, weight.node
     b, r = (None, None) if bias is None else (bias.array, bias.node)
+    if a.ndim and w.ndim == 1:                  # one output: no dim for it
+        out = matmul(input, weight)
+        return out if bias is None else out + bias
     if a.ndim < 1 or w.ndim != 2 or a.shape[-1] != w.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "

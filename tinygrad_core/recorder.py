@@ -369,12 +369,8 @@ def variable_name(t: Tensor, frame: FrameType | None) -> str | None:
     """The name of the variable that holds a tensor where the learner's code runs, if there is one."""
     if frame is None:
         return None
-    scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
-    for scope in scopes:
-        for name, value in scope.items():
-            if value is t and not name.startswith("_"):
-                return name
-    return None
+    variables = (pair for scope in (frame.f_locals, frame.f_globals) for pair in scope.items())
+    return next((name for name, value in variables if value is t and not name.startswith("_")), None)
 
 
 def source_name(file: str) -> str:

@@ -110,7 +110,9 @@ class Tensor:
         name: a name for pictures and listings.
 
     `array` is the NumPy or CuPy array that holds the numbers; a tensor without dims holds a NumPy scalar,
-    because arithmetic on scalars is many times faster than on arrays of one element.
+    because arithmetic on scalars is many times faster than on arrays of one element. Such a scalar cannot be looked
+    into as memory can: `x[0]` of a vector hands on to x what is written into it, but where no gradient is recorded it
+    does not follow what is written into x later, and `s[None]` and `s.reshape(1)` are copies.
     """
 
     __slots__ = ("array", "node", "_name", "_view", "_views", "_rewritten", "__weakref__")

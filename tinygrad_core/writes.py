@@ -12,7 +12,7 @@ from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
 from .symbol import Symbol
-from .tensor import Tensor, mode, ndarray, root_of, view_chain
+from .tensor import Tensor, describe, mode, ndarray, root_of, view_chain
 
 
 def write(t: Tensor, result: Tensor) -> Tensor:
@@ -25,6 +25,9 @@ def write(t: Tensor, result: Tensor) -> Tensor:
                          f"{result.shape}.")
     if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.")
+    if isinstance(t.array, ndarray) and not t.array.flags.writeable:
+        raise ShapeError(f"{describe(t)} cannot be written into: several of its elements are one place in memory, as "
+                         "after expand, or the memory is somebody's who forbids it. Write into a clone().")
     root = root_of(t)
     if not _looks_into(t, root):
         t._view, root = None, t
@@ -66,9 +69,14 @@ def store(t: Tensor, values: Any) -> None:
         t.array = t.array.dtype.type(values)
         t._rewritten = t._version + 1
         source = t._view
-        if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
-            source[0].array[source[2]["index"]] = t.array
-            versions.wrote(source[0].array)
+        if source is None:
+            return
+        base, op, attrs = source
+        if isinstance(base.array, np.generic):
+            store(base, t.array)
+        elif op.name == "getitem" and isinstance(base.array, ndarray):
+            base.array[attrs["index"]] = t.array
+            versions.wrote(base.array)
     else:
         t.array[...] = values
 
@@ -97,11 +105,13 @@ def _looks_into(view: Tensor, root: Tensor) -> bool:
 
 
 def _refresh_views(root: Tensor) -> None:
-    """After a write: every living view's history starts from its base's new one."""
+    """After a write: every living view's history starts from its base's new one; one without dims gets its value too."""
     for weak in getattr(root, "_views", ()):
         view = weak()
         if view is not None and view.node is not None and _looks_into(view, root):
             base, op, attrs = view._view
             parent = base.node
             values = [base.array]
+            if isinstance(view.array, np.generic):
+                view.array = op.forward(np, base.array, **attrs)[()]
             view.node = record(op, [parent], 1, view.array, values, (), attrs) if parent is not None else None

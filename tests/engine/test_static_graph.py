@@ -23,6 +23,7 @@ from tinygrad_core.static import (
     get_default_graph,
     gradients,
     group,
+    infer,
     name_scope,
     placeholder,
     reset_default_graph,
@@ -411,3 +412,16 @@ def test_bits_and_truth_values(backend):
     for f in (lambda a, b: a & 2, lambda a, b: 6 | a, lambda a, b: a ^ a, lambda a, b: ~a, lambda a, b: ~b,
               lambda a, b: b | ~b):
         assert compile(f, backend=backend)(a, b).tolist() == f(a, b).tolist() == np.asarray(f(a.numpy(), b.numpy())).tolist()
+
+
+@pytest.mark.parametrize("name", ["matmul", "linear", "conv2d"])
+def test_shapes_are_found_without_multiplying(name):
+    """Products take the time of a step; tracing one must not."""
+    with Graph():
+        x, w = placeholder((2, 3, 5, 5), name="x"), placeholder((4, 3, 3, 3), name="w")
+        out = {"conv2d": lambda: nn.functional.conv2d(x, w), "matmul": lambda: x @ w[0, 0, :1].expand(5, 3),
+               "linear": lambda: nn.functional.linear(x.reshape(30, 5), w.reshape(-1, 3)[:5].T)}[name]()
+    made = [o for o in out.array.operation.graph.operations if o.op is not None and o.op.name.startswith(name[:4])][-1]
+    ones = [np.ones(s.shape, np.float32) if s is not None else None for s in made.inputs]
+    assert made.results[0].shape == np.shape(made.compute(np, tuple(ones))[0])
+    assert not np.any(made.compute(infer._numpy, tuple(ones))[0])

@@ -416,6 +416,7 @@ class TestDelicateNumbers:
         run(lambda x: 1 / (x * factor), lambda: monkeypatch.setitem(globals(), "factor", -0.0), "was 0.0 and is -0.0")
         f = compile(lambda x, k: 1 / (x * k))
         assert [f(tg.ones(1), k).item() for k in (0.0, -0.0, np.float32(-0.0), 0.0)] == [np.inf, -np.inf, -np.inf, np.inf]
+        assert "an argument was 0.0 and is -0.0" in f.explain()
 
     @pytest.mark.parametrize("kind", [float, np.float32])
     def test_not_a_number_is_like_itself(self, monkeypatch, kind):

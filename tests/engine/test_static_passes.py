@@ -14,6 +14,7 @@ from tinygrad_core.static.memory import Life, most_alive, plan_memory
 from tinygrad_core.static.passes import PASSES, PLANNING, disable, enable, optimised, without
 from tinygrad_core.static.passes.recompute import recompute
 from tinygrad_core.static.passes.rewrites import noting
+from tinygrad_core.static.passes.turn import turn
 from tinygrad_core.static.program import specialise
 from tinygrad_core.static.toolchain import compiler
 
@@ -222,6 +223,27 @@ class TestWhatAPassDoes:
     ])
     def test_algebra(self, function, left):
         assert self.names(PASSES["dce"](PASSES["simplify"](self.program(function)))) == left
+
+    @pytest.mark.parametrize("function, turned", [
+        (lambda x: (x[:, None] @ x[None]).T + x, True), (lambda x: (x[None] @ x.expand(2, 3, 3)).transpose(-1, 0), False),
+        (lambda x: (x[:, None, None] @ x.expand(3, 1, 3)).transpose(-1, -2).exp(), True),
+        (lambda x: (x @ x.expand(3, 3)).reshape(3, 1).T, False), (lambda x: x.expand(2, 3) @ x.expand(2, 3).T, False)])
+    def test_products_that_are_only_read_transposed(self, function, turned):
+        program = self.program(function)
+        with noting() as found:
+            changed = turn(program)
+        assert [r.name for r in found] == ["turn"] * turned
+        feeds = [np.array([1, -2, 3], np.float32)]
+        same(values(changed, feeds), values(program, feeds), rtol=1e-6)
+        assert values(changed, feeds)[0].shape == values(program, feeds)[0].shape
+
+    def test_products_that_are_read_as_they_are_too(self):
+        def both(x):
+            product = x[:, None] @ x[None]
+            return product.T @ product
+        with noting() as found:
+            turn(self.program(both))
+        assert not found
 
     def test_rewrites_are_noted_with_their_reason(self):
         with noting() as found:

@@ -15,6 +15,7 @@ from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError, here, stand
+from ..hooks import keep_too
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays, core
 from ..ops.core import INPUT, OUT, gradient_op
@@ -35,7 +36,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         grad_tensors: for each the gradient to start from, in its shape; None for 1 on a tensor of one element.
         retain_graph: keep what the nodes have saved; by default the same as `create_graph`.
         create_graph: record the backward pass, so that gradients can be differentiated again.
-        inputs: add gradients to these leaves only.
+        inputs: add gradients to these tensors only, leaves or not.
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
@@ -51,7 +52,7 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         gradient: the gradient to start from, in this tensor's shape; 1 for a tensor of one element.
         retain_graph: keep what the graph has saved, so that it can be walked again; by default as `create_graph`.
         create_graph: record the backward pass too, for gradients of gradients.
-        inputs: the only leaves to add gradients to; by default all.
+        inputs: the only tensors to add gradients to, leaves or not; by default all leaves.
     """
     if inputs is None:
         with _sweeping:
@@ -65,13 +66,15 @@ Tensor.backward = _backward
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+         create_graph: bool = False, allow_unused: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, as tensors; no `.grad` is touched.
 
     Args:
         outputs, grad_outputs, retain_graph, create_graph: as in `backward`.
         inputs: one tensor or several, leaves or not.
         allow_unused: give None for an input that the outputs do not depend on; otherwise that is an error.
+        materialize_grads: give zeros for it.
     """
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
@@ -79,6 +82,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     with _sweeping:
         found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
     grads = [found.get(node) for node in nodes]
+    if materialize_grads:
+        grads = [t.detach() * 0 if g is None else g for g, t in zip(grads, tensors)]
     if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
@@ -272,12 +277,16 @@ def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node
         found[node] = g
         if enclosed:
             return
+        if accumulate and type(node) is not Leaf:
+            keep_too(node, g)
     if op is None:
         if type(node) is Output:
             _gather(node, g)
         elif accumulate and (not stop or node in stop):
             _collect(node, g, create)
         return
+    if wanted is not None and not any([p in wanted for p in node.parents]):
+        return                                  # a target, behind which nobody waits: it keeps what it has saved
     if type(node.saved) is not tuple:
         _bring_back(node)
     _hand_on(node, g, F, wanted)

@@ -44,15 +44,25 @@ def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     return input - target
 
 
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The squared differences: (input - target)²."""
+def _by_weight(name: str, losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """The losses reduced, each times its weight; their mean is then a weighted one."""
+    if weight is None:
+        return _reduced(losses, reduction)
+    if weight.shape != losses.shape:
+        raise ShapeError(f"{name} needs a weight for each element: {losses.shape}, got {weight.shape}.")
+    weighted = losses * weight
+    return functions.sum(weighted) / functions.sum(weight) if reduction == "mean" else _reduced(weighted, reduction)
+
+
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """The squared differences: (input - target)²; `weight`, in their shape, makes the mean a weighted one."""
     difference = _difference("mse_loss", input, target)
-    return _reduced(difference * difference, reduction)
+    return _by_weight("mse_loss", difference * difference, weight, reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The magnitudes of the differences: |input - target|."""
-    return _reduced(functions.abs(_difference("l1_loss", input, target)), reduction)
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """The magnitudes of the differences: |input - target|; `weight`, in their shape, makes the mean a weighted one."""
+    return _by_weight("l1_loss", functions.abs(_difference("l1_loss", input, target)), weight, reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -64,11 +74,13 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return _reduced(losses if beta in (0, 1) else losses * (1 / beta), reduction)
 
 
-def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d²/2 for differences up to `delta`, delta (|d| - delta/2) for larger ones (Huber 1964)."""
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
+               weight: Tensor | None = None) -> Tensor:
+    """d²/2 for differences up to `delta`, delta (|d| - delta/2) for larger ones (Huber 1964), times `weight`."""
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return _reduced(apply(OPS["huber"], _difference("huber_loss", input, target), delta=delta), reduction)
+    losses = apply(OPS["huber"], _difference("huber_loss", input, target), delta=delta)
+    return _reduced(losses if weight is None else losses * weight, reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -83,10 +95,10 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     if log_target:
         losses = functions.exp(target) * (target - input)
     else:
-        some = target > 0           # 0 log 0 counts as 0, its limit
+        some = target != 0          # 0 log 0 counts as 0, its limit
         losses = functions.where(some, target * functions.log(functions.where(some, target, 1.0)), 0.0) - target * input
     if reduction == "batchmean":
-        return functions.sum(losses) * (1.0 / input.shape[0] if input.ndim else 1.0)
+        return functions.sum(losses) * (1.0 if not input.ndim else 1.0 / input.shape[0] if input.shape[0] else math.nan)
     return _reduced(losses, reduction)
 
 
@@ -142,6 +154,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ign
         ignore_index: a label that counts for nothing.
     """
     _check_classes("nll_loss", input, target, ignore_index)
+    _check_weight("nll_loss", input, weight)
     rows, labels, shape = _as_rows(input, target)
     losses, weights = _picked(rows, labels, weight, ignore_index)
     return _weighted(losses, weights, shape, reduction)
@@ -163,7 +176,12 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         loss = hot.cross_entropy(input, target)
         if loss is not None:
             return loss
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is a share between 0 and 1, got {label_smoothing}")
+    _check_weight("cross_entropy", input, weight)
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise ValueError("cross_entropy: ignore_index is for labels; probabilities have no label to ignore")
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     fit = _check_classes("cross_entropy", input, target, ignore_index)
     if weight is None and not label_smoothing and reduction == "mean" and target.ndim and target.array.size:
@@ -211,6 +229,11 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
                          f"from 0 to {classes - 1}.")
     return False
+
+
+def _check_weight(name: str, input: Tensor, weight: Tensor | None) -> None:
+    if weight is not None and weight.shape != input.shape[min(1, input.ndim - 1):][:1]:
+        raise ShapeError(f"{name} needs a weight for each class, got {weight.shape} for an input of shape {input.shape}.")
 
 
 def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:

@@ -44,7 +44,7 @@ class Block:
     @property
     def draws(self) -> list[Symbol]:
         """The random numbers that are drawn, whether anybody needs them or not, as eager mode does."""
-        return [o.results[0] for o in self.graph.operations if o.op is not None and o.op.name == "draw"]
+        return [o.results[0] for o in self.graph.operations if o.does == "draw"]
 
     @property
     def stateful(self) -> bool:

@@ -38,8 +38,7 @@ class Entry:
                  budget: float | None = None):
         self.argument_nodes, self.budget = [call.tensors[k].node for k in traced.given], budget
         self.traced, self.shapes, self.backend = traced, tuple(map(tuple, sizes)), backend
-        self.first_shapes = call.shapes
-        self.guards, self.holds = traced.guards, predicate(traced.guards)
+        self.first_shapes, self.guards = call.shapes, traced.guards
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
         self.plans: dict[Any, Any] = {}
@@ -52,6 +51,11 @@ class Entry:
         return bool(roots) and all([node.saved is not FREED for node in history(roots)])
 
     # ---- whether it holds
+    @functools.cached_property
+    def holds(self) -> Callable[[], bool]:
+        """Asks whether every guard does; the first call does without."""
+        return predicate(self.guards)
+
     def fits(self, shapes: tuple[Any, ...]) -> bool:
         """Whether arguments of these shapes can be run by this trace."""
         return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
@@ -220,7 +224,7 @@ class Compiled:
             known.pieces.add(traced)
         self.traces += 1
         if entry.pieces is None:
-            return self._run(entry, call)
+            return entry.run(call.tensors)
         self._tell_breaks(traced)
         return finished(traced, finish_first_call(traced), [call.tensors[k] for k in traced.given])
 
@@ -330,7 +334,9 @@ def _told_key(key: Any) -> str:
         return "under enable_grad" if key else "under no_grad"
     if isinstance(key, tuple) and len(key) == 3:
         return f"a {key[0]} tensor with {key[1]} dims" + (" that requires gradients" if key[2] else "")
-    return repr(key[1]) if isinstance(key, tuple) else "another object"
+    if not isinstance(key, tuple):
+        return "another object"
+    return key[1] if isinstance(key[1], str) and key[0] is not str else repr(key[1])     # see guards.exactly
 
 
 def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None = None, fullgraph: bool = False,
@@ -350,11 +356,13 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
             for their time, until that is enough or nothing helps any more. By default only what costs no time to speak of.
 
     What the trace depends on is guarded: dtypes, shapes, Python numbers, globals, variables of enclosing functions, and
-    what is reached through them: attributes of objects, classes and Python modules, items of containers, the numbers in
-    NumPy arrays. `f.explain()` tells why it was traced each time, and a function that no trace serves for long runs
-    uncompiled. Python code does not run again at later calls: printing, appending and the like happen once, which a
-    `TraceWarning` says. A gradient that an optimiser inside the function has used is not kept: `.grad` is None after the
-    call.
+    what is reached through them: attributes and methods of objects, classes and Python modules, the code and defaults of
+    functions, items of containers, the numbers in NumPy arrays, whether a gradient waits at a leaf. `f.explain()` tells why
+    it was traced each time, and a function that no trace serves for long runs uncompiled. Python code does not run again at
+    later calls: printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser
+    inside the function has used is not kept: `.grad` is None after the call.
+
+    Threads may call the function at once: they trace one after the other, and run a plan one after the other.
 
     Not noticed: what installed packages keep to themselves, and what code reads by a name that it puts together at run
     time from another object than those that it mentions.

@@ -29,7 +29,7 @@ _INSTALLED = tuple({_PACKAGE, *map(sysconfig.get_path, ("stdlib", "platstdlib", 
 _LOOKS_AT_ALL = {"getattr", "hasattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 _WRAPPERS = (property, classmethod, staticmethod, functools.partial, functools.cached_property)
-_REGISTRIES = ("_parameters", "_buffers", "_modules")      # guarded as a whole
+_REGISTRIES = ("_parameters", "_buffers", "_modules", "_non_persistent")     # guarded as a whole; what is saved, never
 _BEGINNING = {"__init__", "__new__", "__post_init__"}                # of objects that are not there yet
 _UNUSED = {"__repr__", "__str__", "__eq__", "__hash__", "__del__", "__reduce__", "__getstate__", "__setstate__"}
 _EMPTY = object()
@@ -247,7 +247,8 @@ class Environment:
             if isinstance(room, (type, types.ModuleType)) or not isinstance(own, dict):
                 continue
             if kind not in known:
-                known[kind] = [name for name in self._names if isinstance(getattr(kind, name, None), _FUNCTIONS)]
+                known[kind] = [name for name in (["forward"] if _installed(kind) else self._names)
+                               if isinstance(getattr(kind, name, None), _FUNCTIONS)]
             for name in known[kind]:
                 if name not in own:
                     self._guard(f"{what}.{name}", "absent", own, name, True)

@@ -38,8 +38,6 @@ class _Unmultiplied:
             return np.matmul(x, y, out=out)
         return np.matmul(x[..., :0], y[..., :0, :], out=out)
 
-    dot = matmul
-
 
 _numpy = _Unmultiplied()
 
@@ -116,7 +114,7 @@ def _measured(operation: Operation, k: int) -> list[Any]:
 
 def _instead(operation: Operation) -> dict[str, Any]:
     """What takes the place of attributes while an operation is tried out: bodies run nothing, and give zeros."""
-    if operation.op is not None and operation.op.name == "draw":
+    if operation.does == "draw":
         return _OF_ITS_OWN
     return {name: body.on("shapes") for name, body in operation.attrs.items() if hasattr(body, "on")}
 

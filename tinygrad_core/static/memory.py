@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -99,9 +101,5 @@ def most_alive(lives: Iterable[Life]) -> tuple[int, int]:
     for size, first, last in lives:
         change[first] = change.get(first, 0) + size
         change[last + 1] = change.get(last + 1, 0) - size
-    alive = most = where = 0
-    for step in sorted(change):
-        alive += change[step]
-        if alive > most:
-            most, where = alive, step
-    return where, most
+    steps = sorted(change)
+    return max(zip(steps, accumulate(change[step] for step in steps)), key=itemgetter(1), default=(0, 0))

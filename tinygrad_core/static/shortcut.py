@@ -8,7 +8,7 @@ from .. import versions
 from ..tensor import Tensor, mode, wrap
 from .arguments import Call, finished
 from .guards import PLAIN, alike
-from .optimise import Option
+from .optimise import Item
 
 MISS = object()         # what a shortcut returns for a call that has to go the long way
 
@@ -78,14 +78,17 @@ class _Writer:
         """What is asked of tensors from outside, and how numbers from outside are read."""
         for k, variable in enumerate(variables, len(self.given)):
             read = getattr(variable, "read", None)
+            now = f"v{k}.array"
             self.names |= {f"v{k}": variable, f"n{k}": self.code.slots.get(k)}
+            if isinstance(read, Item):
+                now = f"o{k}[k{k}]"
+                self.names |= {f"o{k}": read.owner, f"k{k}": read.key}
             if k not in self.code.slots:
-                self.elsewhere.append(f"v{k}.array is not l{k}")
-            elif isinstance(read, Option):      # mostly the same number as before, there already
-                self.names |= {f"o{k}": read.group, f"k{k}": read.name}
-                self.steps += [f"n = o{k}[k{k}]", f"if n is not l{k} or type(n) is not float: n{k}[...] = last[{k}] = n"]
+                self.elsewhere.append(f"{now} is not l{k}")
+            elif isinstance(read, Item):        # mostly the same number as before, there already
+                self.steps += [f"n = {now}", f"if n is not l{k} or type(n) is not float: n{k}[...] = last[{k}] = n"]
             else:
-                self.steps.append(f"n{k}[...] = v{k}.array")
+                self.steps.append(f"n{k}[...] = {now}")
         if self.writes:
             self.elsewhere.append("plan.writes is None")
 

@@ -25,6 +25,7 @@ from ..passes.narrow import narrow
 from ..passes.recompute import Planned, recompute
 from ..passes.rewrites import noted, noting
 from ..passes.tiles import own_windows, tiles
+from ..passes.turn import turn
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler, for_both_types, library_name, load, products
 from . import c_plan
@@ -39,7 +40,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 STOP = "if (wrong >= 0) return;"
-SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
+SMALL, DEEPEST = 1 << 21, 256   # multiplications, and rows of the second factor, of a product that is written out
 FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
@@ -126,39 +127,30 @@ def _tell(schedule: Schedule, layout: Layout) -> None:
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    program = _with_products(optimised(lower(optimised(program))))
-    for name, change in (("narrow", narrow), ("tiles", own_windows), ("dce", dce)):
+    program = _with_sums(optimised(lower(optimised(program))))
+    for name, change in (("turn", turn), ("narrow", narrow), ("tiles", own_windows), ("dce", dce)):
         program = change(program) if enabled(name) else program
     return _with_copies(program)
 
 
-def _with_products(program: Program) -> Program:
-    """A stack of products that is only summed is added up as it is computed; what is only read transposed is computed so."""
+def _with_sums(program: Program) -> Program:
+    """A stack of products that is only summed is added up as it is computed."""
     readers: dict[Symbol, int] = {}
     for x in (*program.results, *[x for o in program.graph.operations for x in o.sources]):
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        made = o.sources[0].operation if o.sources else o
-        x = made.results[0]
-        if made.op is not OPS["matmul"] or readers[x] > 1 or min([y.ndim for y in made.sources]) < 2:
+        if o.op is None or o.op.name != "sum":
             return None
-        op, factors, attrs = SUMMED_PRODUCT, [r.map(y) for y in made.inputs], o.attrs
-        if o.op is OPS["permute"] and [d % x.ndim for d in o.attrs["dims"]] == _turned(x.ndim):
-            op, attrs = OPS["matmul"], {}
-            factors = [r.graph.add(OPS["permute"], (y,), {"dims": tuple(_turned(y.ndim))})[0] for y in reversed(factors)]
-        elif o.op is not OPS["sum"] or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
+        x = o.sources[0]
+        made = x.operation.op
+        if made is None or made.name != "matmul" or readers[x] > 1 or max(o.attrs["dim"], default=x.ndim) >= x.ndim - 2:
             return None
-        new, = r.graph.add(op, tuple(factors), attrs)
+        new, = r.graph.add(SUMMED_PRODUCT, tuple([r.map(y) for y in x.operation.inputs]), o.attrs)
         new.operation.where, new.operation.module = o.where, o.module
         return new
 
     return rewritten(program, change)
-
-
-def _turned(ndim: int) -> list[int]:
-    """The dims of a transposed matrix, or of a stack of them."""
-    return [*range(ndim - 2), ndim - 1, ndim - 2]
 
 
 def _with_copies(program: Program) -> Program:

@@ -277,7 +277,7 @@ class ShortRows(Loop):
         """Whether a loop calls such functions on rows that end with more single numbers than there are whole vectors."""
         rows, columns = step.domain
         return (rows >= _LANES and columns < _LANES * (columns % _LANES) and columns > 1
-                and any([o.op is not None and o.op.name in functions for o in step.operations])
+                and any([o.does in functions for o in step.operations])
                 and not any([reduction(o) == "column" for o in step.operations]))
 
     def _text(self) -> str:

@@ -355,7 +355,7 @@ def _written(recipe: Recipe, program: Program) -> dict[str, Any]:
             return [number, c.inputs, c.results]
         if not all([_is_plain(v) for v in o.attrs.values()]):
             raise _UnkeptError(o)
-        return [[o.op.name, o.operands, o.attrs], c.inputs, c.results]
+        return [[o.does, o.operands, o.attrs], c.inputs, c.results]
 
     return {**recipe._asdict(), "constants": [[base, constant(v)] for base, v in recipe.constants.items()],
             "calls": [call(c) for c in recipe.calls]}

@@ -16,11 +16,7 @@ def last_readers(program: Program) -> dict[Operation, list[Symbol]]:
     """For each operation the symbols that nobody reads after it."""
     last: dict[Symbol, Operation] = {}
     for o in program.operations:
-        for x in o.sources:
-            last[x] = o
-        for r in o.results:
-            if r is not None:
-                last.setdefault(r, o)
+        last.update(dict.fromkeys((*o.sources, *[r for r in o.results if r is not None]), o))
     kept = {*program.results, *program.inputs}
     ends: dict[Operation, list[Symbol]] = {}
     for x, o in last.items():

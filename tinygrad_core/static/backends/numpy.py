@@ -14,8 +14,11 @@ from ...symbol import Symbol
 from ...tensor import unboxed
 from ..graph import Operation
 from ..memory import Life, Report, plan_memory, report
+from ..passes import enabled
+from ..passes.dce import dce
 from ..passes.fuse import is_view
-from ..program import Program
+from ..passes.turn import turn
+from ..program import Program, Rewriter, rewritten
 
 # Operations that are one call of a ufunc, which can write into memory that is there already.
 UFUNCS: dict[str, Any] = {
@@ -152,7 +155,7 @@ class _Writer:
 
 def memory_of(program: Program) -> Report:
     """What the memory plan of the outputs that are allocated beforehand comes to."""
-    return _Writer(program).memory
+    return _Writer(_prepared(program)).memory
 
 
 def _may_share(o: Operation) -> bool:
@@ -198,4 +201,20 @@ class _Run:
 
 def numpy(program: Program) -> Any:
     """The program as a function that makes NumPy calls and decides nothing."""
-    return _Run(program)
+    return _Run(_prepared(program))
+
+
+def _prepared(program: Program) -> Program:
+    """The program with products turned as they are read, and in which ufuncs stretch their inputs themselves."""
+    def change(r: Rewriter, o: Operation) -> Any:
+        if o.does not in UFUNCS:
+            return None
+        inputs = [x.operation.inputs[0] if isinstance(x, Symbol) and x.operation.does in ("stretch", "expand") else x
+                  for x in o.inputs]
+        if np.broadcast_shapes(*[x.shape for x in inputs if isinstance(x, Symbol)]) != o.results[0].shape:
+            return None
+        twin = r.keep(o)
+        twin.read(tuple([r.map(x) for x in inputs]))
+        return twin.results
+
+    return dce(rewritten(turn(program) if enabled("turn") else program, change))

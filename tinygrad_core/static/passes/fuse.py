@@ -10,7 +10,8 @@ from ..graph import Operation
 from ..program import Program
 
 VIEWS = frozenset({"reshape", "permute", "expand", "stretch"})
-LONGEST = 400                   # operations in one loop; a longer body only costs the compiler time
+LONGEST = 400                   # operations in one loop; a longer body only costs the compiler time,
+SINGLE = 32                     # and of a body that runs once also the run: short ones are often alike, and stay in the cache
 
 
 def domain(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -116,10 +117,10 @@ class Schedule:
         overs = [own]
         if own[1] == 1 and own[0] > 1 and not reduction(o):     # a number for each row fits any loop over those rows
             overs = [d for d in self._open if d[0] == own[0] and d != own] + [own]
-        best = -1
+        best, longest = -1, self.longest if own != (1, 1) else min(self.longest, SINGLE)
         for over in overs:
             for k in reversed(self._open.get(over, [])):
-                if k <= best or (o.again and k < len(self.steps) - 1) or len(self.steps[k].operations) >= self.longest:
+                if k <= best or (o.again and k < len(self.steps) - 1) or len(self.steps[k].operations) >= longest:
                     continue
                 if not self._ready(o, k, over):
                     break
