@@ -107,6 +107,18 @@ def test_slots_properties_and_what_methods_read(monkeypatch):
     run(lambda x: getattr(slotted, "ra" + "te") * x, lambda: monkeypatch.setattr(slotted, "rate", 6.0), "was 5.0 and is 6.0")
 
 
+def test_methods_and_properties_that_are_replaced(monkeypatch):
+    class Thing:
+        rate = property(lambda self: 2.0)
+
+        def scaled(self, x):
+            return x * 3
+
+    thing = Thing()
+    run(lambda x: x * thing.rate, lambda: monkeypatch.setattr(Thing, "rate", property(lambda self: 5.0)), "rate is another")
+    run(lambda x: thing.scaled(x), lambda: monkeypatch.setattr(Thing, "scaled", lambda self, x: x * 7), "scaled is another")
+
+
 def test_what_a_modules_forward_reads(monkeypatch):
     run(scaling, lambda: monkeypatch.setitem(globals(), "factor", 3.0), "global factor was 2.0 and is 3.0")
     run(scaling, lambda: monkeypatch.setattr(scaling, "rate", 3.0), "rate was 2.0 and is 3.0")

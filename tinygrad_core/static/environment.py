@@ -282,7 +282,8 @@ def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, st
             elif hasattr(type(value), "__get__"):                   # a function, a property: not asked for, but walked
                 if name in names or (name.startswith("__") and name.endswith("__") and name not in _UNUSED
                                      and (room is kind or name not in _BEGINNING)):
-                    yield name, value, "", None
+                    read = ("item", vars(base)) if isinstance(value, property) else ("", None)
+                    yield name, value, *read
             elif (everything or name in names) and not name.startswith("__"):
                 yield name, getattr(room, name), "attribute", room
 
