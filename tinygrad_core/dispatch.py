@@ -226,6 +226,8 @@ def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
 class Recorded:
     """The namespace in which rules build graph: every operation, on tensors."""
 
+    matmul: Callable[..., Any]      # the inline one, which `hot` puts here
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in OPS:
             raise AttributeError(name)

@@ -203,4 +203,4 @@ sub = _two("sub", operator.sub, False)
 mul = _two("mul", operator.mul, True)
 relu = _one("relu", partial(OPS["relu"].forward, np))
 tanh = _one("tanh", np.tanh)
-recorded.matmul = matmul        # gradient rules call it too
+recorded.matmul = matmul

@@ -16,7 +16,7 @@ from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError, here, stand
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, Op, arrays, core
-from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name, through
+from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name
 from ..symbol import Symbol, shape_text
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import cache, partial
 from types import CodeType
 from typing import Any
 
@@ -133,7 +133,7 @@ def _written(source: str, **names: Any) -> Callable[..., Any]:
     return eval(_compiled(source), names)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(source: str) -> CodeType:
     return compile(source, __file__, "eval")
 
@@ -163,10 +163,11 @@ def _lifter(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[
     """What was saved with its place in the graph, as one function of (lift, node, saved): `lift(value, its node)`."""
     terms = []
     for k, (kind, key, _) in enumerate(keep):
-        if kind == INPUT:
-            terms.append(f"tuple(map(lift, saved[{k}], node.parents))" if variadic else f"lift(saved[{k}], node.parents[{key}])")
+        if kind == INPUT and variadic:
+            terms.append(f"tuple(map(lift, saved[{k}], node.parents))")
         else:
-            terms.append({OUT: f"lift(saved[{k}], node)", AUX: f"lift(saved[{k}], None)"}.get(kind, f"saved[{k}]"))
+            whose = {OUT: "node", INPUT: f"node.parents[{key}]", AUX: "None"}.get(kind)
+            terms.append(f"lift(saved[{k}], {whose})" if whose else f"saved[{k}]")
     return _written(f"lambda lift, node, saved: ({''.join(t + ', ' for t in terms)})")
 
 
