@@ -66,7 +66,7 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
             return apply(op, a, b)
         shapes = None
         if type(out) is not _scalar:
-            if out.dtype is not float32:
+            if out.dtype is not float32 or x.dtype is not float32 or (q is not None and y.dtype is not float32):
                 return apply(op, a, b)
             shape = out.shape
             if (p is not None and x.shape != shape) or (q is not None and y.shape != shape):

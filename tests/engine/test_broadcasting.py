@@ -194,6 +194,14 @@ def test_what_records_itself_leaves_what_apply_leaves(function, op, shapes, attr
                 np.testing.assert_array_equal(mine, other)
 
 
+@pytest.mark.parametrize("name", ["add", "sub", "mul"])
+def test_gradients_have_the_dtypes_of_what_was_mixed(name):
+    for dtypes in itertools.product(["float16", "float32", "float64"], repeat=2):
+        x, y = (tg.ones(2, dtype=d, requires_grad=True) for d in dtypes)
+        getattr(x, f"__{name}__")(y).sum().backward()
+        assert (x.grad.dtype, y.grad.dtype) == dtypes
+
+
 @pytest.mark.parametrize("number", [2, -1.5, True])
 @pytest.mark.parametrize("recorded", [True, False])
 def test_numbers_keep_float32(number, recorded):
