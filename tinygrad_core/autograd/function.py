@@ -69,11 +69,10 @@ class _CustomOp:
         """What was saved; the context's tensors have their places in the graph."""
         return saved
 
-    def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
-        """The gradients of the inputs, in order."""
+    def push(self, F: Any, g: Any, parents: Any, saved: Any, _: Any) -> None:
+        """Add the gradients of the inputs to those of their nodes."""
         numbers = type(F) is Arrays
-        ctx: Context = saved[0]
-        shapes = saved[1]
+        ctx, shapes, *_ = saved
         given = g if isinstance(g, list) else [g]
         grads = [self._zero(shape, dtype) if d is None else wrap(d) if numbers else d
                  for d, (shape, dtype) in zip(given, shapes)]
@@ -87,9 +86,12 @@ class _CustomOp:
         if len(result) != self.count:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
                             f"inputs: return one for each, None for those without.")
-        return [r if r is None or not numbers else r.array for r in result]
+        for p, r in zip(parents, result):
+            if p is not None and r is not None:
+                d = r.array if numbers else r
+                p.g = d if p.g is None else p.g + d
 
-    fast = pull
+    fast = push
 
     @staticmethod
     def _zero(shape: tuple[int, ...], dtype: Any) -> Tensor:

@@ -1,7 +1,7 @@
 """What an operation is: one record in one table, and the namespaces in which a gradient rule can be run."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache, partial
 from types import CodeType
 from typing import Any
@@ -21,7 +21,7 @@ class Op:
     """
 
     __slots__ = ("name", "label", "forward", "inputs", "variadic", "rules", "keep", "broadcasts", "view", "aux", "backward",
-                 "formula", "several", "holds", "notation", "floating", "mixes", "reach", "pull", "fast", "save", "lift")
+                 "formula", "several", "holds", "notation", "floating", "mixes", "reach", "push", "fast", "save", "lift")
 
     def __init__(self, name: str, forward: Callable[..., Any], rules: dict[str, Rule], *, label: str | None = None,
                  broadcasts: bool = False, view: bool = False, aux: tuple[str, ...] = (),
@@ -68,10 +68,11 @@ class Op:
         self.save = _saver(self.keep, self.variadic)
         self.lift = _lifter(self.keep, self.variadic)
         index = {place: k for k, place in enumerate(order)}
-        self.pull = self.fast = _puller(self.rules, [[index[p] for p in places] for places in wanted], self.variadic)
+        picks = [[index[p] for p in places] for places in wanted]
+        self.push = self.fast = _pusher(self, len(order), picks)
         if self.backward is not None:
-            picks = _picked(index[self.locate(p)] for p in parameters(self.backward, 3))
-            self.fast = _written(f"lambda F, g, needs, saved: backward(F.xp, g, needs{picks})", backward=self.backward)
+            picks = [[index[self.locate(p)] for p in parameters(self.backward, 3)]]
+            self.fast = _pusher(self, len(order), picks, self.backward)
         # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
         whole = self.backward is not None
         self.reach = None if self.variadic else tuple(whole or rule is not None for rule in self.rules)
@@ -111,31 +112,48 @@ def through(F: Any, g: Any, *_: Any) -> Any:
     return g
 
 
-def _picked(places: Iterable[int]) -> str:
-    return "".join([f", saved[{k}]" for k in places])
+def _pusher(op: Op, saved: int, picks: list[list[int]], backward: Rule | None = None) -> Callable[..., None]:
+    """The rules, or `backward` for all inputs at once, as one function of (F, g, parents, saved, shapes).
 
-
-def _puller(rules: tuple[Rule | None, ...], wanted: list[list[int]], variadic: bool) -> Callable[..., Any]:
-    """The rules as one function of (F, g, needs, saved), spelled out because this call is hot.
-
-    It gives the gradients of all inputs in order; where `needs` has None for an input, so has it.
+    It adds each input's gradient to the `g` of its parent, where there is one, and is spelled out because training
+    spends its time here. What was saved is read first: where it is not at hand, nothing has been added yet.
     """
-    calls = ["None" if rule is None else "g" if rule is through else f"rule{k}(F, g{_picked(places)})"
-             for k, (rule, places) in enumerate(zip(rules, wanted))]
-    if len(calls) > 1:
-        calls = [call if call == "None" else f"{call} if needs[{k}] is not None else None" for k, call in enumerate(calls)]
-    body = calls[0] if variadic else f"({''.join(call + ', ' for call in calls)})"
-    return _written(f"lambda F, g, needs, saved: {body}", **{f"rule{k}": rule for k, rule in enumerate(rules)})
+    inputs = range(len(op.inputs))
+    read = ["".join(f", s{k}" for k in places) for places in picks]
+    lines = ["".join(f"s{k}, " for k in range(saved)) + "= saved"] if saved else []
+    if backward is None and not any(op.rules):
+        lines = ["pass"]
+    elif op.variadic:
+        lines += [f"for p, d in zip(parents, rule0(F, g{read[0]})):", "    if p is not None and d is not None:",
+                  "        p.g = d if p.g is None else p.g + d"]
+    else:
+        lines.append("".join(f"p{k}, " for k in inputs) + "= parents")
+        if backward is not None:
+            lines.append("".join(f"d{k}, " for k in inputs) + f"= backward(F.xp, g, parents{read[0]})")
+        for k, rule in enumerate(op.rules):
+            if backward is not None:
+                lines.append(f"if p{k} is not None and d{k} is not None:")
+            elif rule is None:
+                continue
+            else:
+                lines += [f"if p{k} is not None:", f"    d{k} = " + ("g" if rule is through else f"rule{k}(F, g{read[k]})")]
+                if op.broadcasts:
+                    lines += [f"    if shapes is not None and d{k}.shape != shapes[{k}]:",
+                              f"        d{k} = F.sum_to(d{k}, shape=shapes[{k}])"]
+            lines.append(f"    p{k}.g = d{k} if p{k}.g is None else p{k}.g + d{k}")
+    names = {"backward": backward, **{f"rule{k}": rule for k, rule in enumerate(op.rules)}}
+    exec(_compiled("def push(F, g, parents, saved, shapes):\n    " + "\n    ".join(lines), "exec"), names)
+    return names["push"]
 
 
 def _written(source: str, **names: Any) -> Callable[..., Any]:
     """The function that a text says; many operations have the same text."""
-    return eval(_compiled(source), names)
+    return eval(_compiled(source, "eval"), names)
 
 
 @cache
-def _compiled(source: str) -> CodeType:
-    return compile(source, __file__, "eval")
+def _compiled(source: str, mode: str) -> CodeType:
+    return compile(source, __file__, mode)
 
 
 def _saver(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[..., tuple[Any, ...]]:
