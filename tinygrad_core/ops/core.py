@@ -153,7 +153,7 @@ def _written(source: str, **names: Any) -> Callable[..., Any]:
 
 @cache
 def _compiled(source: str, mode: str) -> CodeType:
-    return compile(source, __file__, mode)
+    return compile(source, f"{__file__} (written out)", mode)
 
 
 def _saver(keep: tuple[tuple[int, Any, int], ...], variadic: bool) -> Callable[..., tuple[Any, ...]]:
