@@ -4,25 +4,11 @@ PyTorch's names and semantics: a program that uses what is here runs after `impo
 """
 from . import autograd, cuda, data, errors, linalg, methods, nn, optim
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd.functional import vmap
 from .device import Device as device
 from .device import Generator, get_default_device, manual_seed, set_default_device
+from .dtypes import *
 from .dtypes import bool_ as bool
-from .dtypes import (
-    double,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    half,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    set_default_dtype,
-    short,
-    uint8,
-)
 from .dtypes import float_ as float
 from .dtypes import int_ as int
 from .functions import *

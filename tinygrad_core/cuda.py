@@ -1,6 +1,7 @@
 """The GPU as PyTorch's `torch.cuda` shows it: whether one is there, its memory, and waiting for it."""
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from . import device
@@ -46,39 +47,27 @@ def empty_cache() -> None:
     device.require_cupy().get_default_memory_pool().free_all_blocks()
 
 
-class _Peak:
-    """Follows the pool's use through CuPy's allocation hook."""
+@functools.cache
+def _peak() -> Any:
+    """Follows the pool's use through CuPy's allocation hook, from the first call on."""
+    cupy: Any = device.require_cupy()
 
-    highest = 0
-    hook: Any = None
+    class Peak(cupy.cuda.MemoryHook):
+        name, highest = "tinygrad_core peak", 0
 
-    def start(self) -> None:
-        """Begin to watch allocations, once."""
-        if self.hook is not None:
-            return
-        cupy: Any = device.require_cupy()
-        peak = self
+        def malloc_postprocess(self, **_: Any) -> None:
+            self.highest = max(self.highest, memory_allocated())
 
-        class Watch(cupy.cuda.MemoryHook):
-            name = "tinygrad_core peak"
-
-            def malloc_postprocess(self, **_: Any) -> None:
-                peak.highest = max(peak.highest, memory_allocated())
-
-        self.hook = Watch()
-        self.hook.__enter__()
-
-
-_peak = _Peak()
+    peak = Peak()
+    peak.__enter__()
+    return peak
 
 
 def reset_peak_memory_stats() -> None:
     """Start the peak anew from what is allocated now; the peak is followed from the first call on."""
-    _peak.start()
-    _peak.highest = memory_allocated()
+    _peak().highest = memory_allocated()
 
 
 def max_memory_allocated() -> int:
     """The most bytes that arrays have held since `reset_peak_memory_stats`."""
-    _peak.start()
-    return max(_peak.highest, memory_allocated())
+    return max(_peak().highest, memory_allocated())

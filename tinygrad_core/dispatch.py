@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -15,6 +14,7 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, EngineError, ShapeError, here
 from .node import Leaf, Node, Output
 from .ops import OPS, Op
+from .ops.core import Namespace
 from .symbol import Symbol, first_symbol
 from .tensor import Tensor, describe, mode, ndarray, remember_view, unboxed, wrap
 from .versions import tick
@@ -32,7 +32,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         *inputs: tensors, or Python numbers, which get no gradient.
         **attrs: the operation's attributes.
     """
-    watched = mode.watched
+    watched = not mode.plain and mode.watched
     if watched and mode.graph is not None:      # written down, to run later
         return mode.graph.define(op, inputs, attrs)
     mask = 0
@@ -59,6 +59,8 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             return symbol.operation.graph.define(op, inputs, attrs)
         if isinstance(error, EngineError):
             raise
+        if isinstance(error, OverflowError) and op.mixes:       # a number that the integers' dtype does not have
+            return apply(op, *_wrapped_around(values, inputs), **attrs)
         told = explain(op, inputs, attrs, error)
         if watched:
             mode.watch.failed(told)
@@ -78,7 +80,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     result = _new(Tensor)
     result.array = out
     result._view = None
-    if mask and mode._grad and out.dtype.kind == "f":
+    if mask and (mode.plain or mode.grad) and out.dtype.kind == "f":
         result.node = record(op, parents, mask, out, values, aux, attrs)
     else:
         result.node = None
@@ -183,6 +185,12 @@ def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | No
     return cast
 
 
+def _wrapped_around(values: Any, inputs: Any) -> list[Any]:
+    """The inputs with Python's integers cut to the bits of the arrays' dtype, as PyTorch cuts them."""
+    dtype = next(v.dtype for v in values if hasattr(v, "dtype"))
+    return [np.asarray(x).astype(dtype)[()] if isinstance(x, int) else x for x in inputs]
+
+
 def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> EngineError:
     """The error to raise when an operation's forward computation failed: what it got, what it needed, where."""
     got = " and ".join(describe(x) for x in inputs)
@@ -197,7 +205,7 @@ def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Excep
     shapes = [x.shape for x in inputs if isinstance(x, Tensor)]
     if op.name == "matmul":
         return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.")
-    if op.broadcasts:
+    if op.broadcasts and len(shapes) > 1:
         return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.")
     extra = ", ".join(f"{k}={reprlib.repr(v)}" for k, v in attrs.items())
     kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError
@@ -223,17 +231,5 @@ def _broadcast_need(x: tuple[int, ...], y: tuple[int, ...]) -> str:
     return "their dtypes or values do not fit it"
 
 
-class Recorded:
-    """The namespace in which rules build graph: every operation, on tensors."""
-
-    matmul: Callable[..., Any]      # the inline one, which `hot` puts here
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in OPS:
-            raise AttributeError(name)
-        function = partial(apply, OPS[name])
-        setattr(self, name, function)
-        return function
-
-
-recorded = Recorded()
+# The namespace in which rules build graph: every operation, on tensors.
+recorded = Namespace(lambda op: partial(apply, op))

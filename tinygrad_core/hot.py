@@ -19,6 +19,7 @@ from .dtypes import float32, int64
 from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
+from .ops.fused import highest
 from .products import matmul as product
 from .products import total
 from .symbol import Dim
@@ -147,7 +148,7 @@ _LINEAR = OPS["linear"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
+    """x Wᵀ + b: input (*, in), weight (out, in) or (in), bias (out) or (); the result is (*, out) or (*)."""
     if not isinstance(input, Tensor):
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
     a, w, p, q = input.array, weight.array, input.node, weight.node
@@ -158,6 +159,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w))
         except (ValueError, IndexError):
             pass                                # shapes that do not fit
+    if a.ndim and w.ndim == 1:                  # one output: no dim for it
+        out = matmul(input, weight)
+        return out if bias is None else out + bias
     if a.ndim < 1 or w.ndim != 2 or a.shape[-1] != w.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
@@ -175,17 +179,8 @@ def cross_entropy(x: Tensor, target: Any) -> Tensor | None:
         return None
     if type(y) is not ndarray or y.dtype is not int64 or y.shape != a.shape[:1] or not y.size or highest(y) >= a.shape[1]:
         return None
-    out, slope = _CROSS_ENTROPY.forward(np, a, y)
-    return _result(out, _CROSS_ENTROPY, (p, None), (a, y, slope), 3)
-
-
-def highest(labels: Any) -> int:
-    """The highest label, where a negative one counts as very high: read without a sign, it is."""
-    labels = labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)).reshape(-1)
-    return int(labels[labels.argmax()])         # which NumPy finds faster than `max`
-
-
-_UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
+    out, slope = _CROSS_ENTROPY.forward(np, a, y, ignore=None)
+    return _result(out, _CROSS_ENTROPY, (p, None), (a, y, None, slope), 3)
 
 
 _SUM = OPS["sum"]
@@ -205,4 +200,4 @@ sub = _two("sub", operator.sub, False)
 mul = _two("mul", operator.mul, True)
 relu = _one("relu", partial(OPS["relu"].forward, np))
 tanh = _one("tanh", np.tanh)
-recorded.matmul = matmul
+vars(recorded)["matmul"] = matmul      # gradient rules call it too

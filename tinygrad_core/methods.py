@@ -12,34 +12,38 @@ from .dispatch import apply
 from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
-from .symbol import Dim
-from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
+from .symbol import Dim, known
+from .tensor import Tensor, array_module, describe, mode, ndarray, remember_view, unboxed, wrap
 from .writes import write
 
-_SAME_NAME = """abs absolute acos acosh add addmm all allclose amax amin any arccos argmax argmin argsort asin asinh
-atan atan2 atanh bernoulli bincount bmm broadcast_to ceil chunk clamp clip clone cos cosh count_nonzero cumprod cumsum
-diag diagonal div divide dot eq equal erf exp exp2 expand expand_as expm1 fix flatten flip floor floor_divide gather ge
-greater gt index_select isclose isfinite isinf isnan le lerp less log log10 log1p log2 log_softmax logaddexp
-logical_and logical_not logical_or logical_xor logsumexp lt masked_fill masked_select matmul max maximum mean median
-min minimum mm moveaxis movedim mul multinomial multiply mv nan_to_num narrow ne neg negative norm not_equal outer
-permute pow prod ravel reciprocal relu remainder repeat repeat_interleave reshape roll round rsqrt scatter scatter_add
-select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract sum swapaxes swapdims t
-take_along_dim tan tanh tile topk trace transpose tril triu true_divide trunc unbind unflatten unique unsqueeze var
-view where""".split()
+# Of the functions, tensors have as methods two that draw and all that are not about making tensors, but for these.
+_NO_METHODS = """Found arccosh arcsin arcsinh arctan arctan2 arctanh cat concat concatenate einsum greater_equal hstack
+less_equal meshgrid searchsorted stack std_mean tensordot var_mean vstack""".split()
+_SAME_NAME = ["bernoulli", "multinomial", *[name for name in functions.__all__ if name not in _NO_METHODS
+                                            and getattr(functions, name).__module__ != functions.creation.__name__]]
 _IN_PLACE = """abs acos acosh add addmm asin asinh atan atan2 atanh ceil clamp clip cos cosh cumprod cumsum div eq erf exp
 exp2 expm1 floor floor_divide ge gt le lerp log log10 log1p log2 logical_and logical_not logical_or
 logical_xor lt masked_fill mul nan_to_num ne neg pow reciprocal relu remainder round rsqrt scatter scatter_add
 sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()
 
 
-def _in_place(name: str) -> Callable[..., Tensor]:
-    function = getattr(functions, name)
-
+def _written(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function as a method that writes its result into the tensor's own memory."""
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return write(self, function(self, *args, **kwargs))
+    return method
 
+
+def _in_place(name: str) -> Callable[..., Tensor]:
+    method = _written(getattr(functions, name))
     method.__name__ = name + "_"
     method.__doc__ = f"`{name}`, written into this tensor's own memory."
+    return method
+
+
+def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    def method(self: Tensor, other: Any) -> Tensor:
+        return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
     return method
 
 
@@ -61,20 +65,10 @@ def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
 _OPERANDS = (Tensor, int, float, ndarray, np.generic, Dim)      # what an operator takes on its right side
 
 
-def _operator(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+def _operator(function: Callable[[Any, Any], Tensor], otherwise: Any = NotImplemented) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Tensor:
-        if not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return function(self, other)
+        return function(self, other) if isinstance(other, _OPERANDS) else otherwise
     return method
-
-
-def _equal(self: Tensor, other: Any) -> Any:
-    return functions.eq(self, other) if isinstance(other, _OPERANDS) else False
-
-
-def _unequal(self: Tensor, other: Any) -> Any:
-    return functions.ne(self, other) if isinstance(other, _OPERANDS) else True
 
 
 # ---- indexing
@@ -85,7 +79,7 @@ def _index(index: Any) -> Any:
     if isinstance(index, Tensor):
         index = index.array
     elif isinstance(index, list):
-        index = np.asarray(index)
+        index = np.asarray(index) if index else np.empty(0, np.int64)
     if isinstance(index, slice) and index.step is not None and index.step <= 0:
         raise ShapeError(f"a slice's step must be at least 1, got {index.step}: to reverse, use flip.")
     if hasattr(index, "dtype") and index.dtype.kind not in "iub":
@@ -93,13 +87,46 @@ def _index(index: Any) -> Any:
     return index
 
 
+_LONE = (int, np.integer)                       # what takes one place of a dim away; a boolean does not
+_REST = (slice, type(None), type(...))
+
+
+def _parted(self: Tensor, index: Any) -> tuple[Tensor, Any]:
+    """The tensor and an index of it, where one number stands apart from arrays: `x[0, :, [1, 2]]`.
+
+    NumPy takes the number for an array and puts the arrays' dims in front; PyTorch takes its place first.
+    """
+    if type(index) is not tuple or not any([isinstance(i, _REST) for i in index]):
+        return self, index
+    lone = [isinstance(i, _LONE) and not isinstance(i, bool) for i in index]
+    arrays = [not alone and not isinstance(i, _REST) for i, alone in zip(index, lone)]
+    if not any(lone) or not any(arrays):
+        return self, index
+    first: list[Any] = []
+    for i, alone, array in zip(index, lone, arrays):
+        boolean = array and getattr(i, "dtype", None) == np.bool_ and getattr(i, "ndim", 0)
+        first += [i] if alone else [slice(None)] * (boolean or 1) if i is not None and i is not ... else [...] if i else []
+    rest = tuple([i for i, alone in zip(index, lone) if not alone])
+    return apply(OPS["getitem"], self, index=tuple(first)), rest
+
+
+def _like(self: Tensor, value: Any) -> Tensor:
+    """A value as a tensor, by default of this tensor's dtype."""
+    return value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype)
+
+
 def _getitem(self: Tensor, index: Any) -> Tensor:
-    return apply(OPS["getitem"], self, index=index if type(index) is int else _index(index))
+    if type(index) is not int:
+        self, index = _parted(self, _index(index))
+    return apply(OPS["getitem"], self, index=index)
 
 
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
-    index = _index(index)
-    if mode.watch is None and (not mode.grad or (self.node is None and getattr(value, "node", None) is None)):
+    self, index = _parted(self, _index(index))
+    if isinstance(value, Tensor) and value.ndim and known(value.array) and value.array.size == 1:
+        value = value.reshape(())               # a single number fits everywhere
+    if mode.watch is None and (not mode.grad or (self.node is None and getattr(value, "node", None) is None)) and (
+            not isinstance(self.array, np.generic)):
         values = value.array if isinstance(value, Tensor) else value
         versions.wrote(self.array)
         try:
@@ -107,8 +134,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         except (ValueError, IndexError, TypeError) as error:
             raise ShapeError(f"assigning {describe(value)} into part of {describe(self)}: {error}.") from None
         return
-    write(self, apply(OPS["setitem"], self, value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype),
-                      index=index))
+    write(self, apply(OPS["setitem"], self, _like(self, value), index=index))
 
 
 # ---- dtype and place
@@ -117,17 +143,18 @@ def destination(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, An
     for arg in args:
         if isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, str) and arg.split(":")[0] in ("cpu", "cuda"):
+        elif isinstance(arg, str) and not hasattr(np, arg):         # "gpu" is a place that there is not, and no dtype
             device = arg
         elif arg is not None:
             dtype = arg
     return dtype, device
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-    """This tensor in another dtype or on another device; itself where nothing changes.
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+       copy: bool = False) -> Tensor:
+    """This tensor in another dtype or on another device; itself where nothing changes, unless a `copy` is asked for.
 
-    Takes a dtype, a device, both, or another tensor to follow.
+    Takes a dtype, a device, both, or another tensor to follow. `non_blocking` is taken for PyTorch's sake.
     """
     dtype, device = destination(args, dtype, device)
     result = self
@@ -136,6 +163,24 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     if dtype is not None and dtypes.as_dtype(dtype) != self.dtype:
         result = apply(OPS["cast"], result, dtype=dtypes.as_dtype(dtype))
     return functions.clone(result) if copy and result is self else result
+
+
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """This tensor's elements where the condition holds, those of `other` elsewhere."""
+    return functions.where(condition, self, other)
+
+
+def dlpack(self: Tensor, **options: Any) -> Any:
+    """The memory in the form in which array libraries hand it to each other; see `from_dlpack`."""
+    if self.node is not None:
+        raise GradError("a tensor that requires gradients is handed on without its history: write t.detach().")
+    array = np.asarray(self.array) if isinstance(self.array, np.generic) else self.array
+    return array.__dlpack__(**options)  # type: ignore[misc]
+
+
+def dlpack_device(self: Tensor) -> tuple[int, int]:
+    """The kind and number of the device that the memory lies on, as DLPack counts them."""
+    return self.array.__dlpack_device__() if not isinstance(self.array, np.generic) else (1, 0)
 
 
 def cpu(self: Tensor) -> Tensor:
@@ -158,8 +203,7 @@ def _caster(dtype: np.dtype[Any]) -> Callable[[Tensor], Tensor]:
 # ---- writing in place
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element set to `value`; gradients to the old values are zero."""
-    return write(self, apply(OPS["setitem"], self, value if isinstance(value, Tensor) else
-                             Tensor(value, dtype=self.dtype), index=...))
+    return write(self, apply(OPS["setitem"], self, _like(self, value), index=...))
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -169,7 +213,7 @@ def zero_(self: Tensor) -> Tensor:
 
 def copy_(self: Tensor, source: Any) -> Tensor:
     """The values of `source`, stretched to this shape, written here; gradients flow back to the source."""
-    return fill_(self, source if isinstance(source, Tensor) else Tensor(source, dtype=self.dtype))
+    return fill_(self, source)
 
 
 def _drawn_in_place(name: str, draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -204,8 +248,11 @@ def _reshaped_in_place(name: str) -> Callable[..., Tensor]:
         if mode.grad and self.is_leaf and self.node is not None:
             raise GradError(f"{name}_ would change a leaf that requires gradients: use {name} for a new tensor, or "
                             "no_grad().")
-        view = function(self.detach() if self.node is None else self, *args)
+        old = wrap(self.array)                  # what it is a view of is what it was, and not itself
+        old.node, old._view = self.node, self._view
+        view = function(old, *args)
         self.array, self.node, self._view = view.array, view.node if view.node is not None else self.node, view._view
+        remember_view(old, self)
         return self
 
     method.__name__, method.__doc__ = name + "_", f"`{name}`, of this tensor itself: its shape changes, its memory stays."
@@ -218,18 +265,17 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def _t(self: Tensor) -> Tensor:
-    return functions.permute(self, tuple(range(self.ndim))[::-1])
-
-
-def _mt(self: Tensor) -> Tensor:
-    return functions.transpose(self, -2, -1)
-
-
 def retain_grad(self: Tensor) -> None:
     """Keep this tensor's gradient in `.grad` although it is not a leaf."""
-    if self.node is not None and not isinstance(self.node, Leaf):
+    if self.node is None:
+        raise GradError("retain_grad: this tensor does not require gradients, so there will be none to keep.")
+    if not isinstance(self.node, Leaf):
         hooks.hooks_of(self.node).retain = True
+
+
+def retains_grad(self: Tensor) -> bool:
+    """Whether `retain_grad` was asked for here."""
+    return self.node is not None and self.node.hooks is not None and self.node.hooks.retain
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -249,20 +295,25 @@ def is_contiguous(self: Tensor) -> bool:
     return flags is None or bool(flags.c_contiguous)
 
 
+def _bitwise(self: Tensor, name: str, signs: str, *others: Any) -> Tensor:
+    """An operator of booleans, which works bit by bit on integers."""
+    if self.dtype.kind not in "biu":
+        raise DTypeError(f"{signs} for booleans and integers, this tensor is {self.dtype}.")
+    booleans = all([isinstance(x, Tensor) and x.dtype.kind == "b" for x in (self, *others)])
+    return apply(OPS[f"{'logical' if booleans else 'bitwise'}_{name}"], self, *others)
+
+
 def _logical(name: str) -> Callable[[Tensor, Any], Tensor]:
-    """&, | and ^ of booleans, bit by bit for integers."""
-    def method(self: Tensor, other: Any) -> Tensor:
-        if self.dtype.kind not in "biu":
-            raise DTypeError(f"&, | and ^ are for booleans and integers, this tensor is {self.dtype}.")
-        booleans = self.dtype.kind == "b" and isinstance(other, Tensor) and other.dtype.kind == "b"
-        return apply(OPS[f"{'logical' if booleans else 'bitwise'}_{name}"], self, other)
-    return method
+    return lambda self, other: _bitwise(self, name, "&, | and ^ are", other)
 
 
 def _invert(self: Tensor) -> Tensor:
-    if self.dtype.kind not in "biu":
-        raise DTypeError(f"~ is for booleans and integers, this tensor is {self.dtype}.")
-    return apply(OPS["logical_not" if self.dtype.kind == "b" else "bitwise_not"], self)
+    return _bitwise(self, "not", "~ is")
+
+
+# Operators, and the functions that they are; those that models are full of record themselves.
+_ARITHMETIC = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "mod": "remainder",
+               "floordiv": "floor_divide"}
 
 
 def _bind() -> None:
@@ -275,33 +326,35 @@ def _bind() -> None:
         setattr(Tensor, name + "_", _reshaped_in_place(name))
     for name, draw in (("normal_", _normal), ("uniform_", _uniform), ("bernoulli_", _coins)):
         setattr(Tensor, name, _drawn_in_place(name, draw))
-    for name, function in (("add", hot.add), ("sub", hot.sub), ("mul", hot.mul)):
-        setattr(Tensor, f"__{name}__", function)
-    for name, function in (("truediv", functions.div), ("pow", functions.pow), ("mod", functions.remainder),
-                           ("floordiv", functions.floor_divide), ("matmul", functions.matmul),
-                           ("lt", functions.lt), ("le", functions.le), ("gt", functions.gt), ("ge", functions.ge)):
-        setattr(Tensor, f"__{name}__", _operator(function))
-    for operator, name in (("add", "add"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"), ("mod", "remainder")):
-        setattr(Tensor, f"__r{operator}__", _reflected(name))
-    for operator, name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
-                           ("mod", "remainder"), ("floordiv", "floor_divide")):
+    for operator, name in _ARITHMETIC.items():
+        setattr(Tensor, f"__{operator}__", getattr(hot, name, None) or _operator(getattr(functions, name)))
         setattr(Tensor, f"__i{operator}__", getattr(Tensor, name + "_"))
+    for operator in ("add", "mul", "truediv"):
+        setattr(Tensor, f"__r{operator}__", _reflected(_ARITHMETIC[operator]))
+    for operator in ("pow", "mod", "floordiv", "matmul"):
+        setattr(Tensor, f"__r{operator}__", _swapped(getattr(functions, _ARITHMETIC.get(operator, operator))))
+    for name in ("matmul", "lt", "le", "gt", "ge"):
+        setattr(Tensor, f"__{name}__", _operator(getattr(functions, name)))
     for name in ("and", "or", "xor"):
         setattr(Tensor, f"__{name}__", _logical(name))
         setattr(Tensor, f"__r{name}__", _logical(name))
-    for name, dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),
-                        ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16),
-                        ("bool", dtypes.bool_)):
-        setattr(Tensor, name, _caster(dtype))
+        setattr(Tensor, f"__i{name}__", _written(_logical(name)))
+    for name in ("float_", "double", "half", "long", "int_", "short", "bool_"):
+        setattr(Tensor, name.rstrip("_"), _caster(getattr(dtypes, name)))
     for name, value in (
-            ("__eq__", _equal), ("__ne__", _unequal), ("__neg__", functions.neg), ("__abs__", functions.abs),
-            ("__rsub__", hot.rsub), ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
-            ("__rfloordiv__", lambda self, other: functions.floor_divide(Tensor(other), self)),
-            ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
-            ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
-            ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
-            ("retain_grad", retain_grad), ("register_hook", hooks.register_hook)):
+            ("where", where), ("__pos__", lambda self: self), ("__reversed__", lambda self: functions.flip(self, 0)),
+            ("__dlpack__", dlpack), ("__dlpack_device__", dlpack_device), ("nelement", Tensor.numel),
+            ("element_size", lambda self: self.itemsize), ("view_as", lambda self, other: functions.view(self, other.shape)),
+            ("__eq__", _operator(functions.eq, False)), ("__ne__", _operator(functions.ne, True)),
+            ("__neg__", functions.neg), ("__abs__", functions.abs), ("__rsub__", hot.rsub),
+            ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
+            ("T", property(lambda self: functions.permute(self, tuple(range(self.ndim))[::-1]))),
+            ("mT", property(lambda self: functions.transpose(self, -2, -1))),
+            ("is_cuda", property(lambda self: self.device.type == "cuda")), ("retains_grad", property(retains_grad))):
         setattr(Tensor, name, value)
+    for method in (to, cpu, cuda, type_as, contiguous, is_contiguous, fill_, zero_, copy_, detach_, retain_grad,
+                   hooks.register_hook):
+        setattr(Tensor, method.__name__, method)
 
 
 _bind()

@@ -1,7 +1,7 @@
 """What an operation leaves behind when a gradient is wanted: one node of the graph."""
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from operator import attrgetter
 from typing import Any
 
@@ -100,11 +100,3 @@ def ancestors(roots: list[Node], stop: Collection[Node] = ()) -> list[Node]:
                 enter(parent)
     found.sort(key=by_age, reverse=True)
     return found
-
-
-def edges(nodes: list[Node]) -> Iterator[tuple[Node, Node, int]]:
-    """Each (parent, node, position) edge among the nodes; `a * a` has two."""
-    for node in nodes:
-        for k, parent in enumerate(node.parents):
-            if parent is not None:
-                yield parent, node, k

@@ -16,7 +16,7 @@ import numpy as np
 from .errors import cell_name, learner_frame
 from .node import Node, Output
 from .ops import Op
-from .ops.core import AUX, INPUT, OUT
+from .ops.core import VALUES
 from .ops.notation import forward_notation, rule_notation
 from .recording import Recording, now, value_of
 from .symbol import Symbol
@@ -91,8 +91,7 @@ class Recorder:
         self.defines: dict[int, dict[str, Any]] = {}
         self.tensors: list[tuple[int, Any]] = []    # (node id, weak reference): for names, when the block ends
         self.edges: dict[tuple[int, int], int] = {}  # (node id, position of input) -> edge id
-        self.sums: dict[int, Any] = {}              # gradients collected in the running backward pass
-        self.counts: dict[int, int] = {}
+        self.sums: dict[int, tuple[Any, int]] = {}  # gradients collected in the running backward pass, and how many
         self.memories: dict[int, tuple[Any, int]] = {}  # id() of an array that owns memory -> it, weakly, and its number
         self.files: dict[str, str] = {}
         self.modules: list[tuple[Any, str]] = []
@@ -117,10 +116,10 @@ class Recorder:
         """A pass changed a program."""
         self.graphs.rewrote(name, operation, why)
 
-    def running(self, program: Any, origins: Any) -> Any:
+    def running(self, program: Any, origins: Any, backend: str) -> Any:
         """A program is about to run; returns what is to be told of every operation in it."""
         from .static.recorded import RunEvents
-        return RunEvents(self.graphs, program, origins)
+        return RunEvents(self.graphs, program, origins, backend)
 
     # ---- events
     def emit(self, event_type: str, node: int | None, **fields: Any) -> dict[str, Any]:
@@ -148,29 +147,23 @@ class Recorder:
     def ran(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], result: Any) -> None:
         """An operation ran."""
         results = result if isinstance(result, tuple) else (result,)
-        names = [f"{op.inputs[0]}{k}" for k in range(len(inputs))] if op.variadic else op.inputs
-        links, arguments = [], []
-        for k, (name, x) in enumerate(zip(names, inputs, strict=False)):
-            if x is not None:
-                node = self.id_of(x)
-                links.append({"edge": self.next_edge, "node": node, "arg": name})
-                arguments.append((k, self.next_edge))
-                self.next_edge += 1
+        named = enumerate(zip(op.names(len(inputs)), inputs, strict=False))
+        links = {k: self.link(self.id_of(x), name) for k, (name, x) in named if x is not None}
         first = results[0]
-        node = self.new_id(key_of(first), first)
+        node = self.introduce(key_of(first), first, op=op.name, kind="operation", name=first.name, label=op.label,
+                              inputs=links.values(), forward=forward_notation(op, len(inputs)),
+                              rules=rule_notation(op, len(inputs)), **self.cut(op, inputs, first))
         for t in results[1:]:
-            self.ids[id(key_of(t))] = node
-            self.pinned.append(key_of(t))
-        for k, edge in arguments:
-            self.edges[node, k] = edge
-        self.defines[node] = self.emit(
-            "define", node, op=op.name, kind="operation", name=first.name, label=op.label, inputs=links,
-            requires_grad=first.node is not None, shape=list(first.shape), dtype=str(first.dtype),
-            memory=self.memory_of(first.array), forward=self.written(forward_notation(op), op, names),
-            rules=self.rules(op, names), **self.cut(op, inputs, first))
+            self.stands_for(node, key_of(t))
+        self.edges.update({(node, k): link["edge"] for k, link in links.items()})
         self.emit("execute", node, value=value_of(first.array), bytes=int(first.nbytes))
         if first.node is not None:
-            self.saves(node, op, first.node, links)
+            self.saves(node, op, first.node, {link["arg"]: link["node"] for link in links.values()})
+
+    def link(self, node: int, name: str) -> dict[str, Any]:
+        """An edge from a node to the input of this name."""
+        self.next_edge += 1
+        return {"edge": self.next_edge - 1, "node": node, "arg": name}
 
     @staticmethod
     def cut(op: Op, inputs: tuple[Any, ...], result: Tensor) -> dict[str, Any]:
@@ -178,28 +171,15 @@ class Recorder:
         off = not mode.grad and bool(op.rules) and result.dtype.kind == "f"
         return {"no_grad": True} if off and any(isinstance(x, Tensor) and x.requires_grad for x in inputs) else {}
 
-    def rules(self, op: Op, names: Any) -> dict[str, str]:
-        """The gradient rules as they are written, one for each input."""
-        written = rule_notation(op)
-        return {n: written[op.inputs[0]] for n in names if op.inputs[0] in written} if op.variadic else written
-
-    @staticmethod
-    def written(text: str, op: Op, names: Any) -> str:
-        """A notation with the names of a variadic operation's inputs in it."""
-        return text.replace("{%s}" % op.inputs[0], ", ".join("{%s}" % n for n in names)) if op.variadic else text
-
-    def saves(self, node: int, op: Op, graph_node: Node, links: list[dict[str, Any]]) -> None:
+    def saves(self, node: int, op: Op, graph_node: Node, by_arg: dict[str, int]) -> None:
         """What the new node keeps for its rule."""
         graph_node = graph_node.parents[0] if isinstance(graph_node, Output) else graph_node
-        by_arg = {link["arg"]: link["node"] for link in links}
         saved, size = [], 0
-        for value, (kind, key, _) in zip(graph_node.saved, op.keep, strict=True):
-            if value is None or kind not in (OUT, INPUT, AUX):
-                continue
-            size += int(getattr(value, "nbytes", 0))
-            what = "out" if kind == OUT else op.aux[key] if kind == AUX else op.inputs[key]
-            saved.append({"what": what, "node": by_arg.get(what, node),
-                          "version": version(value) if hasattr(value, "dtype") else 0})
+        for value, kept in zip(graph_node.saved, op.keep, strict=True):
+            if value is not None and kept.kind in VALUES:
+                size += int(getattr(value, "nbytes", 0))
+                saved.append({"what": kept.name, "node": by_arg.get(kept.name, node),
+                              "version": version(value) if hasattr(value, "dtype") else 0})
         if saved:
             self.emit("save", node, saved=saved, bytes=size)
 
@@ -221,26 +201,20 @@ class Recorder:
         node = self.id_of(result)
         self.memory_of(t.array, memory)
         self.tensors.append((node, weakref.ref(t)))
-        self.defines[node].update(memory=memory, in_place=True)
-        self.ids[id(key_of(t))] = node
-        self.pinned.append(key_of(t))
-        self.defines[node]["name"] = t.name or self.defines[node]["name"]
+        self.defines[node].update(memory=memory, in_place=True, name=t.name or self.defines[node]["name"])
+        self.stands_for(node, key_of(t))
 
     def seeded(self, node: Node, g: Any) -> None:
         """A backward pass starts here."""
         self.sums.clear()
-        self.counts.clear()
         self.arrive(self.id_of_node(node), None, g)
 
     def visited(self, node: Node, g: Any, parents: Any, grads: Any) -> None:
         """A node's rule ran on gradient `g` and gave `grads`."""
         me = self.id_of_node(node)
-        sends = []
-        for k, (p, d) in enumerate(zip(parents, grads, strict=True)):
-            if p is not None and d is not None:
-                target = self.id_of_node(p)
-                arg = f"{node.op.inputs[0]}{k}" if node.op.variadic else node.op.inputs[k]
-                sends.append((self.edges.get((me, k)), target, arg, d))
+        names = node.op.names(len(parents))
+        sends = [(self.edges.get((me, k)), self.id_of_node(p), names[k], d)
+                 for k, (p, d) in enumerate(zip(parents, grads, strict=True)) if p is not None and d is not None]
         g = next((part for part in g if part is not None), None) if isinstance(g, list) else g
         self.emit("backward", me, grad=value_of(raw(g)), sends=[
             {"edge": edge, "node": target, "arg": arg, "value": value_of(raw(d))} for edge, target, arg, d in sends])
@@ -249,19 +223,19 @@ class Recorder:
 
     def arrive(self, node: int, edge: int | None, g: Any) -> None:
         """A gradient arrived at a node and joined those that came before."""
-        g = raw(g)
-        total = self.sums[node] = g if node not in self.sums else self.sums[node] + g
-        self.counts[node] = self.counts.get(node, 0) + 1
-        self.emit("accumulate", node, edge=edge, added=value_of(g), value=value_of(total), count=self.counts[node],
-                  into="node")
+        before, count = self.sums.get(node, (0, 0))
+        total = raw(g) + before if count else raw(g)
+        self.sums[node] = total, count + 1
+        self.emit("accumulate", node, edge=edge, added=value_of(raw(g)), value=value_of(total), count=count + 1, into="node")
 
     def collected(self, leaf: Node, added: Any, before: Tensor | None) -> None:
         """`.grad` takes this pass's gradient in: a leaf's, or one that was asked to retain it."""
         node = self.id_of_node(leaf)
         fields = {} if before is None else {"before": value_of(before.array)}
         total = raw(added) if before is None else before.array + raw(added)
-        self.emit("accumulate", node, edge=None, added=value_of(raw(added)), value=value_of(total),
-                  count=self.counts.get(node, 1), into="grad", **fields)
+        _, count = self.sums.get(node, (None, 1))
+        self.emit("accumulate", node, edge=None, added=value_of(raw(added)), value=value_of(total), count=count, into="grad",
+                  **fields)
 
     def freed(self, node: Node) -> None:
         """A node let go of what it had saved."""
@@ -291,9 +265,8 @@ class Recorder:
 
     def entered(self, module: Any) -> None:
         """A module's forward begins."""
-        if not self.modules:
-            path = ""
-        else:
+        path = ""
+        if self.modules:
             parent, above = self.modules[-1]
             name = next((n for n, m in parent._modules.items() if m is module), type(module).__name__)
             path = f"{above}.{name}" if above else name
@@ -326,35 +299,42 @@ class Recorder:
         known = self.ids.get(id(node))
         if known is not None:
             return known
-        me = self.new_id(node, None)
-        name = "leaf" if node.op is None else node.op.name
-        self.defines[me] = self.emit(
-            "define", me, op=name, kind="leaf" if node.op is None else "operation", name=None,
-            label="x" if node.op is None else node.op.label, inputs=[], requires_grad=True, shape=[], dtype="",
-            forward="", rules=rule_notation(node.op) if node.op is not None else {})
-        return me
+        op, kind = node.op, "leaf" if node.op is None else "operation"
+        return self.introduce(node, None, op=kind if op is None else op.name, kind=kind, name=None,
+                              label="x" if op is None else op.label, requires_grad=True, shape=[], dtype="",
+                              rules={} if op is None else rule_notation(op))
 
     def define_source(self, t: Tensor, kind: str, label: str | None = None) -> int:
         """A tensor that no recorded operation made: a leaf, a parameter or a constant."""
-        node = self.new_id(key_of(t), t)
         name = t.name or variable_name(t, learner_frame())
         if kind == "parameter" and self.modules and t.name is None:
             name = next((n for n, p in self.modules[-1][0]._parameters.items() if p is t), name)
-        self.defines[node] = self.emit(
-            "define", node, op=kind, kind=kind, name=name, label=label or name or kind, inputs=[],
-            requires_grad=t.requires_grad, shape=list(t.shape), dtype=str(t.dtype), memory=self.memory_of(t.array),
-            forward="", rules={})
+        node = self.introduce(key_of(t), t, op=kind, kind=kind, name=name, label=label or name or kind)
         self.emit("execute", node, value=value_of(t.array), bytes=int(t.nbytes))
+        return node
+
+    def introduce(self, key: Any, t: Tensor | None, *, inputs: Any = (), forward: str = "", rules: Any = None,
+                  **fields: Any) -> int:
+        """A fresh id for the object that stands for a value, and the event that says what it is."""
+        node = self.new_id(key, t)
+        if t is not None:
+            fields |= {"requires_grad": t.requires_grad, "shape": list(t.shape), "dtype": str(t.dtype),
+                       "memory": self.memory_of(t.array)}
+        self.defines[node] = self.emit("define", node, inputs=list(inputs), forward=forward, rules=rules or {}, **fields)
         return node
 
     def new_id(self, key: Any, t: Tensor | None) -> int:
         """A fresh id for the object that stands for a value."""
         node, self.next_id = self.next_id, self.next_id + 1
-        self.ids[id(key)] = node
-        self.pinned.append(key)
+        self.stands_for(node, key)
         if t is not None:
             self.tensors.append((node, weakref.ref(t)))
         return node
+
+    def stands_for(self, node: int, key: Any) -> None:
+        """From now on the object stands for a node's value."""
+        self.ids[id(key)] = node
+        self.pinned.append(key)
 
     def finish(self, frame: FrameType | None) -> None:
         """The block ended: give unnamed results the names of the variables that hold them, trim long sources."""
@@ -389,12 +369,8 @@ def variable_name(t: Tensor, frame: FrameType | None) -> str | None:
     """The name of the variable that holds a tensor where the learner's code runs, if there is one."""
     if frame is None:
         return None
-    scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
-    for scope in scopes:
-        for name, value in scope.items():
-            if value is t and not name.startswith("_"):
-                return name
-    return None
+    variables = (pair for scope in (frame.f_locals, frame.f_globals) for pair in scope.items())
+    return next((name for name, value in variables if value is t and not name.startswith("_")), None)
 
 
 def source_name(file: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,11 +44,9 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
     arrays = {name: _portable(name, t) for name, t in tensors.items()}
     # Wide elements first: then every tensor begins at a multiple of its element's size.
     placed = sorted(arrays, key=lambda name: -arrays[name].itemsize)
-    begins, end = {}, 0
-    for name in placed:
-        begins[name], end = end, end + arrays[name].nbytes
+    ends = dict(zip(placed, accumulate(arrays[name].nbytes for name in placed), strict=True))
     header = json.dumps({"__metadata__": metadata, **{
-        name: {"dtype": _CODES[a.dtype], "shape": list(a.shape), "data_offsets": [begins[name], begins[name] + a.nbytes]}
+        name: {"dtype": _CODES[a.dtype], "shape": list(a.shape), "data_offsets": [ends[name] - a.nbytes, ends[name]]}
         for name, a in arrays.items()}}, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     part = path.with_name(path.name + ".part")

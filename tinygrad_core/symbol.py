@@ -1,13 +1,15 @@
 """Symbol, the array that has a shape and a dtype but no numbers yet: what a tensor holds before it is run."""
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import EngineError, Line
+from .errors import _PACKAGE, EngineError, Line
 
 if TYPE_CHECKING:
     from .static.graph import Operation
@@ -21,8 +23,9 @@ class NoValueError(StaticError, TypeError):
     """Python wanted the numbers of a symbolic tensor, which come into being only when the graph runs."""
 
 
-# What unknown sizes are tried out with. A size that comes out the same with both does not depend on them.
-PROBES = (7, 11)
+def probes(k: int) -> tuple[int, int]:
+    """What the k-th kind of unknown size is tried out with: a size that is the same with both does not depend on it."""
+    return 7 + 6 * k, 11 + 6 * k
 
 
 _SIGNS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.floordiv: "//",
@@ -32,7 +35,8 @@ _SIGNS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.true
 class Dim:
     """A size that is not known before the run, like the rows of a batch; sums and products of such sizes too.
 
-    `hints` are its values when the unknown sizes are 7 and 11: sizes are compared, and shapes tried out, by them.
+    `hints` are its values for the numbers that the unknown sizes are tried out with: by them the engine compares sizes.
+    A learner's code that compares sizes, to choose by them, asks for the number.
     """
 
     __slots__ = ("hints", "of")
@@ -46,7 +50,10 @@ class Dim:
         if function is operator.mul and type(other) is int and other == 1:
             return self
         a, b = (other, self) if swapped else (self, other)
-        return dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
+        made = dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
+        if function in (operator.floordiv, operator.mod) and not isinstance(made, Dim):
+            operator.index(self)                # it may be another for other sizes: whoever can tell the size stops here
+        return made
 
     def __index__(self) -> int:
         told = _unknown_size_told(self)
@@ -59,8 +66,10 @@ class Dim:
     __int__ = __index__
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Dim):
-            return self.hints == other.hints
+        if isinstance(other, Dim) and self.hints == other.hints:
+            return True
+        if isinstance(other, (int, Dim)) and _learner_asks():
+            return operator.index(self) == operator.index(other)
         return False
 
     def __hash__(self) -> int:
@@ -68,10 +77,8 @@ class Dim:
 
     def _ordered(self, other: Any, compare: Callable[[int, int], bool]) -> bool:
         answers = {compare(hint(self, k), hint(other, k)) for k in (0, 1)}
-        return answers.pop() if len(answers) == 1 else compare(operator.index(self), operator.index(other))
-
-    def __bool__(self) -> bool:
-        return True
+        sure = len(answers) == 1 and (hint(self, 0) == hint(other, 0) or not _learner_asks(3))
+        return answers.pop() if sure else compare(operator.index(self), operator.index(other))
 
     def __repr__(self) -> str:
         if not callable(self.of[0]):
@@ -80,13 +87,14 @@ class Dim:
         return f" {_SIGNS.get(self.of[0], '?')} ".join(sides)
 
 
-def _operator(name: str, function: Callable[[Any, Any], Any]) -> None:
-    setattr(Dim, f"__{name}__", lambda self, other: self._with(other, function))
-    setattr(Dim, f"__r{name}__", lambda self, other: self._with(other, function, True))
+def _learner_asks(depth: int = 2) -> bool:
+    """Whether code outside the engine called what calls this."""
+    return not sys._getframe(depth).f_code.co_filename.startswith(_PACKAGE)
 
 
-for _name in ("add", "sub", "mul", "floordiv", "mod", "truediv"):
-    _operator(_name, getattr(operator, _name))
+for _sign in _SIGNS:
+    setattr(Dim, f"__{_sign.__name__}__", lambda self, other, sign=_sign: self._with(other, sign))
+    setattr(Dim, f"__r{_sign.__name__}__", lambda self, other, sign=_sign: self._with(other, sign, True))
 for _compare in (operator.lt, operator.le, operator.gt, operator.ge):
     setattr(Dim, f"__{_compare.__name__}__", lambda self, other, compare=_compare: self._ordered(other, compare))
 setattr(Dim, "__neg__", lambda self: self._with(-1, operator.mul))      # noqa: B010
@@ -148,10 +156,7 @@ class Symbol:
     @property
     def size(self) -> Any:
         """How many elements there are: a number, or a `Dim`."""
-        total: Any = 1
-        for n in self.shape:
-            total = total * n
-        return total
+        return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:
@@ -227,18 +232,22 @@ for _name in ("all", "any", "argmax", "argmin", "argsort", "astype", "clip", "co
               "nonzero", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take",
               "transpose", "var", "view"):
     setattr(Symbol, _name, Symbol._no_array)
-setattr(Symbol, "__hash__", object.__hash__)                            # noqa: B010
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """What is in nested tuples, lists, dicts and slices."""
-    if isinstance(value, slice):
-        value = (value.start, value.stop, value.step)
-    if isinstance(value, (tuple, list, dict)):
-        for v in value.values() if isinstance(value, dict) else value:
-            yield from leaves(v)
-    else:
-        yield value
+def leaves(value: Any) -> list[Any]:
+    """What is in nested tuples, lists, dicts and slices, in order."""
+    found, stack = [], [value]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, (tuple, list)):
+            stack += v[::-1]
+        elif isinstance(v, dict):
+            stack += [*v.values()][::-1]
+        elif isinstance(v, slice):
+            stack += v.step, v.stop, v.start
+        else:
+            found.append(v)
+    return found
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:

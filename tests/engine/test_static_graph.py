@@ -23,6 +23,7 @@ from tinygrad_core.static import (
     get_default_graph,
     gradients,
     group,
+    infer,
     name_scope,
     placeholder,
     reset_default_graph,
@@ -163,6 +164,23 @@ def test_names_and_scopes(graph):
         constant(1.0, name="a b")
 
 
+def test_a_name_is_plain_or_an_error_with_the_line(graph):
+    for name in ("a b", "x;system()", "a\nb", "", "*/", "é", 'a"b'):
+        told = r"(?s)cannot name an operation.*at test_static_graph.py, line"
+        with pytest.raises(StaticError, match=told):
+            placeholder((), name=name)
+        with pytest.raises(StaticError, match=told), name_scope(name):
+            pass
+
+
+def test_a_tensor_may_be_called_anything():
+    w = tg.tensor([2.0], requires_grad=True, name='*/ system("ε"); /*')
+    x = tg.tensor([3.0], name="/the input (x)")
+    compiled = tg.compile(lambda x: (x * w).detach(), backend="c")
+    assert compiled(x).tolist() == [6]
+    assert [o.name for o in compiled.graphs[0]][:2] == ["_the_input__x_", "_/_system_______/_"]
+
+
 def test_the_default_graph():
     reset_default_graph()
     x = placeholder((), name="x")
@@ -186,9 +204,13 @@ def test_graphs_can_be_entered_in_tensorflows_words():
 
 def test_a_finalized_graph_takes_nothing_more(graph):
     x = placeholder((), name="x")
+    y = x * 2
     graph.finalize()
-    with pytest.raises(StaticError, match="finalized"):
-        x + 1
+    for define in (lambda: x + 1, lambda: placeholder((), name="z"), lambda: Variable(1.0), lambda: constant(1.0),
+                   lambda: gradients(y, [x])):
+        with pytest.raises(StaticError, match=r"finalized, and .* would add to it"):
+            define()
+    assert Session(graph).run(y, {x: 2.0}) == 4
 
 
 class TestErrors:
@@ -390,3 +412,16 @@ def test_bits_and_truth_values(backend):
     for f in (lambda a, b: a & 2, lambda a, b: 6 | a, lambda a, b: a ^ a, lambda a, b: ~a, lambda a, b: ~b,
               lambda a, b: b | ~b):
         assert compile(f, backend=backend)(a, b).tolist() == f(a, b).tolist() == np.asarray(f(a.numpy(), b.numpy())).tolist()
+
+
+@pytest.mark.parametrize("name", ["matmul", "linear", "conv2d"])
+def test_shapes_are_found_without_multiplying(name):
+    """Products take the time of a step; tracing one must not."""
+    with Graph():
+        x, w = placeholder((2, 3, 5, 5), name="x"), placeholder((4, 3, 3, 3), name="w")
+        out = {"conv2d": lambda: nn.functional.conv2d(x, w), "matmul": lambda: x @ w[0, 0, :1].expand(5, 3),
+               "linear": lambda: nn.functional.linear(x.reshape(30, 5), w.reshape(-1, 3)[:5].T)}[name]()
+    made = [o for o in out.array.operation.graph.operations if o.op is not None and o.op.name.startswith(name[:4])][-1]
+    ones = [np.ones(s.shape, np.float32) if s is not None else None for s in made.inputs]
+    assert made.results[0].shape == np.shape(made.compute(np, tuple(ones))[0])
+    assert not np.any(made.compute(infer._numpy, tuple(ones))[0])

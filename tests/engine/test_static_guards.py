@@ -358,3 +358,60 @@ class TestWhatComesAndGoes:
         self.changes(lambda x: x * getattr(thing, "strength", 5.0), lambda: setattr(thing, "strength", 6.0))
         del thing.strength
         self.changes(lambda x: x * 3 if hasattr(thing, "strength") else x, lambda: setattr(thing, "strength", 6.0))
+
+
+class Doubling(nn.Module):
+    def scaled(self, x, by=2.0, *, shift=0.0):
+        return x * by + shift
+
+    def forward(self, x):
+        return self.scaled(x)
+
+
+class TestFunctionsThatAreExchanged:
+    @pytest.fixture
+    def net(self):
+        return nn.Sequential(Doubling(), nn.Identity())
+
+    def test_a_method_of_an_object(self, net, monkeypatch):
+        run(lambda x: net(x), lambda: monkeypatch.setattr(net[0], "forward", lambda x: x * 3, raising=False),
+            "forward was its class's and is the object's own")
+        run(lambda x: net(x), lambda: monkeypatch.setattr(net[1], "forward", lambda x: x * 5, raising=False), "forward")
+        run(lambda x: net(x), lambda: monkeypatch.setattr(net, "forward", lambda x: x * 7, raising=False), "forward")
+
+    def test_a_method_of_a_class(self, net, monkeypatch):
+        run(lambda x: net(x), lambda: monkeypatch.setattr(Doubling, "scaled", lambda self, x: x * 3), "Doubling.scaled")
+
+    @pytest.mark.parametrize(("part", "value"), [
+        ("__defaults__", (4.0,)), ("__kwdefaults__", {"shift": 1.0}),
+        ("__code__", (lambda self, x, by=2.0, *, shift=0.0: x * by + shift + 1).__code__)])
+    def test_what_a_function_is_made_of(self, net, monkeypatch, part, value):
+        run(lambda x: net(x), lambda: monkeypatch.setattr(Doubling.scaled, part, value), f"scaled.{part}")
+
+    def test_a_default_by_name_that_is_written(self, net, monkeypatch):
+        run(lambda x: net(x), lambda: monkeypatch.setitem(Doubling.scaled.__kwdefaults__, "shift", 1.0), "was 0.0 and is 1.0")
+
+    def test_the_code_of_the_function_itself(self):
+        def f(x):
+            return x * 2
+
+        run(f, lambda: setattr(f, "__code__", (lambda x: x * 3).__code__), "f.__code__")
+
+
+class TestDelicateNumbers:
+    def test_zero_has_a_sign(self, monkeypatch):
+        monkeypatch.setitem(globals(), "factor", 0.0)
+        run(lambda x: 1 / (x * factor), lambda: monkeypatch.setitem(globals(), "factor", -0.0), "was 0.0 and is -0.0")
+        f = compile(lambda x, k: 1 / (x * k))
+        assert [f(tg.ones(1), k).item() for k in (0.0, -0.0, np.float32(-0.0), 0.0)] == [np.inf, -np.inf, -np.inf, np.inf]
+        assert "an argument was 0.0 and is -0.0" in f.explain()
+
+    @pytest.mark.parametrize("kind", [float, np.float32])
+    def test_not_a_number_is_like_itself(self, monkeypatch, kind):
+        monkeypatch.setitem(globals(), "factor", kind("nan"))
+        f = compile(lambda x, k: x * factor + k)
+        for _ in range(3):
+            f(tg.ones(1), kind("nan"))
+            factor_again = kind("nan")
+            monkeypatch.setitem(globals(), "factor", factor_again)
+        assert len(f.graphs) == 1, f.explain()

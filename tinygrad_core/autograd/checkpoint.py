@@ -27,7 +27,7 @@ class _Segment:
         device.default_generator._streams = copy.deepcopy(self.random)
         try:
             with enable_grad():
-                fresh = [recent for recent in _nodes(self.function, self.args, self.kwargs)[1] if recent.op is not None]
+                _, fresh = _nodes(self.function, self.args, self.kwargs)
         finally:
             device.default_generator._streams = after
         if [n.op for n in fresh] != [n.op for n in self.nodes]:
@@ -62,10 +62,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = F
 
 def _alike(x: Any) -> Any:
     """A tensor of the same values that requires gradients where `x` does, outside x's graph."""
-    if not isinstance(x, Tensor):
-        return x
-    twin = wrap(x.array)
-    return twin.requires_grad_() if x.requires_grad else twin
+    return wrap(x.array).requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x
 
 
 def _nodes(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Node]]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from itertools import compress
 from operator import attrgetter, not_
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError, here, stand
+from ..hooks import keep_too
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
-from ..ops import Arrays, Op, arrays, core
-from ..ops.core import ATTR, AUX, INPUT, OUT, SHAPE, code_names, gradient_op, saved_name
+from ..ops import Arrays, arrays, core
+from ..ops.core import INPUT, OUT, gradient_op
 from ..symbol import Symbol, shape_text
 from ..tensor import Tensor, describe, mode, wrap
 from .switches import enable_grad
@@ -34,11 +36,12 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         grad_tensors: for each the gradient to start from, in its shape; None for 1 on a tensor of one element.
         retain_graph: keep what the nodes have saved; by default the same as `create_graph`.
         create_graph: record the backward pass, so that gradients can be differentiated again.
-        inputs: add gradients to these leaves only.
+        inputs: add gradients to these tensors only, leaves or not.
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
-    _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
+    with _sweeping:
+        _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
@@ -49,11 +52,12 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         gradient: the gradient to start from, in this tensor's shape; 1 for a tensor of one element.
         retain_graph: keep what the graph has saved, so that it can be walked again; by default as `create_graph`.
         create_graph: record the backward pass too, for gradients of gradients.
-        inputs: the only leaves to add gradients to; by default all.
+        inputs: the only tensors to add gradients to, leaves or not; by default all leaves.
     """
     if inputs is None:
-        _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
-               create_graph, None, True)
+        with _sweeping:
+            _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
+                   create_graph, None, True)
     else:
         backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -62,19 +66,24 @@ Tensor.backward = _backward
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+         create_graph: bool = False, allow_unused: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, as tensors; no `.grad` is touched.
 
     Args:
         outputs, grad_outputs, retain_graph, create_graph: as in `backward`.
         inputs: one tensor or several, leaves or not.
         allow_unused: give None for an input that the outputs do not depend on; otherwise that is an error.
+        materialize_grads: give zeros for it.
     """
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
-    found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
+    with _sweeping:
+        found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
     grads = [found.get(node) for node in nodes]
+    if materialize_grads:
+        grads = [t.detach() * 0 if g is None else g for g, t in zip(grads, tensors)]
     if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
@@ -170,7 +179,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     built = create or Symbol in map(type, values)       # with tensors, not arrays
     F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
     if built:
-        before, mode.grad, place = mode._grad, create, stand(here())
+        before, mode.grad, place = mode.grad, create, stand(here())
     _under_way += 1
     try:
         for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
@@ -198,6 +207,7 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             stand(place)
 
 
+_sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
 
 
@@ -263,6 +273,8 @@ def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node
         found[node] = g
         if enclosed:
             return
+        if accumulate and type(node) is not Leaf:
+            keep_too(node, g)
     if op is None:
         if type(node) is Output:
             _gather(node, g)
@@ -270,6 +282,8 @@ def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node
             _collect(node, g, create)
         return
     parents = [p if wanted is None or p in wanted else None for p in node.parents]
+    if wanted is not None and not any(parents):
+        return                                  # a target, behind which nobody waits: it keeps what it has saved
     if mode.watched:
         baskets = [None if p is None else _Basket() for p in parents]
         _hand_on(node, g, F, baskets)
@@ -303,7 +317,7 @@ def _hand_on(node: Node, g: Any, F: Any, parents: Sequence[Any]) -> None:
     elif op.backward is not None and not any(op.rules) and _is_later(g):
         _add(parents, _gradients_later(node, g, tuple([p is not None for p in parents])))
     elif op.formula is not None:
-        _add(parents, _through_formula(node, g, tuple([p is not None for p in parents])))
+        _add(parents, _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents])))
     else:
         op.push(F, g, parents, op.lift(_lift, node, node.saved), node.shapes)
 
@@ -327,48 +341,34 @@ def _is_later(g: Any) -> bool:
     return any([t is not None and type(t.array) is Symbol for t in (g if isinstance(g, list) else (g,))])
 
 
+def _by_name(node: Node) -> dict[str, Any]:
+    """What a node saved, as tensors, under the names by which its rules ask for it."""
+    return {kept.name: value for kept, value in zip(node.op.keep, node.op.lift(_lift, node, node.saved))}
+
+
 def _gradients_later(node: Node, g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as one operation of the graph that is being built."""
-    op = node.op
-    arrived = tuple(g) if op.several else (g,)
-    saved = list(zip(op.lift(_lift, node, node.saved), op.keep))
-    values = [value for value, (kind, _, _) in saved if kind in (OUT, INPUT, AUX)]
-    attrs = {saved_name(op, kind, key): value for value, (kind, key, _) in saved if kind in (SHAPE, ATTR)}
-    grads = apply(gradient_op(op, len(arrived)), *arrived, *values, needs=needs, **attrs)
+    arrived, saved = tuple(g) if node.op.several else (g,), _by_name(node)
+    op = gradient_op(node.op, len(arrived))
+    grads = apply(op, *arrived, *[saved.pop(name) for name in op.inputs[len(arrived):]], needs=needs, **saved)
     return [d if need else None for d, need in zip(grads, needs)]
 
 
-def _by_formula(op: Op, arrived: int, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Any, ...]:
-    """What `gradient_op` computes, through the formula that the fused operation equals; it can be differentiated."""
-    saved = dict(zip([(kind, key) for kind, key, _ in op.keep if kind in (OUT, INPUT, AUX)], inputs[arrived:]))
-    own = {name: attrs[name] for name in attrs if name in code_names(op.forward)}
-    g: Any = list(inputs[:arrived]) if op.several else inputs[0]
-    return tuple(_differentiated(op, [saved[INPUT, k] for k in range(len(op.inputs))], own, g, attrs["needs"]))
-
-
-core.by_formula.append(_by_formula)
-
-
-def _through_formula(node: Node, g: Tensor, needs: tuple[bool, ...]) -> list[Any]:
+def _differentiated(op: Any, saved: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as graph: its formula is run again on its inputs and differentiated."""
-    op = node.op
-    saved = {(kind, key): value for value, (kind, key, _) in zip(op.lift(_lift, node, node.saved), op.keep)}
-    inputs = [saved[INPUT, k] for k in range(len(op.inputs))]
-    attrs = {key: value for (kind, key), value in saved.items() if isinstance(key, str)}
-    return _differentiated(op, inputs, attrs, g, needs)
-
-
-def _differentiated(op: Any, inputs: list[Any], attrs: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
-    """The gradients of `op`'s formula with respect to the inputs that need one, as graph."""
     # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
-    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x for x in inputs]
+    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x
+              for x in [saved[name] for name in op.inputs]]
     with enable_grad():
-        out = op.formula(*inputs, **attrs)
+        out = op.formula(*inputs, **{name: saved[name] for name in op.attributes})
         asked = [x.node if need else None for x, need in zip(inputs, needs)]
         pairs = [(t, d) for t, d in zip(*((out, g) if isinstance(out, tuple) else ((out,), (g,)))) if d is not None]
         found = _sweep([t.node for t, _ in pairs], [d for _, d in pairs], True, True,
                        [n for n in asked if n is not None], False, enclosed=True)
     return [None if n is None else found.get(n) for n in asked]
+
+
+core.by_formula.append(_differentiated)
 
 
 def _gather(node: Output, g: Any) -> None:
@@ -443,8 +443,8 @@ def _check_writes(order: list[Node]) -> None:
 
 
 def _saved_name(op: Any, k: int) -> str:
-    kind, key, _ = op.keep[k] if k < len(op.keep) else (AUX, None, 0)
-    return "its result" if kind == OUT else f"its input {op.inputs[key]!r}" if kind == INPUT else "a value"
+    name, kind = op.keep[k][:2] if k < len(op.keep) else ("", None)
+    return "its result" if kind == OUT else f"its input {name!r}" if kind == INPUT else "a value"
 
 
 def _where(node: Node) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import GradError
 from ..tensor import Tensor
 from .engine import grad
-from .switches import no_grad
+from .functional import rows_of
+from .switches import enable_grad
 
 
 def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], eps: float = 1e-6, atol: float = 1e-5,
@@ -67,34 +68,23 @@ def _listed(out: Any) -> list[Any]:
 
 
 def _analytic(out: Tensor, inputs: list[Tensor]) -> list[np.ndarray]:
-    """The Jacobian of `out` for each input, (outputs, inputs), row by row from backward passes."""
-    jacobians = [np.zeros((out.numel(), x.numel())) for x in inputs]
-    for row in range(out.numel() if out.requires_grad else 0):
-        seed = np.zeros(out.numel(), out.dtype)
-        seed[row] = 1
-        found = grad(out, inputs, Tensor(seed.reshape(out.shape)), retain_graph=True, allow_unused=True)
-        for jacobian, g in zip(jacobians, found, strict=True):
-            if g is not None:
-                jacobian[row] = g.detach().numpy().reshape(-1)
-    return jacobians
+    """The Jacobian of `out` for each input, (outputs, inputs), from backward passes."""
+    rows = rows_of(out, inputs)
+    return [np.array([row[k].detach().numpy() for row in rows]).reshape(out.numel(), x.numel()) for k, x in enumerate(inputs)]
 
 
 def _measured(func: Callable[..., Any], args: list[Any], k: int, o: int, eps: float) -> np.ndarray:
     """The Jacobian of output `o` for input `k` by central differences."""
     base = args[k].detach().numpy()
-    columns = []
-    with no_grad():
-        for place in np.ndindex(base.shape):
-            ends = []
-            for step in (eps, -eps):
-                moved = np.array(base)
-                moved[place] += step
-                # Some functions take gradients inside: their inputs must ask for them here too.
-                given = [Tensor(moved, requires_grad=True) if i == k else a for i, a in enumerate(args)]
-                from .switches import enable_grad
-                with enable_grad():
-                    ends.append(np.array(_listed(func(*given))[o].detach().numpy(), np.float64).reshape(-1))
-            columns.append((ends[0] - ends[1]) / (2 * eps))
+
+    def at(place: tuple[int, ...], step: float) -> np.ndarray:
+        moved = np.array(base)
+        moved[place] += step
+        with enable_grad():             # some functions take gradients inside: their inputs must ask for them here too
+            given = [Tensor(moved, requires_grad=True) if i == k else a for i, a in enumerate(args)]
+            return np.array(_listed(func(*given))[o].detach().numpy(), np.float64).reshape(-1)
+
+    columns = [(at(place, eps) - at(place, -eps)) / (2 * eps) for place in np.ndindex(base.shape)]
     return np.stack(columns, 1) if columns else np.zeros((0, 0))
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ..errors import EngineError
@@ -57,11 +60,8 @@ def download(urls: Sequence[str], path: str | os.PathLike[str], md5: str) -> Pat
 
 def checksum(path: Path) -> str:
     """The MD5 of a file."""
-    found = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _fetch(url: str, part: Path) -> None:
@@ -84,20 +84,9 @@ def _fetch(url: str, part: Path) -> None:
 
 
 def _progress(name: str, total: int | None) -> Any:
-    """A progress bar where tqdm is installed, otherwise nothing."""
+    """A progress bar where tqdm is installed, otherwise something that counts nothing."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return _NoBar()
+        return nullcontext(SimpleNamespace(update=lambda n: None))
     return tqdm(total=total, desc=name, unit="B", unit_scale=True, unit_divisor=1024)
-
-
-class _NoBar:
-    def __enter__(self) -> _NoBar:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        pass
-
-    def update(self, n: int) -> None:
-        """Count nothing."""

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ..errors import EngineError
 from ..functions import stack, tensor
 from ..tensor import Tensor
 from .datasets import IterableDataset, TensorDataset
+from .samplers import BatchSampler, RandomSampler, SequentialSampler
 from .workers import batches
 
 
@@ -50,55 +50,42 @@ class DataLoader:
         if isinstance(dataset, IterableDataset) and (shuffle or sampler or batch_sampler or num_workers):
             raise EngineError("an IterableDataset is read from front to back: it takes no shuffle, no sampler and no "
                               "workers.")
+        if isinstance(dataset, IterableDataset):
+            sampler = dataset                   # there are no indices: batches are made of the samples themselves
+        elif sampler is None:
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        self.batch_sampler: Any = BatchSampler(sampler, batch_size, drop_last) if batch_sampler is None else batch_sampler
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.generator, self.collate_fn, self.sampler = generator, collate_fn, sampler
-        self.batch_sampler, self.num_workers, self.worker_init_fn = batch_sampler, num_workers, worker_init_fn
-
-    def _stream(self) -> Any:
-        return (self.generator or default_generator).stream
-
-    def _order(self) -> Iterator[Any]:
-        """The indices of each batch."""
-        if self.batch_sampler is not None:
-            yield from map(np.asarray, self.batch_sampler)
-            return
-        if self.sampler is not None:
-            order = np.fromiter(self.sampler, np.int64)
-        elif self.shuffle:
-            order = self._stream().permutation(len(self.dataset))
-        else:
-            order = np.arange(len(self.dataset))
-        stop = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
-        for start in range(0, stop, self.batch_size):
-            yield order[start:start + self.batch_size]
+        self.num_workers, self.worker_init_fn = num_workers, worker_init_fn
 
     def _fetch(self, indices: Any) -> Any:
         """The batch of these samples."""
         if getattr(self.dataset, "whole", False) and self.collate_fn is None:
             return self.dataset[indices]
-        return (self.collate_fn or default_collate)([self.dataset[int(i)] for i in indices])
+        return self._collate([self.dataset[int(i)] for i in indices])
+
+    def _collate(self, samples: list[Any]) -> Any:
+        return (self.collate_fn or default_collate)(samples)
 
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self.dataset, IterableDataset):
-            samples = iter(self.dataset)
-            while batch := list(islice(samples, self.batch_size)):
-                if len(batch) == self.batch_size or not self.drop_last:
-                    yield (self.collate_fn or default_collate)(batch)
-        elif self.num_workers:
-            seed = int(self._stream().integers(1 << 31))
-            yield from batches(self._fetch, self._order(), self.num_workers, seed, self.worker_init_fn)
-        else:
-            yield from map(self._fetch, self._order())
+            return map(self._collate, self.batch_sampler)
+        indices = map(np.asarray, self.batch_sampler)
+        if not self.num_workers:
+            return map(self._fetch, indices)
+        seed = int((self.generator or default_generator).stream.integers(1 << 31))
+        return batches(self._fetch, indices, self.num_workers, seed, self.worker_init_fn)
 
     def __len__(self) -> int:
-        if self.batch_sampler is not None:
-            return len(self.batch_sampler)      # type: ignore[arg-type]
-        count = len(self.dataset) if self.sampler is None else len(self.sampler)    # type: ignore[arg-type]
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        return len(self.batch_sampler)
 
 
 def default_collate(samples: list[Any]) -> Any:
-    """Samples as one batch: tensors, arrays and numbers are stacked, tuples and dictionaries entry by entry."""
+    """Samples as one batch: tensors, arrays and numbers are stacked, tuples and dictionaries entry by entry.
+
+    Python's floats become the default dtype, float32, where PyTorch makes them float64, which fits no model.
+    """
     first = samples[0]
     if isinstance(first, Tensor):
         return stack(samples)
@@ -111,5 +98,6 @@ def default_collate(samples: list[Any]) -> Any:
     if isinstance(first, (tuple, list)):
         if any(len(s) != len(first) for s in samples):
             raise EngineError("samples of different lengths do not make a batch: give a collate_fn that pads them.")
-        return type(first)(default_collate(list(column)) for column in zip(*samples, strict=True))
+        columns = [default_collate(list(column)) for column in zip(*samples, strict=True)]
+        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
     return samples

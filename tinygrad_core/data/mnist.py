@@ -5,13 +5,14 @@ import gzip
 import os
 import struct
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import EngineError
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .datasets import TensorDataset
 from .download import DownloadError, download
 
@@ -73,14 +74,12 @@ class MNIST(TensorDataset):
                  transform: Callable[[Tensor], Any] | None = None,
                  target_transform: Callable[[Tensor], Any] | None = None):
         part = "train" if train else "t10k"
-        images = read_idx(self._file(Path(root), f"{part}-images-idx3-ubyte", download))
-        labels = read_idx(self._file(Path(root), f"{part}-labels-idx1-ubyte", download))
+        images, labels = (read_idx(self._file(Path(root), f"{part}-{what}-ubyte", download))
+                          for what in ("images-idx3", "labels-idx1"))
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise IdxError(f"the images have shape {images.shape} and the labels {labels.shape}: they do not belong "
                            "together")
-        scaled = images.astype(np.float32)
-        scaled /= 255
-        super().__init__(wrap(scaled[:, None]), wrap(labels.astype(np.int64)))
+        super().__init__(images[:, None] / np.float32(255), labels.astype(np.int64))
         self.transform, self.target_transform = transform, target_transform
         self.whole = transform is None and target_transform is None
 
@@ -101,11 +100,10 @@ class MNIST(TensorDataset):
 
     def _file(self, root: Path, name: str, get: bool) -> Path:
         """The file called `name`, wherever it is usual to put it; downloaded where it is missing."""
-        folders = (root, root / type(self).__name__ / "raw")
-        for folder in folders:
-            for found in (folder / name, folder / f"{name}.gz", folder / f"{type(self).__name__.lower()}-{name}.gz"):
-                if found.exists():
-                    return found
+        kind = type(self).__name__
+        for found in product((root, root / kind / "raw"), (name, f"{name}.gz", f"{kind.lower()}-{name}.gz")):
+            if Path(*found).exists():
+                return Path(*found)
         if not get:
             raise DownloadError(f"{name} (or {name}.gz) is not in {root}: pass download=True, or put it there. "
                                 "data.digits() needs no download.")

@@ -75,12 +75,10 @@ class RandomCrop:
     """A piece of `size` from a random place of the image, to which `padding` zeros were added on every side first."""
 
     def __init__(self, size: int | tuple[int, int], padding: int = 0):
-        self.size = (size, size) if isinstance(size, int) else size
-        self.padding = padding
+        self.size, self.padding = (size, size) if isinstance(size, int) else size, padding
 
     def __call__(self, image: Tensor) -> Tensor:
-        edge = (self.padding, self.padding)
-        array = np.pad(image.array, [(0, 0)] * (image.ndim - 2) + [edge, edge])
+        array = np.pad(image.array, [(0, 0)] * (image.ndim - 2) + [(self.padding,) * 2] * 2)
         room = [have - want for have, want in zip(array.shape[-2:], self.size)]
         if min(room) < 0:
             raise ShapeError(f"RandomCrop wants {self.size} of an image of shape {array.shape}.")

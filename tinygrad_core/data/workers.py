@@ -8,6 +8,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import accumulate, cycle
 from typing import Any
 
 import numpy as np
@@ -37,26 +38,13 @@ def batches(fetch: Callable[[Any], Any], tasks: Iterable[Any], count: int, seed:
         start: called in each worker first, with its number.
     """
     from multiprocessing import get_context, resource_tracker
-    from multiprocessing.connection import wait
 
     # Forked workers take data sets defined in a notebook; elsewhere they must be importable.
     context: Any = get_context("fork" if sys.platform == "linux" else "spawn")
     resource_tracker.ensure_running()       # one for all: it cleans up if every process here is killed
-    token, number = os.urandom(4).hex(), 0
+    token = os.urandom(4).hex()
     workers: list[Any] = []
     waiting: deque[tuple[Any, Any, str]] = deque()
-    rest = iter(tasks)
-
-    def hand_out(process: Any, pipe: Any) -> None:
-        nonlocal number
-        for task in rest:
-            number += 1
-            name = f"tgc{token}{number:x}"
-            waiting.append((process, pipe, name))
-            with suppress(OSError):         # a worker that is gone is noticed when its answer is waited for
-                pipe.send((task, name))
-            return
-
     try:
         for k in range(count):
             ours, theirs = context.Pipe()
@@ -64,25 +52,15 @@ def batches(fetch: Callable[[Any], Any], tasks: Iterable[Any], count: int, seed:
             process.start()
             theirs.close()
             workers.append((process, ours))
-        for _ in range(_AHEAD):
-            for process, pipe in workers:
-                hand_out(process, pipe)
+        for number, (task, (process, pipe)) in enumerate(zip(tasks, cycle(workers))):
+            ready = [_next(waiting)] if len(waiting) == count * _AHEAD else []
+            name = f"tgc{token}{number:x}"
+            waiting.append((process, pipe, name))
+            with suppress(OSError):         # a worker that is gone is noticed when its answer is waited for
+                pipe.send((task, name))
+            yield from ready
         while waiting:
-            process, pipe, name = waiting[0]
-            try:
-                sizes = pipe.recv() if pipe in wait([pipe, process.sentinel]) else None
-            except (EOFError, OSError):
-                sizes = None
-            if sizes is None:
-                process.join()
-                raise EngineError(f"a worker process of the DataLoader ended (exit code {process.exitcode}) before its "
-                                  "batch was ready. Was it killed for its memory? num_workers=0 loads without workers.")
-            waiting.popleft()
-            failed, result, text = _receive(name, sizes)
-            if failed:
-                raise result from WorkerTraceback(text)
-            hand_out(process, pipe)
-            yield result
+            yield _next(waiting)
     finally:
         for process, pipe in workers:
             process.terminate()
@@ -90,6 +68,26 @@ def batches(fetch: Callable[[Any], Any], tasks: Iterable[Any], count: int, seed:
             pipe.close()
         for _, _, name in waiting:
             _discard(name)
+
+
+def _next(waiting: deque[tuple[Any, Any, str]]) -> Any:
+    """The batch that was asked for first, when its worker has it."""
+    from multiprocessing.connection import wait
+
+    process, pipe, name = waiting[0]
+    try:
+        sizes = pipe.recv() if pipe in wait([pipe, process.sentinel]) else None
+    except (EOFError, OSError):
+        sizes = None
+    if sizes is None:
+        process.join()
+        raise EngineError(f"a worker process of the DataLoader ended (exit code {process.exitcode}) before its batch "
+                          "was ready. Was it killed for its memory? num_workers=0 loads without workers.")
+    waiting.popleft()
+    failure, result = _receive(name, sizes)
+    if failure is not None:
+        raise result from WorkerTraceback(failure)
+    return result
 
 
 def _work(fetch: Callable[[Any], Any], pipe: Any, seed: int, number: int, start: Callable[[int], None] | None) -> None:
@@ -106,15 +104,14 @@ def _work(fetch: Callable[[Any], Any], pipe: Any, seed: int, number: int, start:
     while True:
         task, name = pipe.recv()
         try:
-            answer: tuple[bool, Any, str] = (False, fetch(task), "")
-            sizes = _send(name, answer)
+            sizes = _send(name, (None, fetch(task)))
         except Exception as error:
             text = traceback.format_exc()
             try:
                 pickle.loads(pickle.dumps(error))
             except Exception:
                 error = EngineError(f"{type(error).__name__}: {error}")
-            sizes = _send(name, (True, error, text))
+            sizes = _send(name, (text, error))
         pipe.send(sizes)
 
 
@@ -138,10 +135,8 @@ def _send(name: str, answer: Any) -> list[int]:
     sizes = [part.nbytes for part in parts]
     block = SharedMemory(name, create=True, size=sum(sizes))
     memory: Any = block.buf
-    at = 0
-    for part, size in zip(parts, sizes, strict=True):
-        memory[at:at + size] = part
-        at += size
+    for part, size, end in zip(parts, sizes, accumulate(sizes), strict=True):
+        memory[end - size:end] = part
     del memory
     block.close()
     return sizes
@@ -153,10 +148,7 @@ def _receive(name: str, sizes: list[int]) -> Any:
 
     block = SharedMemory(name)
     memory: Any = block.buf
-    parts, at = [], 0
-    for size in sizes:
-        parts.append(bytearray(memory[at:at + size]))
-        at += size
+    parts = [bytearray(memory[end - size:end]) for size, end in zip(sizes, accumulate(sizes), strict=True)]
     del memory
     block.close()
     block.unlink()
@@ -169,17 +161,11 @@ def _discard(name: str) -> None:
 
     try:
         block = SharedMemory(name)
+        block.close()
+        block.unlink()
     except FileNotFoundError:
         return
     except ValueError:          # the worker was ended after it had made the block, and before it had given it a size
-        _unlink_empty("/" + name)
-        return
-    block.close()
-    block.unlink()
+        import _posixshmem  # type: ignore[import-not-found]
 
-
-def _unlink_empty(path: str) -> None:
-    """Remove a block that has no memory yet, which cannot be opened as others are."""
-    import _posixshmem  # type: ignore[import-not-found]
-
-    _posixshmem.shm_unlink(path)
+        _posixshmem.shm_unlink("/" + name)

@@ -1,8 +1,9 @@
 """What functions check of what they are given: operands, shapes, dims."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,18 @@ from ..tensor import Tensor, describe
 Dim = int | Sequence[int] | None
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def named(function: F, name: str, doc: str | None, parameters: Sequence[Parameter] | None = None) -> F:
+    """A function that was made, not written, with a name, a documentation and perhaps parameters of its own."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    if parameters is not None:
+        function.__signature__ = signature(function).replace(parameters=parameters)     # type: ignore[attr-defined]
+    return function
+
+
 def operand(x: Any, name: str) -> Tensor:
     """`x`, which must be a tensor."""
     if isinstance(x, Tensor):
@@ -20,16 +33,29 @@ def operand(x: Any, name: str) -> Tensor:
     raise DTypeError(f"{name} works on tensors, got {describe(x)}. Make one with tensor(...).")
 
 
+def one_of(what: str, value: Any, *known: Any, kind: type[Exception] = ValueError) -> Any:
+    """A setting, which must be one of those that are known."""
+    if value in known:
+        return value
+    raise kind(f"{what} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {value!r}")
+
+
 def tensor_or_number(x: Any) -> Any:
     """Arrays, NumPy numbers and booleans as tensors; tensors and Python numbers as they are."""
     return Tensor(x) if isinstance(x, (np.ndarray, np.generic, bool)) else x
 
 
-def size_of(size: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A shape given as numbers or as one sequence."""
+def size_of(size: tuple[Any, ...], named: Any = None) -> tuple[Any, ...]:
+    """A shape, or dims, given as numbers in a row, as one sequence, or by name."""
+    size = size if named is None else (named,)
     if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor, UnknownSize)):
         size = tuple(size[0])
     return tuple([n if isinstance(n, UnknownSize) else int(n) for n in size])
+
+
+def listed(value: Any) -> list[Any]:
+    """One number, or several, as a list."""
+    return [value] if isinstance(value, (int, np.integer)) else list(value)
 
 
 def dims(dim: Dim, ndim: int, name: str) -> tuple[int, ...] | None:
@@ -38,7 +64,7 @@ def dims(dim: Dim, ndim: int, name: str) -> tuple[int, ...] | None:
         return None
     if type(dim) is int and 0 <= dim < ndim:
         return (dim,)
-    given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    given = listed(dim)
     if not given:
         return None
     for d in given:
@@ -57,8 +83,9 @@ def one_dim(dim: int, ndim: int, name: str) -> int:
     return found[0] if found else 0
 
 
-def not_empty(input: Tensor, name: str) -> Tensor:
-    """`input`, which must have elements."""
-    if not input.array.size:
+def not_empty(input: Tensor, name: str, dim: Dim = None) -> Tensor:
+    """`input`, which must have elements; of those over which nothing is asked, dims of size 0 do not matter."""
+    if not operand(input, name).array.size and (dim is None or any(
+            [input.shape[d] == 0 for d in dims(dim, input.ndim, name) or range(input.ndim)])):
         raise ShapeError(f"{name} of no elements has no answer: the tensor has shape {input.shape}.")
     return input

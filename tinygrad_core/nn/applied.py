@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
@@ -14,6 +15,7 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "AdaptiveAvgPool1d", "AdaptiveA
            "Hardswish", "Hardtanh", "HuberLoss", "KLDivLoss", "L1Loss", "LeakyReLU", "LogSigmoid", "LogSoftmax",
            "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "NLLLoss", "ReLU", "ReLU6", "SiLU", "Sigmoid", "SmoothL1Loss",
            "Softmax", "Softmin", "Softplus", "Softsign", "Tanh", "Unfold"]
+
 
 class Applied(Module):
     """A function as a module: its settings are given once, its tensors at each call.
@@ -51,10 +53,18 @@ class Applied(Module):
         return type(self).function(*inputs, **settings)
 
 
-def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None) -> type[Applied]:
-    """The module class of a function whose first `tensors` parameters are given at each call."""
+def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None, without: str = "",
+            last: str = "") -> type[Applied]:
+    """The module class of a function whose first `tensors` parameters are given at each call.
+
+    Args:
+        shown: the settings that are printed; all by default.
+        without: a parameter that the module does not have.
+        last: the setting that comes last in the module, though not in the function.
+    """
     parameters = list(inspect.signature(function).parameters.values())[tensors:]
-    settings = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters if p.name not in ("training", "dtype")]
+    settings = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters if p.name not in ("training", "dtype", without)]
+    settings.sort(key=lambda p: p.name == last)
 
     def __init__(self: Applied, *args: Any, **kwargs: Any) -> None:
         Applied.__init__(self, *args, **kwargs)
@@ -83,7 +93,8 @@ LogSoftmax = applied("LogSoftmax", F.log_softmax)
 
 # ---- pools and what else slides
 _POOL = "kernel_size stride padding dilation ceil_mode"
-MaxPool1d, MaxPool2d = applied("MaxPool1d", F.max_pool1d, shown=_POOL), applied("MaxPool2d", F.max_pool2d, shown=_POOL)
+MaxPool1d = applied("MaxPool1d", F.max_pool1d, shown=_POOL, last="ceil_mode")
+MaxPool2d = applied("MaxPool2d", F.max_pool2d, shown=_POOL, last="ceil_mode")
 AvgPool1d = applied("AvgPool1d", F.avg_pool1d, shown="kernel_size stride padding")
 AvgPool2d = applied("AvgPool2d", F.avg_pool2d, shown="kernel_size stride padding")
 AdaptiveAvgPool1d = applied("AdaptiveAvgPool1d", F.adaptive_avg_pool1d)
@@ -95,11 +106,10 @@ Dropout = applied("Dropout", F.dropout, shown="p inplace")
 CosineSimilarity = applied("CosineSimilarity", F.cosine_similarity, tensors=2)
 
 # ---- losses
-L1Loss, MSELoss = applied("L1Loss", F.l1_loss, tensors=2, shown=""), applied("MSELoss", F.mse_loss, tensors=2, shown="")
-SmoothL1Loss = applied("SmoothL1Loss", F.smooth_l1_loss, tensors=2, shown="")
-HuberLoss = applied("HuberLoss", F.huber_loss, tensors=2, shown="")
-KLDivLoss = applied("KLDivLoss", F.kl_div, tensors=2, shown="")
-BCELoss = applied("BCELoss", F.binary_cross_entropy, tensors=2, shown="")
-BCEWithLogitsLoss = applied("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits, tensors=2, shown="")
-NLLLoss = applied("NLLLoss", F.nll_loss, tensors=2, shown="")
-CrossEntropyLoss = applied("CrossEntropyLoss", F.cross_entropy, tensors=2, shown="")
+_loss = partial(applied, tensors=2, shown="")
+L1Loss, MSELoss = _loss("L1Loss", F.l1_loss, without="weight"), _loss("MSELoss", F.mse_loss, without="weight")
+SmoothL1Loss = _loss("SmoothL1Loss", F.smooth_l1_loss)
+HuberLoss = _loss("HuberLoss", F.huber_loss, without="weight")
+KLDivLoss, BCELoss = _loss("KLDivLoss", F.kl_div), _loss("BCELoss", F.binary_cross_entropy)
+BCEWithLogitsLoss = _loss("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits)
+NLLLoss, CrossEntropyLoss = _loss("NLLLoss", F.nll_loss), _loss("CrossEntropyLoss", F.cross_entropy)

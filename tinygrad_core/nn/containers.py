@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from itertools import groupby
 from typing import Any
 
 from .module import Module
@@ -99,12 +100,9 @@ class ModuleList(_Listed):
 
     def __repr__(self) -> str:
         """As any module's, with equal neighbours printed once: `(0-2): 3 x Linear(...)`."""
-        groups: list[tuple[int, str]] = []
-        for text in map(repr, self):
-            same = groups and groups[-1][1] == text
-            groups[-1:] = [(groups[-1][0] + 1, text)] if same else [*groups[-1:], (1, text)]
         lines, first = [], 0
-        for count, text in groups:
+        for text, group in groupby(map(repr, self)):
+            count = len(list(group))
             name = f"({first}): " if count == 1 else f"({first}-{first + count - 1}): {count} x "
             lines.append("\n  " + name + text.replace("\n", "\n  "))
             first += count

@@ -9,11 +9,8 @@ from .. import formulas, functions, versions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import DTypeError, GradError, ShapeError
-from ..functions import log_softmax as log_softmax
-from ..functions import sigmoid as sigmoid
-from ..functions import softmax as softmax
-from ..functions import tanh as tanh
-from ..functions.arguments import one_dim
+from ..functions import log_softmax, sigmoid, softmax, tanh  # noqa: F401
+from ..functions.arguments import one_dim, one_of
 from ..functions.creation import _draw
 from ..hot import linear as linear
 from ..ops import OPS
@@ -44,7 +41,7 @@ def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); the gradient at 0 is 0."""
-    return write(input, functions.relu(input)) if inplace else functions.relu(input)
+    return _into(input, functions.relu(input), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -54,13 +51,26 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above 0, x * weight below; one weight for all, or one for each channel (dim 1)."""
-    if weight.array.size > 1 and input.ndim > 1:
-        weight = functions.reshape(weight, (-1, *(1 for _ in input.shape[2:])))
+    if weight.array.size == 1:
+        weight = functions.reshape(weight, ())
+    elif input.ndim < 2 or weight.shape != input.shape[1:2]:
+        raise ShapeError(f"prelu needs one weight, or one for each channel, got {weight.shape} for {describe(input)}.")
+    else:
+        weight = _by_channel(weight, input)
     return functions.where(input > 0, input, input * weight)
+
+
+def _by_channel(t: Tensor, like: Tensor) -> Tensor:
+    """One number for each channel (dim 1) of `like`, in a shape that broadcasts."""
+    return functions.reshape(t, (-1, *(1 for _ in like.shape[2:])))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between the bounds, the bounds beyond them; the gradient at a bound is 0."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not be greater than max_val, got {min_val} and {max_val}")
+    if input.dtype.kind != "f":
+        min_val, max_val = int(min_val), int(max_val)
     return _into(input, apply(OPS["hardtanh"], input, low=min_val, high=max_val), inplace)
 
 
@@ -122,9 +132,7 @@ def softsign(input: Tensor) -> Tensor:
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); approximate="tanh": by a tanh."""
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    name = "gelu" if approximate == "none" else "gelu_tanh"
+    name = "gelu" if one_of("gelu: approximate", approximate, "none", "tanh") == "none" else "gelu_tanh"
     return apply(OPS[name], input) if input.ndim else getattr(formulas, name)(input)
 
 
@@ -134,8 +142,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     half, odd = divmod(input.shape[axis], 2)
     if odd:
         raise ShapeError(f"glu halves dim {dim}, which must have an even size, got {input.shape[axis]}.")
-    before = (slice(None),) * axis
-    return input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
+    return functions.narrow(input, axis, 0, half) * sigmoid(functions.narrow(input, axis, half, half))
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -166,20 +173,31 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         scale_grad_by_freq: a row's gradient is divided by how often the row is looked up.
         sparse: not to be had; gradients are whole tables.
     """
-    index = getattr(input, "array", None)
-    if index is None or index.dtype.kind not in "iu":
-        raise DTypeError(f"embedding needs integer indices, got {describe(input)}: write x.long().")
     refuse_sparse(sparse)
-    rows = weight.shape[0]
-    if known(index) and index.size and not (index.min() >= 0 and index.max() < rows):
-        raise ShapeError(f"embedding got the index {int(index.min()) if index.min() < 0 else int(index.max())}, but "
-                         f"its table has the rows 0 to {rows - 1}.")
+    index, rows = _whole_numbers("embedding", "indices", input, weight.shape[0]), weight.shape[0]
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise ShapeError(f"embedding: padding_idx {padding_idx} is no row of a table with {rows} rows.")
+    if not known(index):
+        index = formulas.from_the_start(input).array
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     if padding_idx is not None:
         weight = apply(OPS["freeze_row"], weight, row=padding_idx)
     found = apply(OPS["getitem"], weight, index=index)
     return apply(OPS["scale_gradient"], found, factor=_rarity(input, weight)) if scale_grad_by_freq else found
+
+
+def _whole_numbers(name: str, what: str, input: Tensor, count: int) -> Any:
+    """The array of a tensor whose elements must be integers from 0 to count - 1, or, where it is -1, from 0 up."""
+    array = getattr(input, "array", None)
+    if array is None or array.dtype.kind not in "iu":
+        raise DTypeError(f"{name} needs integer {what}, got {describe(input)}: write x.long().")
+    if known(array) and array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= count >= 0:
+            room = f"lie between 0 and {count - 1}" if count >= 0 else "not be negative"
+            raise ShapeError(f"{name}: {what} must {room}, got {low if low < 0 else high}.")
+    return array
 
 
 def refuse_sparse(sparse: bool) -> None:
@@ -209,17 +227,14 @@ def _shorten(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> N
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (*,) as rows of zeros with a single one: (*, num_classes), int64."""
-    index = input.array
-    if index.dtype.kind not in "iu":
-        raise DTypeError(f"one_hot needs integer class labels, got {describe(input)}.")
+    labels = _whole_numbers("one_hot", "labels", input, num_classes)
     if num_classes == -1:
-        if not index.size:
+        if not labels.size:
             raise ShapeError("one_hot of no labels needs num_classes.")
-        num_classes = int(index.max()) + 1
-    if known(index) and index.size and not (index.min() >= 0 and index.max() < num_classes):
-        raise ShapeError(f"one_hot: labels must lie between 0 and {num_classes - 1}, got {int(index.min())} to "
-                         f"{int(index.max())}.")
+        num_classes = int(labels.max()) + 1
     classes = functions.arange(num_classes, device=input.device)
+    if not known(labels):                       # looked up, so that a run refuses a label which is no class
+        input = classes[formulas.from_the_start(input)]
     return (functions.unsqueeze(input, -1) == classes).long()
 
 
@@ -277,10 +292,8 @@ def _channel_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, gro
 
 def _per_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """x * weight + bias, one of each for every channel (dim 1)."""
-    shape = (-1, *(1 for _ in x.shape[2:]))
-    if weight is not None:
-        x = x * functions.reshape(weight, shape)
-    return x if bias is None else x + functions.reshape(bias, shape)
+    x = x if weight is None else x * _by_channel(weight, x)
+    return x if bias is None else x + _by_channel(bias, x)
 
 
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
@@ -297,10 +310,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm outside training needs running_mean and running_var")
-        scale = functions.rsqrt(running_var + eps)
-        scale = scale if weight is None else scale * weight
-        shift = -running_mean * scale
-        return _per_channel(input, scale, shift if bias is None else shift + bias)
+        scale = functions.rsqrt(running_var + eps) * (1 if weight is None else weight)
+        shift = (0 if bias is None else bias) - running_mean * scale
+        return _per_channel(input, scale, shift)
     count = input.array.size // max(channels, 1)
     if count == 1:
         raise ShapeError(f"batch_norm in training needs more than one value for each channel, got an input of shape "
@@ -356,6 +368,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         raise ValueError("attention takes attn_mask or is_causal=True, not both")
     if enable_gqa:
         key, value = (_repeat_heads(t, query.shape[-3] // t.shape[-3]) for t in (key, value))
+    if not key.shape[-2]:                       # nothing to look at
+        return functions.matmul(query, functions.transpose(key, -2, -1)) @ value
     mask = _mask(query, key, attn_mask, is_causal)
     lead = query.shape[:-2]
     key, value = (t if t.shape[:-2] == lead else functions.expand(t, (*lead, *t.shape[-2:])) for t in (key, value))

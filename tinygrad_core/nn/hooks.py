@@ -12,23 +12,27 @@ from ..tensor import Tensor
 class Hooks:
     """The functions that a module calls, in the order in which they were registered."""
 
-    __slots__ = ("after", "backward", "before", "next")
+    __slots__ = ("after", "backward", "before", "before_backward")
 
     def __init__(self) -> None:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
-        self.next = 0
+        self.before_backward: dict[int, Callable[..., Any]] = {}
 
-    def add(self, place: dict[int, Any], hook: Any) -> Handle:
-        """Register a hook in one of the three dictionaries."""
-        self.next += 1
-        place[self.next] = hook
-        return Handle(place, self.next)
+    def add(self, kind: str, hook: Any, first: bool = False) -> Handle:
+        """Register a hook among those of a kind ("before", "after", "backward"), behind them or `first` of all."""
+        hooks = getattr(self, kind)
+        others = dict(hooks) if first else {}
+        if first:
+            hooks.clear()
+        handle = Handle(hooks, hook)
+        hooks.update(others)
+        return handle
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's `forward` with the hooks around it."""
-        if not (self.before or self.after or self.backward):
+        if not (self.before or self.after or self.backward or self.before_backward):
             module.__dict__["_hooks"] = None  # all were taken off: the short way again
             return module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.before.values()):
@@ -39,15 +43,19 @@ class Hooks:
                 args, kwargs = changed
             else:
                 args = changed if isinstance(changed, tuple) else (changed,)
-        watch = _Backward(module, list(self.backward.values())) if self.backward else None
-        if watch is not None:
-            args = watch.inputs(args)
+        went_out = None
+        if self.backward or self.before_backward:
+            args, went_out = _watched(module, list(self.before_backward.values()), list(self.backward.values()), args)
         result = module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.after.values()):
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             if changed is not None:
                 result = changed
-        return result if watch is None else watch.outputs(result)
+        if went_out is None:
+            return result
+        results = result if isinstance(result, tuple) else (result,)
+        passed, given = _gated(lambda grads: went_out(given, len(results), grads), results)
+        return passed if isinstance(result, tuple) else passed[0]
 
 
 class _Gate(Function):
@@ -72,45 +80,37 @@ def _gated(seen: Callable[..., Any], values: tuple[Any, ...]) -> tuple[tuple[Any
     return tuple(passed.get(k, v) for k, v in enumerate(values)), which
 
 
-class _Backward:
-    """Watches the backward pass through one call of a module, between a gate before it and a gate after it."""
+def _whole(places: list[int], count: int, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients at their places among `count` of them, None elsewhere."""
+    by_place = dict(zip(places, grads, strict=True))
+    return tuple(by_place.get(k) for k in range(count))
 
-    def __init__(self, module: Any, hooks: list[Callable[..., Any]]):
-        self.module, self.hooks = module, hooks
-        self.gated: list[int] = []          # which of the inputs want gradients
-        self.count = 0
-        self.grad_output: tuple[Any, ...] = ()
 
-    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The positional arguments; tensors that want gradients go through the first gate."""
-        self.count = len(args)
-        passed, self.gated = _gated(self.came_out, args)
-        return passed
+def _watched(module: Any, earlier: list[Callable[..., Any]], hooks: list[Callable[..., Any]],
+             args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[..., Any]]:
+    """The arguments behind a gate that calls the hooks on the way back, and what a gate behind the results must call."""
+    grad_output: tuple[Any, ...] = ()
 
-    def outputs(self, result: Any) -> Any:
-        """The results, one tensor or a tuple, through the second gate."""
-        passed, _ = _gated(self.went_in, result if isinstance(result, tuple) else (result,))
-        return passed if isinstance(result, tuple) else passed[0]
-
-    def went_in(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The outputs' gradients are known; where no input wants one, so is everything."""
-        self.grad_output = grads
-        if not self.gated:
-            self.call((None,) * self.count)
-        return grads
-
-    def came_out(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs' gradients are known: call the hooks."""
-        full: list[Any] = [None] * self.count
-        for k, g in zip(self.gated, grads, strict=True):
-            full[k] = g
-        full = list(self.call(tuple(full)))
-        return tuple(full[k] for k in self.gated)
-
-    def call(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs' gradients after every hook has seen them; what a hook returns takes their place."""
-        for hook in self.hooks:
-            changed = hook(self.module, grad_input, self.grad_output)
+    def call(grads: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs' gradients are known; what a hook returns takes their place."""
+        grad_input = _whole(which, len(args), grads)
+        for hook in hooks:
+            changed = hook(module, grad_input, grad_output)
             if changed is not None:
                 grad_input = changed if isinstance(changed, tuple) else (changed,)
-        return grad_input
+        return tuple(grad_input[k] for k in which)
+
+    def went_out(places: list[int], count: int, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The outputs' gradients are known; where no input wants one, so is everything."""
+        nonlocal grad_output
+        grad_output = _whole(places, count, grads)
+        for hook in earlier:
+            changed = hook(module, grad_output)
+            if changed is not None:
+                grad_output = changed if isinstance(changed, tuple) else (changed,)
+        if not which:
+            call(())
+        return tuple(grad_output[k] for k in places)
+
+    passed, which = _gated(call, args)
+    return passed, went_out

@@ -2,20 +2,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
-from .. import versions
 from ..device import Generator, array_module, default_generator
 from ..errors import ShapeError
+from ..functions.arguments import one_of as _one_of
 from ..tensor import Tensor
-from ..writes import store
-
-
-def _fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write values into the tensor's memory; no gradient sees it."""
-    versions.wrote(tensor.array)
-    store(tensor, values)
-    return tensor
+from ..writes import fill as _fill
 
 
 def _stream(tensor: Tensor, generator: Generator | None) -> Any:
@@ -67,8 +61,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor on the deviation that keeps a signal's size through a nonlinearity; `param`: leaky_relu's slope."""
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    known = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4, "linear": 1.0, "sigmoid": 1.0, "conv1d": 1.0,
-             "conv2d": 1.0, "conv_transpose1d": 1.0, "conv_transpose2d": 1.0}
+    known = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4, **dict.fromkeys(
+        ("linear", "sigmoid", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"), 1.0)}
     if nonlinearity not in known:
         raise ValueError(f"calculate_gain knows leaky_relu, {', '.join(known)}; got {nonlinearity!r}")
     return known[nonlinearity]
@@ -95,9 +89,8 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
-    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fans(tensor)[mode == "fan_out"]))
+    fan = fans(tensor)[_one_of("mode", mode, "fan_in", "fan_out") == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
@@ -123,12 +116,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
-def by_fan_in(*tensors: Tensor | None) -> None:
-    """PyTorch's default for layers with a weight (first) and a bias: evenly from ±1/√fan_in."""
-    weight = tensors[0]
-    assert weight is not None
-    fan_in = math.prod(weight.shape[1:])
-    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+def by_size(n: int, tensors: Iterable[Tensor | None]) -> None:
+    """PyTorch's default for most layers: evenly from ±1/√n."""
+    bound = 1 / math.sqrt(n) if n else 0.0
     for tensor in tensors:
         if tensor is not None:
             uniform_(tensor, -bound, bound)
+
+
+def by_fan_in(weight: Tensor, bias: Tensor | None) -> None:
+    """`by_size` for layers with a weight and a bias, n being how many numbers each output is made of."""
+    by_size(math.prod(weight.shape[1:]), (weight, bias))

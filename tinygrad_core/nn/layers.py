@@ -1,23 +1,27 @@
 """Layers with weights that multiply, slide or are looked up; and two that have none, Identity and Flatten."""
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functions
+from ..errors import ShapeError
+from ..functions.arguments import one_of
 from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module, Parameter
-from .sliding import many
+from .sliding import Sliding, around
 
 __all__ = ["Bilinear", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Embedding", "Flatten", "Identity",
            "Linear", "PReLU"]
 
 
-def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
-    """A parameter of zeros, to be given its starting values."""
-    return Parameter(functions.zeros(shape, device=device, dtype=dtype))
+def own(module: Module, device: Any, dtype: Any, **shapes: tuple[int, ...] | None) -> None:
+    """Give a module parameters of these shapes, by name; None keeps the name free for one, as `bias=False` does."""
+    for name, shape in shapes.items():
+        new = None if shape is None else Parameter(functions.zeros(shape, device=device, dtype=dtype))
+        module.register_parameter(name, new)
 
 
 class Identity(Module):
@@ -60,8 +64,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = parameter(out_features, in_features, device=device, dtype=dtype)
-        self.register_parameter("bias", parameter(out_features, device=device, dtype=dtype) if bias else None)
+        own(self, device, dtype, weight=(out_features, in_features), bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -82,15 +85,13 @@ class Bilinear(Module):
                  dtype: Any = None):
         super().__init__()
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        self.weight = parameter(out_features, in1_features, in2_features, device=device, dtype=dtype)
-        self.register_parameter("bias", parameter(out_features, device=device, dtype=dtype) if bias else None)
+        shape = (out_features, in1_features, in2_features)
+        own(self, device, dtype, weight=shape, bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√in1_features."""
-        bound = 1 / math.sqrt(self.in1_features)
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        init.by_size(self.in1_features, self.parameters())
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """x1ᵀ W x2 + b."""
@@ -118,9 +119,8 @@ class Embedding(Module):
         F.refuse_sparse(sparse)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        self.max_norm, self.norm_type = max_norm, norm_type
-        self.scale_grad_by_freq = scale_grad_by_freq
-        self.weight = parameter(num_embeddings, embedding_dim, device=device, dtype=dtype)
+        self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
+        own(self, device, dtype, weight=(num_embeddings, embedding_dim))
         self.reset_parameters()
 
     @classmethod
@@ -164,31 +164,29 @@ class PReLU(Module):
 class _Conv(Module):
     """What convolutions share: their settings, a weight, a bias, how they start and print."""
 
-    n: ClassVar[int]
+    slides: ClassVar[Sliding]
+    function: ClassVar[Callable[..., Tensor]]
     transposed: ClassVar[bool] = False
     shown = ("in_channels out_channels | kernel_size stride padding=0 dilation=1 output_padding=0 groups=1 bias=True "
              "padding_mode=zeros")
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any,
-                 dilation: Any, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
-                 output_padding: Any = 0):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
+                 device: Any = None, dtype: Any = None):
         super().__init__()
-        name = type(self).__name__
+        name, each = type(self).__name__, self.slides.each
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: in_channels ({in_channels}) and out_channels ({out_channels}) must be "
                              f"multiples of groups ({groups})")
-        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
-            raise ValueError(f"{name}: padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got "
-                             f"{padding_mode!r}")
+        if self.transposed and padding_mode != "zeros":
+            raise ValueError(f"{name} has padding_mode 'zeros' only, got {padding_mode!r}")
+        one_of(f"{name}: padding_mode", padding_mode, "zeros", "reflect", "replicate", "circular")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.padding_mode = padding_mode
-        self.kernel_size = many(kernel_size, self.n, name, "kernel_size")
-        self.stride, self.dilation = many(stride, self.n, name, "stride"), many(dilation, self.n, name, "dilation")
-        self.padding: Any = padding if isinstance(padding, str) else many(padding, self.n, name, "padding")
-        self.output_padding = many(output_padding, self.n, name, "output_padding")
+        self.kernel_size, self.stride, self.dilation = each(kernel_size=kernel_size, stride=stride, dilation=dilation)
+        self.padding: Any = padding if isinstance(padding, str) else each(padding=padding)[0]
+        self.output_padding, self.padding_mode = (0,) * self.slides.n, padding_mode
         channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
-        self.weight = parameter(*channels, *self.kernel_size, device=device, dtype=dtype)
-        self.register_parameter("bias", parameter(out_channels, device=device, dtype=dtype) if bias else None)
+        own(self, device, dtype, weight=(*channels, *self.kernel_size), bias=(out_channels,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -196,36 +194,24 @@ class _Conv(Module):
         init.by_fan_in(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The convolution of (N, C, ...)."""
+        """The convolution of (N, C, ...), or the transposed one."""
         padding = self.padding
         if self.padding_mode != "zeros":
-            input = F.pad(input, self._widths(), self.padding_mode)
+            widths = around(self.slides, padding, self.kernel_size, self.stride, self.dilation)
+            input = F.pad(input, [w for before_and_after in reversed(widths) for w in before_and_after], self.padding_mode)
             padding = 0
-        function = F.conv1d if self.n == 1 else F.conv2d
-        return function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-
-    def _widths(self) -> list[int]:
-        """The padding as `functional.pad` takes it: from the last dim, before and after."""
-        if self.padding == "same":
-            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)][::-1]
-            return [w for total in totals for w in (total // 2, total - total // 2)]
-        padding: tuple[int, ...] = (0,) * self.n if self.padding == "valid" else self.padding
-        return [p for p in reversed(padding) for _ in range(2)]
+        more = {"output_padding": self.output_padding} if self.transposed else {}
+        return type(self).function(input, self.weight, self.bias, self.stride, padding, groups=self.groups,
+                                   dilation=self.dilation, **more)
 
 
 class Conv1d(_Conv):
     """`out_channels` kernels slid along sequences (N, in_channels, L); see `functional.conv1d`."""
 
-    n = 1
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
-                 device: Any = None, dtype: Any = None):
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-                         padding_mode, device, dtype)
+    slides, function = Sliding("Conv1d", 1), staticmethod(F.conv1d)
 
 
-class Conv2d(Conv1d):
+class Conv2d(_Conv):
     """`out_channels` kernels slid over images (N, in_channels, H, W).
 
     Args:
@@ -236,30 +222,46 @@ class Conv2d(Conv1d):
     Weight (out_channels, in_channels/groups, KH, KW) and bias start evenly drawn from ±1/√fan_in.
     """
 
-    n = 2
+    slides, function = Sliding("Conv2d", 2), staticmethod(F.conv2d)
 
 
-class ConvTranspose1d(_Conv):
-    """The transposed convolution of sequences (N, in_channels, L); see `functional.conv_transpose1d`."""
+class _ConvTranspose(_Conv):
+    """What transposed convolutions share: their parameters come in another order."""
 
-    n, transposed = 1, True
+    transposed = True
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                  output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
                  padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
-        if padding_mode != "zeros":
-            raise ValueError(f"{type(self).__name__} has padding_mode 'zeros' only, got {padding_mode!r}")
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-                         padding_mode, device, dtype, output_padding)
+                         padding_mode, device, dtype)
+        self.output_padding, = self.slides.each(output_padding=output_padding)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The transposed convolution."""
-        function = F.conv_transpose1d if self.n == 1 else F.conv_transpose2d
-        return function(input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups,
-                        self.dilation)
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The transposed convolution; `output_size` chooses among the sizes that the stride leaves open."""
+        more = self.output_padding if output_size is None else self._more_for(input, tuple(output_size)[-self.slides.n:])
+        return type(self).function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups,
+                                   self.dilation)
+
+    def _more_for(self, input: Tensor, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """The output padding that gives the wanted size."""
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in zip(
+            input.shape[-self.slides.n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
+        more = tuple(w - m for w, m in zip(wanted, least, strict=True))
+        if any(not 0 <= m < s for m, s in zip(more, self.stride, strict=True)):
+            most = [m + s - 1 for m, s in zip(least, self.stride, strict=True)]
+            raise ShapeError(f"{type(self).__name__}: an output_size from {least} to {most} is possible here, asked for "
+                             f"{list(wanted)}.")
+        return more
 
 
-class ConvTranspose2d(ConvTranspose1d):
+class ConvTranspose1d(_ConvTranspose):
+    """The transposed convolution of sequences (N, in_channels, L); see `functional.conv_transpose1d`."""
+
+    slides, function = Sliding("ConvTranspose1d", 1), staticmethod(F.conv_transpose1d)
+
+
+class ConvTranspose2d(_ConvTranspose):
     """The transposed convolution of images (N, in_channels, H, W); see `functional.conv_transpose2d`."""
 
-    n = 2
+    slides, function = Sliding("ConvTranspose2d", 2), staticmethod(F.conv_transpose2d)

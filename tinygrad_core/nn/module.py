@@ -7,14 +7,14 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from .. import dtypes, versions
+from .. import dtypes
 from ..device import place
 from ..errors import EngineError
 from ..hooks import Handle
 from ..methods import destination
 from ..methods import to as tensor_to
 from ..tensor import Tensor, as_array, describe, mode, unboxed, wrap
-from ..writes import store
+from ..writes import fill
 from .hooks import Hooks
 
 M = TypeVar("M", bound="Module")
@@ -96,7 +96,7 @@ class Module:
                                   "`def forward(self, x): ...`")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None and not mode.watched:
+        if self._hooks is None and (mode.plain or not mode.watched):
             return self.forward(*args, **kwargs)
         return self._call(args, kwargs)
 
@@ -111,24 +111,30 @@ class Module:
             if watch is not None:
                 watch.left(self)
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
-        """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output."""
-        hooks = self._own_hooks()
-        return hooks.add(hooks.after, (hook, with_kwargs))
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                              with_kwargs: bool = False) -> Handle:
+        """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output.
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
+        With `prepend` before the hooks that are there, with `with_kwargs` as `hook(module, args, kwargs, output)`.
+        """
+        return self._own_hooks().add("after", (hook, with_kwargs), prepend)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> Handle:
         """Call `hook(module, args)` before each `forward`; what it returns, if anything, are the arguments."""
-        hooks = self._own_hooks()
-        return hooks.add(hooks.before, (hook, with_kwargs))
+        return self._own_hooks().add("before", (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_output)` before the module's backward pass; what it returns is taken in its place."""
+        return self._own_hooks().add("before_backward", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the positional inputs are known.
 
         Both are tuples, with None for what wants no gradient; a tuple that the hook returns takes the place of
         `grad_input`. The module must return a tensor or a tuple.
         """
-        hooks = self._own_hooks()
-        return hooks.add(hooks.backward, hook)
+        return self._own_hooks().add("backward", hook, prepend)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
@@ -139,78 +145,70 @@ class Module:
     # ---- its parts
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Parameter, Module)):
-            registry = "_parameters" if isinstance(value, Parameter) else "_modules"
-            self._take(name, value, registry)
-        else:
-            own = self.__dict__
-            for registry in ("_parameters", "_modules", "_buffers"):
-                if name in own.get(registry, ()):
-                    if value is not None and not (registry == "_buffers" and isinstance(value, Tensor)):
-                        kind = {"_parameters": "an nn.Parameter", "_modules": "a module", "_buffers": "a tensor"}
-                        raise TypeError(f"{type(self).__name__}.{name} holds {kind[registry]}, so it can be assigned "
-                                        f"{kind[registry]} or None, got {describe(value)}")
-                    own[registry][name] = value
-            object.__setattr__(self, name, value)
+            self._take("_parameters" if isinstance(value, Parameter) else "_modules", name, value)
+            return
+        for registry in _KINDS:
+            if name in self.__dict__.get(registry, ()):
+                self._check_kind(registry, name, value)
+                self.__dict__[registry][name] = value
+        object.__setattr__(self, name, value)
 
-    def _take(self, name: str, value: Any, registry: str) -> None:
+    def _take(self, registry: str, name: str, value: Any) -> None:
         """Put a part into its registry, and out of the others."""
         own = self.__dict__
         if registry not in own:
             raise ModuleError(f"{type(self).__name__}.{name} was assigned before the module was set up: call "
                               f"super().__init__() as the first line of __init__.")
-        for other in ("_parameters", "_buffers", "_modules"):
-            if other != registry:
-                own[other].pop(name, None)
+        for other in _KINDS.keys() - {registry}:
+            own[other].pop(name, None)
         own[registry][name] = own[name] = value
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        if "_modules" not in own and name in ("training", "_hooks", "_parameters", "_buffers", "_modules"):
+        if "_modules" not in own and name in ("training", "_hooks", *_KINDS):
             raise ModuleError(f"{type(self).__name__} was never set up: its __init__ must call super().__init__() "
                               f"first.")
-        for registry in ("_parameters", "_buffers", "_modules"):
+        for registry in _KINDS:
             if name in own.get(registry, ()):
                 return own[registry][name]
         raise ModuleError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        for registry in (self._parameters, self._buffers, self._modules):
-            registry.pop(name, None)
+        for registry in _KINDS:
+            self.__dict__[registry].pop(name, None)
         self._non_persistent.discard(name)
         object.__delattr__(self, name)
 
-    def _check_name(self, name: str, kind: str) -> None:
+    def _check_kind(self, registry: str, name: str, value: Any) -> None:
+        _, kind, called = _KINDS[registry]
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{type(self).__name__}.{name} must be {called}: it can be assigned {called} or None, got "
+                            f"{describe(value)}")
+
+    def _register(self, registry: str, name: str, value: Any) -> None:
+        """Put a part into its registry under a name that must be free."""
+        what, own = _KINDS[registry][0], self.__dict__
         if not isinstance(name, str) or not name or "." in name:
-            raise KeyError(f"the name of a {kind} must be a text without dots, got {name!r}")
-        taken = name in self.__dict__ or hasattr(type(self), name)
-        if taken and not any(name in r for r in (self._parameters, self._buffers, self._modules)):
-            raise KeyError(f"{type(self).__name__} has an attribute {name!r} already, so no {kind} can have that name")
+            raise KeyError(f"the name of a {what} must be a text without dots, got {name!r}")
+        if (name in own or hasattr(type(self), name)) and not any(name in own.get(r, ()) for r in _KINDS):
+            raise KeyError(f"{type(self).__name__} has an attribute {name!r} already, so no {what} can have that name")
+        self._check_kind(registry, name, value)
+        self._take(registry, name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None keeps the name free for one, as `bias=False` does."""
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"a parameter must be an nn.Parameter, got {describe(param)}")
-        self._take_named(name, param, "_parameters", "parameter")
+        self._register("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that belongs to the module's state but is not learned; `persistent`: part of `state_dict`."""
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"a buffer must be a tensor, got {describe(tensor)}")
-        self._take_named(name, tensor, "_buffers", "buffer")
+        self._register("_buffers", name, tensor)
         (self._non_persistent.discard if persistent else self._non_persistent.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under `name`."""
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"a child must be a module, got {describe(module)}")
-        self._take_named(name, module, "_modules", "module")
+        self._register("_modules", name, module)
 
     register_module = add_module
-
-    def _take_named(self, name: str, value: Any, registry: str, kind: str) -> None:
-        if registry in self.__dict__:
-            self._check_name(name, kind)
-        self._take(name, value, registry)
 
     # ---- walking through them
     def named_modules(self, memo: set[Any] | None = None, prefix: str = "",
@@ -232,11 +230,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside this one, each once, with their names."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
+        return self._named("_modules", "", recurse=False, remove_duplicate=True)
 
     def children(self) -> Iterator[Module]:
         """The modules directly inside this one, each once."""
@@ -288,6 +282,14 @@ class Module:
             raise ModuleError(f"there is no parameter {target!r}")
         return found
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise ModuleError(f"there is no buffer {target!r}")
+        return found
+
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call `fn` on every module below this one, then on this one."""
         for module in self.children():
@@ -296,45 +298,46 @@ class Module:
         return self
 
     # ---- state
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """Every parameter and persistent buffer by its dotted name; the tensors share memory with the module's."""
-        state: OrderedDict[str, Tensor] = OrderedDict()
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Every parameter and persistent buffer by its dotted name; the tensors share memory with the module's.
+
+        Args:
+            destination: a dictionary to put them into; by default a new one.
+            prefix: stands before every name.
+            keep_vars: the parameters themselves, in place of tensors without their history.
+        """
+        state: Any = OrderedDict() if destination is None else destination
         for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
             dot = f"{path}." if path else ""
-            for name, value in module._state():
-                state[dot + name] = value if keep_vars else value.detach()
+            for name, value in (*module._parameters.items(), *module._buffers.items()):
+                if value is not None and name not in module._non_persistent:
+                    state[dot + name] = value if keep_vars else value.detach()
         return state
 
-    def _state(self) -> Iterator[tuple[str, Tensor]]:
-        """This module's own parameters and persistent buffers."""
-        for name, value in (*self._parameters.items(), *self._buffers.items()):
-            if value is not None and name not in self._non_persistent:
-                yield name, value
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
         """Copy values into the parameters and buffers of the same names.
 
         Args:
             state_dict: name to tensor or array; PyTorch's names are these names, so `{k: v.numpy() for k, v
                 in torch_module.state_dict().items()}` loads.
             strict: raise an error unless the names are exactly the module's.
+            assign: take the tensors' memory and dtype over, in place of copying the values.
         """
         own = self.state_dict(keep_vars=True)
         missing = [k for k in own if k not in state_dict]
         unexpected = [k for k in state_dict if k not in own]
-        problems = []
-        if strict and unexpected:
-            problems.append("unexpected: " + ", ".join(f'"{k}"' for k in unexpected))
-        if strict and missing:
-            problems.append("missing: " + ", ".join(f'"{k}"' for k in missing))
-        values = {k: _state_array(v) for k, v in state_dict.items() if k in own}
+        problems = [f"{what}: " + ", ".join(f'"{k}"' for k in names)
+                    for what, names in (("unexpected", unexpected), ("missing", missing)) if strict and names]
+        values = {k: v.array if isinstance(v, Tensor) else np.asarray(v) for k, v in state_dict.items() if k in own}
         problems += [f'"{k}" has shape {v.shape} in the state_dict and {own[k].shape} in the module'
                      for k, v in values.items() if v.shape != own[k].shape]
         if problems:
             raise StateError(f"the state_dict does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
         for k, value in values.items():
-            versions.wrote(own[k].array)
-            store(own[k], place(value, own[k].device))
+            if assign:
+                own[k].data = wrap(unboxed(value))
+            else:
+                fill(own[k], place(value, own[k].device))
         return IncompatibleKeys(missing, unexpected)
 
     # ---- modes
@@ -370,8 +373,11 @@ class Module:
                 t.grad = convert(gradient)
         return self
 
-    def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
-        """Move to a device, or convert floating-point parameters and buffers to a dtype, in place."""
+    def to(self: M, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> M:
+        """Move to a device, or convert floating-point parameters and buffers to a dtype, in place.
+
+        `non_blocking` is taken for PyTorch's sake.
+        """
         dtype, device = destination(args, dtype, device)
         if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
             raise TypeError(f"a module can be converted to floating-point dtypes only, got {dtype}")
@@ -427,6 +433,7 @@ class Module:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
 
 
-def _state_array(value: Any) -> Any:
-    """A value of a state_dict as an array: a tensor's own, or whatever NumPy can read."""
-    return value.array if isinstance(value, Tensor) else np.asarray(value)
+# Where a module's parts are registered: what a part is called, what it must be, and how an error says that.
+_KINDS: dict[str, tuple[str, type, str]] = {
+    "_parameters": ("parameter", Parameter, "an nn.Parameter"), "_buffers": ("buffer", Tensor, "a tensor"),
+    "_modules": ("module", Module, "a module")}

@@ -1,7 +1,7 @@
 """Modules that bring activations to mean 0 and variance 1: over rows, groups of channels, or batches."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from .. import functions
@@ -10,24 +10,28 @@ from ..tensor import Tensor, describe
 from ..writes import write
 from . import functional as F
 from . import init
-from .layers import parameter
+from .layers import own
 from .module import Module
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 class _Norm(Module):
-    """What these share: a weight that starts at one and a bias that starts at zero."""
+    """What these share: a weight and running variances that start at one, a bias and running means that start at zero."""
 
-    def _affine(self, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any) -> None:
-        for name, wanted in (("weight", weight), ("bias", bias)):
-            self.register_parameter(name, parameter(*shape, device=device, dtype=dtype) if wanted else None)
+    def _affine(self, device: Any, dtype: Any, *shape: int, **wanted: bool) -> None:
+        """Own a parameter of this shape under each name that is wanted, and keep the other names free."""
+        own(self, device, dtype, **{name: shape if there else None for name, there in wanted.items()})
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weight one, bias zero."""
-        for name, p in self.named_parameters(recurse=False):
-            (init.ones_ if name == "weight" else init.zeros_)(p)
+        _start(self.named_parameters(recurse=False))
+
+
+def _start(tensors: Iterable[tuple[str, Tensor]]) -> None:
+    for name, t in tensors:
+        (init.ones_ if name in ("weight", "running_var") else init.zeros_)(t)
 
 
 class LayerNorm(_Norm):
@@ -45,7 +49,7 @@ class LayerNorm(_Norm):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self._affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype)
+        self._affine(device, dtype, *self.normalized_shape, weight=elementwise_affine, bias=elementwise_affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""
@@ -62,9 +66,7 @@ class RMSNorm(_Norm):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", parameter(*self.normalized_shape, device=device, dtype=dtype)
-                                if elementwise_affine else None)
-        self.reset_parameters()
+        self._affine(device, dtype, *self.normalized_shape, weight=elementwise_affine)
 
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""
@@ -82,7 +84,7 @@ class GroupNorm(_Norm):
         if num_channels % num_groups:
             raise ValueError(f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} groups")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self._affine((num_channels,), affine, affine and bias, device, dtype)
+        self._affine(device, dtype, num_channels, weight=affine, bias=affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""
@@ -108,7 +110,7 @@ class BatchNorm1d(_Norm):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self._affine((num_features,), affine, affine and bias, device, dtype)
+        self._affine(device, dtype, num_features, weight=affine, bias=affine and bias)
         made = {"device": device, "dtype": dtype}
         self.register_buffer("running_mean", functions.zeros(num_features, **made) if track_running_stats else None)
         self.register_buffer("running_var", functions.ones(num_features, **made) if track_running_stats else None)
@@ -116,10 +118,7 @@ class BatchNorm1d(_Norm):
 
     def reset_running_stats(self) -> None:
         """Forget the batches seen so far."""
-        if self.track_running_stats:
-            init.zeros_(self.running_mean)
-            init.ones_(self.running_var)
-            init.zeros_(self.num_batches_tracked)
+        _start(self.named_buffers(recurse=False))
 
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""

@@ -1,17 +1,18 @@
 """Recurrent layers: RNN, GRU and LSTM over whole sequences, and their cells, which take one step."""
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functions
 from ..dispatch import apply
 from ..errors import ShapeError
+from ..functions.arguments import one_of
 from ..ops import OPS
 from ..tensor import Tensor, describe
 from . import functional as F
 from . import init
-from .layers import parameter
+from .layers import own
 from .module import Module
 from .utils.rnn import PackedSequence
 
@@ -49,6 +50,13 @@ def _parts(gates: Tensor, n: int) -> list[Tensor]:
     return [gates[..., k * size:(k + 1) * size] for k in range(n)]
 
 
+def _each(change: Callable[[Tensor, int], Tensor], state: Any, dim: int) -> Any:
+    """A state, one tensor or a tuple, each of which is changed at a dim; None stays."""
+    if isinstance(state, tuple):
+        return tuple(change(s, dim) for s in state)
+    return None if state is None else change(state, dim)
+
+
 def _check_size(name: str, input: Tensor, dims: tuple[int, ...], size: int) -> None:
     if not isinstance(input, Tensor) or input.ndim not in dims or input.shape[-1] != size:
         raise ShapeError(f"{name} needs an input of {' or '.join(map(str, dims))} dims whose last is {size}, its "
@@ -63,29 +71,19 @@ class _Gated(Module):
     step: ClassVar[Any]
     nonlinearity = "tanh"
 
-    def _own(self, end: str, size: int, out: int, **made: Any) -> None:
+    def _own(self, end: str, size: int, out: int, device: Any, dtype: Any) -> None:
         """Add the two products' weights and biases, for inputs of `size` and an h of `out` elements, and what turns the
         hidden elements into h where those are more; `end` closes their names."""
         rows = self.gates * self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, size), "weight_hh": (rows, out), "bias_ih": (rows,),
-                                              "bias_hh": (rows,)}
+        bias = (rows,) if self.bias else None
+        shapes: dict[str, Any] = {"weight_ih": (rows, size), "weight_hh": (rows, out), "bias_ih": bias, "bias_hh": bias}
         if out != self.hidden_size:
             shapes["weight_hr"] = (out, self.hidden_size)
-        for name, shape in shapes.items():
-            there = self.bias or len(shape) == 2
-            self.register_parameter(name + end, parameter(*shape, **made) if there else None)
+        own(self, device, dtype, **{name + end: shape for name, shape in shapes.items()})
 
     def reset_parameters(self) -> None:
         """Draw new starting values, evenly from ±1/√hidden_size."""
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
-
-
-def _checked(nonlinearity: str) -> str:
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"an RNN's nonlinearity is 'tanh' or 'relu', got {nonlinearity!r}")
-    return nonlinearity
+        init.by_size(self.hidden_size, self.parameters())
 
 
 # ---- cells
@@ -97,23 +95,18 @@ class _Cell(_Gated):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self._own("", input_size, hidden_size, device=device, dtype=dtype)
+        self._own("", input_size, hidden_size, device, dtype)
         self.reset_parameters()
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The next state from an input (N, input_size) or (input_size) and a state; zeros without one."""
         _check_size(type(self).__name__, input, (1, 2), self.input_size)
-        x = input if input.ndim == 2 else functions.unsqueeze(input, 0)
-        if hx is None:
-            zero = functions.zeros(x.shape[0], self.hidden_size, dtype=x.dtype, device=x.device)
-            state: State = (zero,) * self.states
-        else:
-            given = hx if isinstance(hx, tuple) else (hx,)
-            state = tuple(s if s.ndim == 2 else functions.unsqueeze(s, 0) for s in given)
-        gates = F.linear(x, self.weight_ih, self.bias_ih)
-        state = type(self).step(gates, state, self.weight_hh, self.bias_hh, getattr(functions, self.nonlinearity))
         if input.ndim == 1:
-            state = tuple(functions.squeeze(s, 0) for s in state)
+            return _each(functions.squeeze, self.forward(functions.unsqueeze(input, 0), _each(functions.unsqueeze, hx, 0)), 0)
+        if hx is None:
+            hx = (functions.zeros(len(input), self.hidden_size, dtype=input.dtype, device=input.device),) * self.states
+        gates, state = F.linear(input, self.weight_ih, self.bias_ih), hx if isinstance(hx, tuple) else (hx,)
+        state = type(self).step(gates, state, self.weight_hh, self.bias_hh, getattr(functions, self.nonlinearity))
         return state if self.states > 1 else state[0]
 
 
@@ -125,7 +118,7 @@ class RNNCell(_Cell):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
                  device: Any = None, dtype: Any = None):
         super().__init__(input_size, hidden_size, bias, device, dtype)
-        self.nonlinearity = _checked(nonlinearity)
+        self.nonlinearity = one_of("an RNN's nonlinearity", nonlinearity, "tanh", "relu")
 
 
 class GRUCell(_Cell):
@@ -174,7 +167,7 @@ class _Recurrent(_Gated):
         for layer in range(num_layers):
             for end in self.ends:
                 size = self.out_size * len(self.ends) if layer else input_size
-                self._own(f"_l{layer}{end}", size, self.out_size, device=device, dtype=dtype)
+                self._own(f"_l{layer}{end}", size, self.out_size, device, dtype)
         self.reset_parameters()
 
     @property
@@ -185,40 +178,37 @@ class _Recurrent(_Gated):
     def forward(self, input: Any, hx: Any = None) -> Any:
         """The outputs of the last layer at every step, and the last states of every layer."""
         packed = input if isinstance(input, PackedSequence) else None
-        x = input.data if packed else input
+        x = packed.data if packed else input
         _check_size(type(self).__name__, x, (2,) if packed else (2, 3), self.input_size)
-        single = not packed and x.ndim == 2
-        if single:
-            x = functions.unsqueeze(x, 1)
-        elif self.batch_first and not packed:
-            x = functions.transpose(x, 0, 1)
-        blocks = _rectangles(packed.batch_sizes.array) if packed else [(0, x.shape[0], x.shape[1])]
-        if not x.shape[0] and not packed:
-            raise ShapeError(f"{type(self).__name__} needs at least one step, got {describe(input)}.")
-        batch = blocks[0][2]
-        start = self._start(x, hx, batch, single, packed)
-        rows = x if packed else functions.reshape(x, (x.shape[0] * batch, x.shape[2]))
-        rows, last = self._layers(rows, blocks, start)
+        if not packed and x.ndim == 2:                  # one sequence is a batch of one
+            among = 0 if self.batch_first else 1
+            output, last = self.forward(functions.unsqueeze(x, among), _each(functions.unsqueeze, hx, 1))
+            return functions.squeeze(output, among), _each(functions.squeeze, last, 1)
+        if packed:
+            rows, blocks = x, _rectangles(packed.batch_sizes.array)
+        else:
+            x = functions.transpose(x, 0, 1) if self.batch_first else x
+            steps, batch, size = x.shape
+            if not steps:
+                raise ShapeError(f"{type(self).__name__} needs at least one step, got {describe(input)}.")
+            rows, blocks = functions.reshape(x, (steps * batch, size)), [(0, steps, batch)]
+        rows, states = self._layers(rows, blocks, self._start(x, hx, blocks[0][2], packed))
         if packed:
             if packed.unsorted_indices is not None:
-                last = tuple(s[:, packed.unsorted_indices] for s in last)
-            output: Any = packed._replace(data=rows)
+                states = tuple(s[:, packed.unsorted_indices] for s in states)
+            output = packed._replace(data=rows)
         else:
-            output = functions.reshape(rows, (x.shape[0], batch, rows.shape[1]))
-            if single:
-                output, last = functions.squeeze(output, 1), tuple(functions.squeeze(s, 1) for s in last)
-            elif self.batch_first:
-                output = functions.transpose(output, 0, 1)
-        return output, last if self.states > 1 else last[0]
+            output = functions.reshape(rows, (steps, batch, rows.shape[1]))
+            output = functions.transpose(output, 0, 1) if self.batch_first else output
+        return output, states if self.states > 1 else states[0]
 
-    def _start(self, x: Tensor, hx: Any, batch: int, single: bool, packed: PackedSequence | None) -> State:
+    def _start(self, x: Tensor, hx: Any, batch: int, packed: PackedSequence | None) -> State:
         """The given state, or zeros: each (layers * directions, N, its size) in the order of the packed batch."""
         sizes = (self.out_size, self.hidden_size)[:self.states]
         shapes = [(self.num_layers * len(self.ends), batch, size) for size in sizes]
         if hx is None:
             return tuple(functions.zeros(shape, dtype=x.dtype, device=x.device) for shape in shapes)
         given = hx if isinstance(hx, tuple) else (hx,)
-        given = tuple(functions.unsqueeze(s, 1) if single else s for s in given)
         if [s.shape for s in given] != shapes:
             raise ShapeError(f"{type(self).__name__} needs {'a state' if self.states == 1 else 'two states'} of shape "
                              f"{' and '.join(map(str, shapes))}, got {[s.shape for s in given]}.")
@@ -304,7 +294,7 @@ class RNN(_Recurrent):
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
                  *args: Any, **kwargs: Any):
         super().__init__(input_size, hidden_size, num_layers, *args, **kwargs)
-        self.nonlinearity = _checked(nonlinearity)
+        self.nonlinearity = one_of("an RNN's nonlinearity", nonlinearity, "tanh", "relu")
 
 
 class GRU(_Recurrent):

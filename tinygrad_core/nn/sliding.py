@@ -1,9 +1,10 @@
 """Functions that slide a window over the last dims: convolution, pooling, padding, unfold. Part of nn.functional."""
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -11,14 +12,17 @@ from .. import formulas, functions
 from ..device import array_module
 from ..dispatch import apply
 from ..errors import ShapeError
+from ..functions.arguments import named, one_of
 from ..ops import OPS
-from ..ops.conv import places
 from ..tensor import Tensor, describe, wrap
 
 __all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d",
            "conv_transpose1d", "conv_transpose2d", "max_pool1d", "max_pool2d", "pad", "unfold"]
 
 Size = int | Sequence[int]
+Widths = tuple[tuple[int, int], ...]            # how many elements lie before and after each dim
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def many(value: Any, n: int, name: str, what: str) -> tuple[int, ...]:
@@ -31,27 +35,83 @@ def many(value: Any, n: int, name: str, what: str) -> tuple[int, ...]:
     return given
 
 
-def _batched(name: str, input: Tensor, n: int, compute: Callable[[Tensor], Tensor], layout: str) -> Tensor:
-    """`compute` on (N, C, ...); a single sample (C, ...) is made a batch of one and back."""
-    if not isinstance(input, Tensor) or input.ndim not in (n + 1, n + 2):
-        raise ShapeError(f"{name} needs an input of shape ({layout}), got {describe(input)}.")
-    if input.ndim == n + 2:
-        return compute(input)
-    return functions.squeeze(compute(functions.unsqueeze(input, 0)), 0)
+class Sliding(NamedTuple):
+    """What one of these functions is called, and over how many of the last dims its window slides."""
+
+    name: str
+    n: int
+
+    def each(self, **sizes: Any) -> list[tuple[int, ...]]:
+        """Sizes with a number for each dim."""
+        return [many(value, self.n, self.name, what) for what, value in sizes.items()]
+
+    @property
+    def layout(self) -> str:
+        """The dims of an input."""
+        return "N, C, L" if self.n == 1 else "N, C, H, W"
 
 
-_LAYOUTS = {1: "N, C, L", 2: "N, C, H, W"}
+def _slides(name: str, n: int, compute: Callable[Concatenate[Sliding, P], R], doc: str | None = None,
+            without: str = "") -> Callable[P, R]:
+    """`compute` over n dims as a function with a name, a documentation and perhaps fewer parameters of its own.
+
+    It is always given a batch (N, C, ...): a single sample (C, ...) is made a batch of one, and back.
+    """
+    sliding = Sliding(name, n)
+
+    def function(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(input, Tensor) or input.ndim not in (n + 1, n + 2):
+            raise ShapeError(f"{name} needs an input of shape ({sliding.layout}), got {describe(input)}.")
+        if input.ndim == n + 2:
+            return compute(sliding, input, *args, **kwargs)         # type: ignore[arg-type]
+        out = function(functions.unsqueeze(input, 0), *args, **kwargs)
+        return tuple(functions.squeeze(o, 0) for o in out) if isinstance(out, tuple) else functions.squeeze(out, 0)
+
+    function.__wrapped__ = compute                                      # type: ignore[attr-defined]
+    parameters = list(inspect.signature(compute).parameters.values())[1:]
+    made: Any = named(function, name, doc or compute.__doc__, [p for p in parameters if p.name != without])
+    return made
+
+
+def around(sliding: Sliding, padding: Any, kernel: tuple[int, ...], stride: tuple[int, ...],
+           dilation: tuple[int, ...]) -> Widths:
+    """How many elements a convolution pads before and after each of the last dims."""
+    if padding == "same":
+        if any(s != 1 for s in stride):
+            raise ShapeError(f"{sliding.name}: padding='same' needs stride 1, got {stride}.")
+        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        return tuple((t // 2, t - t // 2) for t in totals)
+    padding, = sliding.each(padding=0 if padding == "valid" else padding)
+    return tuple((p, p) for p in padding)
+
+
+def _check_fits(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...], widths: Widths) -> None:
+    around = [n + a + b for n, (a, b) in zip(x.shape[2:], widths, strict=True)]
+    for size, k, d in zip(around, kernel, dilation, strict=True):
+        if d * (k - 1) + 1 > size:
+            raise ShapeError(f"{name}: a window of {d * (k - 1) + 1} does not fit into {size} elements (the input with "
+                             f"its padding has shape {(*x.shape[:2], *around)}).")
+
+
+def _windows(name: str, x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
+             widths: Widths) -> Tensor:
+    """Every window of x with zeros around it: (N, C, *kernel, *places)."""
+    _check_fits(name, x, kernel, dilation, widths)
+    if any(map(any, widths)):
+        x = apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=0.0)
+    return apply(OPS["unfold"], x, kernel=kernel, stride=stride, dilation=dilation)
 
 
 # ---- convolution
-def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Size | str = 0,
-           dilation: Size = 1, groups: int = 1) -> Tensor:
-    """A kernel slid along sequences: input (N, C, L), weight (O, C/groups, K), bias (O); the result is (N, O, L')."""
-    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+def _check_channels(sliding: Sliding, input: Tensor, weight: Tensor, groups: int, channels: int) -> None:
+    """Complain unless the input has so many channels, and the weight's first dim can be cut into groups."""
+    if weight.ndim != sliding.n + 2 or input.shape[1] != channels or weight.shape[0] % groups:
+        raise ShapeError(f"{sliding.name} got {describe(input)} and a weight of shape {weight.shape} with "
+                         f"groups={groups}: the input must have {channels} channels, in the layout ({sliding.layout}).")
 
 
-def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Size | str = 0,
-           dilation: Size = 1, groups: int = 1) -> Tensor:
+def _conv(sliding: Sliding, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1,
+          padding: Size | str = 0, dilation: Size = 1, groups: int = 1) -> Tensor:
     """A kernel slid over images: input (N, C, H, W), weight (O, C/groups, KH, KW), bias (O); gives (N, O, H', W').
 
     Args:
@@ -62,98 +122,64 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Si
 
     H' = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1.
     """
-    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def _conv(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
-          dilation: Any, groups: int) -> Tensor:
-    stride, dilation = many(stride, n, name, "stride"), many(dilation, n, name, "dilation")
+    stride, dilation = sliding.each(stride=stride, dilation=dilation)
+    _check_channels(sliding, input, weight, groups, groups * (weight.shape[1] if weight.ndim > 1 else 0))
     kernel = weight.shape[2:]
-
-    def compute(x: Tensor) -> Tensor:
-        if weight.ndim != n + 2 or x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
-            raise ShapeError(f"{name} got {describe(x)} and a weight of shape {weight.shape} with groups={groups}: the "
-                             f"input must have {weight.shape[1] * groups if weight.ndim > 1 else '?'} channels, in "
-                             f"the layout ({_LAYOUTS[n]}).")
-        widths = _around(name, n, padding, kernel, stride, dilation)
-        _check_fits(name, x, kernel, dilation, widths)
-        return apply(OPS["conv"], x, weight, bias, stride=stride, dilation=dilation, groups=groups, widths=widths)
-
-    return _batched(name, input, n, compute, _LAYOUTS[n])
+    widths = around(sliding, padding, kernel, stride, dilation)
+    _check_fits(sliding.name, input, kernel, dilation, widths)
+    return apply(OPS["conv"], input, weight, bias, stride=stride, dilation=dilation, groups=groups, widths=widths)
 
 
-def _around(name: str, n: int, padding: Any, kernel: tuple[int, ...], stride: tuple[int, ...],
-            dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """How many elements to pad before and after each of the last dims."""
-    if padding == "same":
-        if any(s != 1 for s in stride):
-            raise ShapeError(f"{name}: padding='same' needs stride 1, got {stride}.")
-        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        return tuple((t // 2, t - t // 2) for t in totals)
-    return tuple((p, p) for p in many(0 if padding == "valid" else padding, n, name, "padding"))
+conv1d = _slides("conv1d", 1, _conv, "A kernel slid along sequences: input (N, C, L), weight (O, C/groups, K), bias (O); "
+                 "the result is (N, O, L').")
+conv2d = _slides("conv2d", 2, _conv)
 
 
-def _check_fits(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...],
-                widths: Iterable[tuple[int, int]]) -> None:
-    around = [n + a + b for n, (a, b) in zip(x.shape[2:], widths, strict=True)]
-    for size, k, d in zip(around, kernel, dilation, strict=True):
-        if d * (k - 1) + 1 > size:
-            raise ShapeError(f"{name}: a window of {d * (k - 1) + 1} does not fit into {size} elements (the input with "
-                             f"its padding has shape {(*x.shape[:2], *around)}).")
-
-
-def _padded(name: str, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...],
-            widths: Sequence[tuple[int, int]]) -> Tensor:
-    """x with zeros around it, once it is sure that a window fits."""
-    _check_fits(name, x, kernel, dilation, widths)
-    return apply(OPS["pad"], x, widths=((0, 0), (0, 0), *widths), value=0.0) if any(map(any, widths)) else x
-
-
-def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Size = 0,
-                     output_padding: Size = 0, groups: int = 1, dilation: Size = 1) -> Tensor:
-    """What turns conv1d's output shape back into its input's: input (N, C, L), weight (C, O/groups, K)."""
-    return _conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups,
-                           dilation)
-
-
-def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Size = 0,
-                     output_padding: Size = 0, groups: int = 1, dilation: Size = 1) -> Tensor:
+def _conv_transpose(sliding: Sliding, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1,
+                    padding: Size = 0, output_padding: Size = 0, groups: int = 1, dilation: Size = 1) -> Tensor:
     """Each element puts down a kernel: input (N, C, H, W), weight (C, O/groups, KH, KW), bias (O).
 
     It is the gradient of `conv2d` with respect to its input, which makes images larger:
     H' = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
     """
-    return _conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups,
-                           dilation)
-
-
-def _conv_transpose(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
-                    output_padding: Any, groups: int, dilation: Any) -> Tensor:
-    stride, dilation = many(stride, n, name, "stride"), many(dilation, n, name, "dilation")
-    padding, extra = many(padding, n, name, "padding"), many(output_padding, n, name, "output_padding")
+    stride, dilation, padding, extra = sliding.each(stride=stride, dilation=dilation, padding=padding,
+                                                    output_padding=output_padding)
     if any(o >= max(s, d) for o, s, d in zip(extra, stride, dilation, strict=True)):
-        raise ShapeError(f"{name}: output_padding must be smaller than stride or dilation, got {extra} with stride "
-                         f"{stride} and dilation {dilation}.")
+        raise ShapeError(f"{sliding.name}: output_padding must be smaller than stride or dilation, got {extra} with "
+                         f"stride {stride} and dilation {dilation}.")
+    _check_channels(sliding, input, weight, groups, weight.shape[0])
+    return formulas.conv_transpose(input, weight, bias, stride=stride, dilation=dilation, groups=groups,
+                                   padding=padding, output_padding=extra)
 
-    def compute(x: Tensor) -> Tensor:
-        if weight.ndim != n + 2 or x.shape[1] != weight.shape[0] or weight.shape[0] % groups:
-            raise ShapeError(f"{name} got {describe(x)} and a weight of shape {weight.shape} with groups={groups}: the "
-                             f"input must have {weight.shape[0]} channels, in the layout ({_LAYOUTS[n]}).")
-        return formulas.conv_transpose(x, weight, bias, stride=stride, dilation=dilation, groups=groups,
-                                       padding=padding, output_padding=extra)
 
-    return _batched(name, input, n, compute, _LAYOUTS[n])
+conv_transpose1d = _slides("conv_transpose1d", 1, _conv_transpose, "What turns conv1d's output shape back into its "
+                           "input's: input (N, C, L), weight (C, O/groups, K).")
+conv_transpose2d = _slides("conv_transpose2d", 2, _conv_transpose)
 
 
 # ---- pooling
-def max_pool1d(input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
-               ceil_mode: bool = False, return_indices: bool = False) -> Any:
-    """The greatest element of each window along (N, C, L); of equals the first gets the gradient."""
-    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+def _pool(sliding: Sliding, x: Tensor, kernel_size: Size, stride: Size | None, padding: Size, dilation: Size,
+          ceil_mode: bool) -> dict[str, Any]:
+    """The window of a pooling and what to pad around x, with `ceil_mode` enough for a last window that starts inside."""
+    kernel, padding, dilation = sliding.each(kernel_size=kernel_size, padding=padding, dilation=dilation)
+    strides = kernel if stride is None or stride == () else many(stride, sliding.n, sliding.name, "stride")
+    if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
+        raise ShapeError(f"{sliding.name}: padding must be at most half the window, got {padding} for {kernel}.")
+    widths = []
+    for n, k, s, p, d in zip(x.shape[2:], kernel, strides, padding, dilation, strict=True):
+        after, reach = p, d * (k - 1) + 1
+        if ceil_mode:
+            count = -(-(n + 2 * p - reach) // s) + 1
+            if (count - 1) * s >= n + p:            # a window that would start in the padding
+                count -= 1
+            after = max(p, (count - 1) * s + reach - n - p)
+        widths.append((p, after))
+    _check_fits(sliding.name, x, kernel, dilation, tuple(widths))
+    return {"kernel": kernel, "stride": strides, "dilation": dilation, "widths": tuple(widths)}
 
 
-def max_pool2d(input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
-               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def _max_pool(sliding: Sliding, input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
+              dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """The greatest element of each window of (N, C, H, W); of equals the first gets the gradient.
 
     Args:
@@ -164,60 +190,20 @@ def max_pool2d(input: Tensor, kernel_size: Size, stride: Size | None = None, pad
         ceil_mode: let a last window reach over the edge.
         return_indices: return also where each maximum lies in the flattened (H, W).
     """
-    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    window = _pool(sliding, input, kernel_size, stride, padding, dilation, ceil_mode)
+    greatest = apply(OPS["max_windows"], input, **window)
+    if not return_indices:
+        return greatest
+    return greatest, wrap(OPS["max_pool"].forward(array_module(input.array), input.array, **window)[1])
 
 
-def _max_pool(name: str, n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-              ceil_mode: bool, return_indices: bool) -> Any:
-    kernel, stride, padding, dilation = _window(name, n, kernel_size, stride, padding, dilation)
-
-    def settings(x: Tensor) -> dict[str, Any]:
-        widths = tuple(_pool_widths(name, x.shape[2:], kernel, stride, padding, dilation, ceil_mode))
-        _check_fits(name, x, kernel, dilation, widths)
-        return {"kernel": kernel, "stride": stride, "dilation": dilation, "widths": widths}
-
-    def compute(x: Tensor) -> Tensor:
-        return apply(OPS["max_windows"], x, **settings(x))
-
-    def indices(x: Tensor) -> Tensor:
-        return wrap(OPS["max_pool"].forward(array_module(x.array), x.array, **settings(x))[1])
-
-    result = _batched(name, input, n, compute, _LAYOUTS[n])
-    return (result, _batched(name, input, n, indices, _LAYOUTS[n])) if return_indices else result
+max_pool1d = _slides("max_pool1d", 1, _max_pool,
+                     "The greatest element of each window along (N, C, L); of equals the first gets the gradient.")
+max_pool2d = _slides("max_pool2d", 2, _max_pool)
 
 
-def _window(name: str, n: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Any:
-    kernel, padding = many(kernel_size, n, name, "kernel_size"), many(padding, n, name, "padding")
-    stride = kernel if stride is None or stride == () else many(stride, n, name, "stride")
-    if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
-        raise ShapeError(f"{name}: padding must be at most half the window, got {padding} for {kernel}.")
-    return kernel, stride, padding, many(dilation, n, name, "dilation")
-
-
-def _pool_widths(name: str, size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-                 padding: tuple[int, ...], dilation: tuple[int, ...], ceil_mode: bool) -> list[tuple[int, int]]:
-    """What to pad before and after each dim; with `ceil_mode` enough for a last window that starts inside."""
-    widths = []
-    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
-        after = p
-        if ceil_mode:
-            reach = d * (k - 1) + 1
-            count = -(-(n + 2 * p - reach) // s) + 1
-            if (count - 1) * s >= n + p:            # a window that would start in the padding
-                count -= 1
-            after = max(p, (count - 1) * s + reach - n - p)
-        widths.append((p, after))
-    return widths
-
-
-def avg_pool1d(input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-               ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
-    """The mean of each window along (N, C, L)."""
-    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-
-
-def avg_pool2d(input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-               ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+def _avg_pool(sliding: Sliding, input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
+              ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """The mean of each window of (N, C, H, W).
 
     Args:
@@ -226,81 +212,58 @@ def avg_pool2d(input: Tensor, kernel_size: Size, stride: Size | None = None, pad
         count_include_pad: divide by the window's size, padding included; otherwise by the elements inside.
         divisor_override: divide by this instead.
     """
-    return _avg_pool("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                     divisor_override)
+    window = _pool(sliding, input, kernel_size, stride, padding, 1, ceil_mode)
+    total = functions.sum(_windows(sliding.name, input, **window), tuple(range(2, 2 + sliding.n)))
+    counted = around(sliding, padding if count_include_pad else 0, (), (), ())
+    if divisor_override or counted == window["widths"]:
+        return total * (1.0 / (divisor_override or math.prod(window["kernel"])))
+    counts = _counts(input.shape[2:], counted, **window)
+    return total / wrap(array_module(input.array).asarray(counts, input.dtype))
 
 
-def _avg_pool(name: str, n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-              count_include_pad: bool, divisor: int | None) -> Tensor:
-    kernel, stride, padding, dilation = _window(name, n, kernel_size, stride, padding)
-
-    def compute(x: Tensor) -> Tensor:
-        size = x.shape[2:]
-        widths = _pool_widths(name, size, kernel, stride, padding, dilation, ceil_mode)
-        x = _padded(name, x, kernel, dilation, widths)
-        total = functions.sum(apply(OPS["unfold"], x, kernel=kernel, stride=stride, dilation=dilation),
-                              tuple(range(2, 2 + n)))
-        counts = divisor or _counts(size, x.shape[2:], kernel, stride, padding, count_include_pad)
-        if isinstance(counts, int):
-            return total * (1.0 / counts)
-        return total / wrap(array_module(x.array).asarray(counts, x.dtype))
-
-    return _batched(name, input, n, compute, _LAYOUTS[n])
+def _counts(size: tuple[int, ...], counted: Widths, widths: Widths, **window: Any) -> Any:
+    """Over how many elements the mean of each window is, where so many around the input count: ones, added up."""
+    ones = np.ones([n + a + b for n, (a, b) in zip(size, counted, strict=True)])
+    edges = [(w[0] - c[0], w[1] - c[1]) for w, c in zip(widths, counted, strict=True)]
+    windows = OPS["unfold"].forward(np, np.pad(ones, edges)[None, None], **window)
+    return windows.sum(tuple(range(2, 2 + len(size))))
 
 
-def _counts(size: tuple[int, ...], padded: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-            padding: tuple[int, ...], count_include_pad: bool) -> Any:
-    """How many elements the mean of each window is over: one number where all have as many, else an array."""
-    total = np.ones((), np.int64)
-    fits = places(padded, kernel, stride, (1,) * len(kernel))
-    for n, k, s, p, out in zip(size, kernel, stride, padding, fits, strict=True):
-        start = np.arange(out) * s - p
-        end = np.minimum(start + k, n + p)
-        counted = end - start if count_include_pad else np.minimum(end, n) - np.maximum(start, 0)
-        total = total[..., None] * counted
-    first = int(total.flat[0]) if total.size else 1
-    return first if (total == first).all() else total
+avg_pool1d = _slides("avg_pool1d", 1, _avg_pool, "The mean of each window along (N, C, L).", without="divisor_override")
+avg_pool2d = _slides("avg_pool2d", 2, _avg_pool)
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+def _adaptive_avg_pool(sliding: Sliding, input: Tensor, output_size: Any) -> Tensor:
     """Means over (H, W) cut into `output_size` parts as even as can be; None keeps a dim."""
-    return _batched("adaptive_avg_pool2d", input, 2, lambda x: _adaptive(x, output_size, 2), "N, C, H, W")
-
-
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over L cut into `output_size` parts as even as can be."""
-    return _batched("adaptive_avg_pool1d", input, 1, lambda x: _adaptive(x, output_size, 1), "N, C, L")
-
-
-def _adaptive(x: Tensor, output_size: Any, n: int) -> Tensor:
-    sizes = (output_size,) * n if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    for dim, size in enumerate(sizes, x.ndim - n):
-        length = x.shape[dim]
+    one = output_size is None or isinstance(output_size, int)
+    for dim, size in enumerate((output_size,) * sliding.n if one else output_size, 2):
+        length = input.shape[dim]
         if size is None or size == length:
             continue
-        whole = (slice(None),) * dim
         if length % size == 0:
-            parted = functions.reshape(x, (*x.shape[:dim], size, length // size, *x.shape[dim + 1:]))
-            x = functions.mean(parted, dim + 1)
+            input = functions.mean(functions.unflatten(input, dim, (size, length // size)), dim + 1)
             continue
-        parts = [functions.mean(x[(*whole, slice(i * length // size, -(-(i + 1) * length // size)))], dim, True)
-                 for i in range(size)]
-        x = functions.cat(parts, dim)
-    return x
+        ends = [(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
+        input = functions.cat([functions.mean(functions.narrow(input, dim, a, b - a), dim, True) for a, b in ends], dim)
+    return input
+
+
+adaptive_avg_pool1d = _slides("adaptive_avg_pool1d", 1, _adaptive_avg_pool,
+                              "Means over L cut into `output_size` parts as even as can be.")
+adaptive_avg_pool2d = _slides("adaptive_avg_pool2d", 2, _adaptive_avg_pool)
 
 
 # ---- windows as data, and padding
-def unfold(input: Tensor, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1) -> Tensor:
+def _unfold(sliding: Sliding, input: Tensor, kernel_size: Size, dilation: Size = 1, padding: Size = 0,
+            stride: Size = 1) -> Tensor:
     """Every window of (N, C, H, W) as a column: (N, C * KH * KW, places)."""
-    kernel, stride = many(kernel_size, 2, "unfold", "kernel_size"), many(stride, 2, "unfold", "stride")
-    padding, dilation = many(padding, 2, "unfold", "padding"), many(dilation, 2, "unfold", "dilation")
+    kernel, stride, dilation = sliding.each(kernel_size=kernel_size, stride=stride, dilation=dilation)
+    windows = _windows(sliding.name, input, kernel, stride, dilation, around(sliding, padding, kernel, stride, dilation))
+    n, c, *_ = windows.shape
+    return functions.reshape(windows, (n, c * math.prod(kernel), math.prod(windows.shape[4:])))
 
-    def compute(x: Tensor) -> Tensor:
-        x = _padded("unfold", x, kernel, dilation, [(p, p) for p in padding])
-        columns = apply(OPS["unfold"], x, kernel=kernel, stride=stride, dilation=dilation)
-        return functions.reshape(columns, (x.shape[0], x.shape[1] * math.prod(kernel), math.prod(columns.shape[4:])))
 
-    return _batched("unfold", input, 2, compute, "N, C, H, W")
+unfold = _slides("unfold", 2, _unfold)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -319,8 +282,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     widths = ((0, 0),) * (input.ndim - len(given)) + tuple(given)
     if mode == "constant":
         return apply(OPS["pad"], input, widths=widths, value=0.0 if value is None else value)
-    if mode not in ("reflect", "replicate", "circular"):
-        raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
+    one_of("pad: mode", mode, "constant", "reflect", "replicate", "circular")
     for dim, (before, after) in enumerate(widths):
         if before or after:
             cuts = [(*(slice(None),) * dim, part) for part in _edges(input.shape[dim], before, after, mode)]

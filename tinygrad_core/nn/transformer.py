@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 from .. import functions
 from ..errors import ShapeError
+from ..functions.arguments import one_of
 from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .applied import Dropout
 from .containers import ModuleList
-from .layers import Linear, parameter
+from .layers import Linear, own
 from .module import Module
 from .normalization import LayerNorm
 
@@ -44,28 +45,23 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.head_dim, self.kdim, self.vdim = embed_dim // num_heads, kdim or embed_dim, vdim or embed_dim
         self.add_zero_attn = add_zero_attn
-        made = {"device": device, "dtype": dtype}
-        together = self.kdim == self.vdim == embed_dim
-        for name, size in (("q_proj_weight", embed_dim), ("k_proj_weight", self.kdim), ("v_proj_weight", self.vdim)):
-            self.register_parameter(name, None if together else parameter(embed_dim, size, **made))
-        self.register_parameter("in_proj_weight", parameter(3 * embed_dim, embed_dim, **made) if together else None)
-        self.register_parameter("in_proj_bias", parameter(3 * embed_dim, **made) if bias else None)
-        self.out_proj = Linear(embed_dim, embed_dim, bias, **made)
-        for name in ("bias_k", "bias_v"):
-            self.register_parameter(name, parameter(1, 1, embed_dim, **made) if add_bias_kv else None)
+        apart, E = not self.kdim == self.vdim == embed_dim, embed_dim
+        own(self, device, dtype, q_proj_weight=(E, E) if apart else None, k_proj_weight=(E, self.kdim) if apart else None,
+            v_proj_weight=(E, self.vdim) if apart else None, in_proj_weight=None if apart else (3 * E, E),
+            in_proj_bias=(3 * E,) if bias else None, bias_k=(1, 1, E) if add_bias_kv else None,
+            bias_v=(1, 1, E) if add_bias_kv else None)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weights by Xavier, biases zero."""
-        for p in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
-            if p is not None:
+        for name, p in self.named_parameters():
+            if name.endswith("proj_weight"):
                 init.xavier_uniform_(p)
-        for p in (self.in_proj_bias, self.out_proj.bias):
-            if p is not None:
-                init.zeros_(p)
-        for p in (self.bias_k, self.bias_v):
-            if p is not None:
+            elif name in ("bias_k", "bias_v"):
                 init.xavier_normal_(p)
+            elif name.endswith("bias"):
+                init.zeros_(p)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
                 need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
@@ -110,10 +106,10 @@ class MultiheadAttention(Module):
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Queries, keys and values through their input projections; one product where all are the same tensor."""
         E, weight, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        parts = [slice(k * E, (k + 1) * E) for k in range(3)]
         if weight is not None and query is key and key is value:
             together = F.linear(query, weight, bias)
-            return [together[..., k * E:(k + 1) * E] for k in range(3)]
-        parts = [slice(k * E, (k + 1) * E) for k in range(3)]
+            return [together[..., part] for part in parts]
         weights = ((self.q_proj_weight, self.k_proj_weight, self.v_proj_weight) if weight is None
                    else [weight[part] for part in parts])
         return [F.linear(x, w, None if bias is None else bias[part])
@@ -178,8 +174,8 @@ class _Layer(Module):
             setattr(self, f"norm{k}", LayerNorm(d_model, layer_norm_eps, bias=bias, **made))
         for k in parts:
             setattr(self, f"dropout{k}", Dropout(dropout))
-        if isinstance(activation, str) and activation not in ("relu", "gelu"):
-            raise ValueError(f"a transformer's activation is 'relu', 'gelu' or a function, got {activation!r}")
+        if isinstance(activation, str):
+            one_of("a transformer's activation, unless a function,", activation, "relu", "gelu")
         self.activation = getattr(F, activation) if isinstance(activation, str) else activation
 
     def _attend(self, name: str, x: Tensor, memory: Tensor, mask: Tensor | None, padding: Tensor | None,
@@ -249,6 +245,9 @@ class _Stack(Module):
 class TransformerEncoder(_Stack):
     """`num_layers` copies of an encoder layer one after another, and a normalisation after them if one is given."""
 
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__(encoder_layer, num_layers, norm)
+
     def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
                 is_causal: bool | None = None) -> Tensor:
         """The sequence after all layers."""
@@ -257,6 +256,9 @@ class TransformerEncoder(_Stack):
 
 class TransformerDecoder(_Stack):
     """`num_layers` copies of a decoder layer one after another, and a normalisation after them if one is given."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__(decoder_layer, num_layers, norm)
 
     def forward(self, tgt: Tensor, memory: Tensor, *masks: Any, **kwargs: Any) -> Tensor:
         """The target sequence after all layers; masks as in `TransformerDecoderLayer`."""

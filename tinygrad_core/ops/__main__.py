@@ -1,6 +1,7 @@
 """Prints the table of operations as a page: `python -m tinygrad_core.ops > docs/operations.md`."""
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator
 
@@ -57,11 +58,19 @@ def _formulas() -> Iterator[tuple[str, types.FunctionType]]:
 
 def _parts(function: types.FunctionType) -> list[str]:
     """The operations and functions that a function's code mentions."""
-    code = function.__code__
-    strings = {c for c in code.co_consts if isinstance(c, str) and c in OPS}
-    names = {n for n in code.co_names
+    codes = list(_codes(inspect.unwrap(function).__code__))
+    strings = {c for code in codes for c in code.co_consts if isinstance(c, str) and c in OPS}
+    names = {n for code in codes for n in code.co_names
              if n in OPS or _module(getattr(tinygrad_core, n, None)).startswith("tinygrad_core.functions")}
     return sorted((strings | names) - {function.__name__})
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A function's code, and that of the functions within it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
 
 
 if __name__ == "__main__":

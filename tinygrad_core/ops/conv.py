@@ -9,51 +9,64 @@ from typing import Any
 from ..products import matmul, row_sums
 from .core import primitive
 
+Sizes = tuple[int, ...]
+Widths = tuple[tuple[int, int], ...]
 
-def places(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-           dilation: tuple[int, ...]) -> tuple[int, ...]:
+
+def places(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
     """In how many places a window fits along each dim."""
-    return tuple((n - d * (k - 1) - 1) // s + 1
-                 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
+    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
 
 
-def _met(size: tuple[int, ...], out: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-         dilation: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> Iterator[tuple[Any, Any]]:
-    """For each position in the window: the places where it meets an element, and those elements, as indices.
+class Windows:
+    """Windows that slide over the last dims of `x`; by `widths` they reach over each dim's edges, where they meet nothing.
 
-    `widths` says by how much windows may reach over each dim's edges, where there is nothing to meet.
+    Attributes:
+        size: the sizes of these dims.
+        places: in how many places there is a window, along each.
+        shape: of the array that has one number of each window.
     """
-    for at in product(*map(range, kernel)):
-        fits, elements = [], []
-        for i, n, count, s, d, (before, _) in zip(at, size, out, stride, dilation, widths, strict=True):
-            first = i * d - before                      # the element met in place 0
-            low = max(0, -(first // s))
-            high = max(low, min(count, (n - 1 - first) // s + 1))
-            fits.append(slice(low, high))
-            elements.append(slice(first + low * s, first + high * s, s))
-        yield (..., *fits), (..., *elements)
+
+    def __init__(self, x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, widths: Widths | None = None):
+        self.kernel, self.stride, self.dilation, self.widths = kernel, stride, dilation, widths or ((0, 0),) * len(kernel)
+        self.size = x.shape[2:]
+        around = tuple(n + a + b for n, (a, b) in zip(self.size, self.widths, strict=True))
+        self.places = places(around, kernel, stride, dilation)
+        self.shape = (*x.shape[:2], *self.places)
+
+    def met(self) -> Iterator[tuple[Any, Any]]:
+        """For each position in the window: the places where it meets an element, and those elements, as indices."""
+        for at in product(*map(range, self.kernel)):
+            fits, elements = [], []
+            for i, n, count, s, d, (before, _) in zip(at, self.size, self.places, self.stride, self.dilation, self.widths):
+                first = i * d - before                      # the element met in place 0
+                low = max(0, -(first // s))
+                high = max(low, min(count, (n - 1 - first) // s + 1))
+                fits.append(slice(low, high))
+                elements.append(slice(first + low * s, first + high * s, s))
+            yield (..., *fits), (..., *elements)
 
 
-def _unfold(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+def _unfold(xp: Any, x: Any, *, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """Every window of x (N, C, *size), by position in the window: (N, C, *kernel, *places)."""
-    n, c, *size = x.shape
-    out = places(x.shape[2:], kernel, stride, dilation)
-    columns = xp.empty((n, c, math.prod(kernel), *out), x.dtype)
-    for k, (_, elements) in enumerate(_met(size, out, kernel, stride, dilation, ((0, 0),) * len(kernel))):
+    windows = Windows(x, kernel, stride, dilation)
+    columns = xp.empty((*x.shape[:2], math.prod(kernel), *windows.places), x.dtype)
+    for k, (_, elements) in enumerate(windows.met()):
         columns[:, :, k] = x[elements]
-    return columns.reshape(n, c, *kernel, *out)
+    return columns.reshape(*x.shape[:2], *kernel, *windows.places)
 
 
-def _fold(xp: Any, y: Any, *, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+def _fold(xp: Any, y: Any, *, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """The reverse of `unfold`: what lies in each window is added where the window lay."""
-    (n, c), kernel, out = y.shape[:2], y.shape[2:2 + len(size)], y.shape[2 + len(size):]
-    x, columns = xp.zeros((n, c, *size), y.dtype), y.reshape(n, c, math.prod(kernel), *out)
-    for k, (_, elements) in enumerate(_met(size, out, kernel, stride, dilation, ((0, 0),) * len(kernel))):
+    x, kernel = xp.zeros((*y.shape[:2], *size), y.dtype), y.shape[2:2 + len(size)]
+    windows = Windows(x, kernel, stride, dilation)
+    columns = y.reshape(*y.shape[:2], math.prod(kernel), *windows.places)
+    for k, (_, elements) in enumerate(windows.met()):
         x[elements] += columns[:, :, k]
     return x
 
 
-def _pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+def _pad(xp: Any, x: Any, *, widths: Widths, value: float) -> Any:
     """x with so many elements of `value` before and after it along each dim; a negative width takes away."""
     kept = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True))]
     starts = [max(a, 0) for a, _ in widths]
@@ -62,26 +75,19 @@ def _pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) 
     return out
 
 
-def _pool_shape(x: Any, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
-                widths: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
-    around = tuple(n + a + b for n, (a, b) in zip(x.shape[2:], widths, strict=True))
-    return (*x.shape[:2], *places(around, kernel, stride, dilation))
-
-
 def _lowest(xp: Any, dtype: Any) -> Any:
     return -math.inf if dtype.kind == "f" else xp.iinfo(dtype).min
 
 
-def _max_pool(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
-              widths: tuple[tuple[int, int], ...]) -> Any:
+def _max_pool(xp: Any, x: Any, *, kernel: Sizes, stride: Sizes, dilation: Sizes, widths: Widths) -> Any:
     """The greatest element of each window, and where it lies in x with the last dims flattened.
 
     Of equals it is the first, of elements that are not numbers the last.
     """
-    size, shape = x.shape[2:], _pool_shape(x, kernel, stride, dilation, widths)
-    out, index = xp.full(shape, _lowest(xp, x.dtype), x.dtype), xp.full(shape, -1)
-    here = xp.arange(math.prod(size)).reshape(size)
-    for at, elements in _met(size, shape[2:], kernel, stride, dilation, widths):
+    windows = Windows(x, kernel, stride, dilation, widths)
+    out, index = xp.full(windows.shape, _lowest(xp, x.dtype), x.dtype), xp.full(windows.shape, -1)
+    here = xp.arange(math.prod(windows.size)).reshape(windows.size)
+    for at, elements in windows.met():
         part, best, where = x[elements], out[at], index[at]
         better = (part > best) | (part != part) | (where < 0)
         out[at] = xp.where(better, part, best)
@@ -122,14 +128,13 @@ primitive("unpick", _unpick, y=lambda F, g, index: F.pick(g, index),
 
 
 # ---- fused: convolution as one product of matrices, and pooling
-def _columns_of(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
-                groups: int, widths: tuple[tuple[int, int], ...]) -> Any:
+def _columns_of(xp: Any, x: Any, windows: Windows, groups: int) -> Any:
     """Every window of x (N, C, *size) as a column, a matrix (K C/groups, N places) for each group of channels."""
     n, c, *size = x.shape
-    shape = (groups, math.prod(kernel), c // groups, n, *_pool_shape(x, kernel, stride, dilation, widths)[2:])
-    columns = (xp.zeros if any(map(any, widths)) else xp.empty)(shape, x.dtype)
+    shape = (groups, math.prod(windows.kernel), c // groups, n, *windows.places)
+    columns = (xp.zeros if any(map(any, windows.widths)) else xp.empty)(shape, x.dtype)
     image = x.swapaxes(0, 1).reshape(groups, c // groups, n, *size)
-    for k, (at, elements) in enumerate(_met(x.shape[2:], shape[4:], kernel, stride, dilation, widths)):
+    for k, (at, elements) in enumerate(windows.met()):
         columns[:, k][at] = image[elements]
     return columns.reshape(groups, shape[1] * shape[2], math.prod(shape[3:]))
 
@@ -141,24 +146,23 @@ def _kernels_of(weight: Any, groups: int) -> Any:
     return weight.reshape(groups, o // groups, c, k).swapaxes(2, 3).reshape(groups, o // groups, k * c)
 
 
-def _conv(xp: Any, x: Any, weight: Any, bias: Any, *, stride: tuple[int, ...], dilation: tuple[int, ...], groups: int,
-          widths: tuple[tuple[int, int], ...]) -> Any:
-    kernel, o = weight.shape[2:], weight.shape[0]
-    columns = _columns_of(xp, x, kernel=kernel, stride=stride, dilation=dilation, groups=groups, widths=widths)
+def _conv(xp: Any, x: Any, weight: Any, bias: Any, *, stride: Sizes, dilation: Sizes, groups: int, widths: Widths) -> Any:
+    windows, o = Windows(x, weight.shape[2:], stride, dilation, widths), weight.shape[0]
+    columns = _columns_of(xp, x, windows, groups)
     y = matmul(xp, _kernels_of(weight, groups), columns).reshape(o, columns.shape[2])
     if bias is not None:
         y += bias[:, None]
-    return y.reshape(o, len(x), *_pool_shape(x, kernel, stride, dilation, widths)[2:]).swapaxes(0, 1)
+    return y.reshape(o, len(x), *windows.places).swapaxes(0, 1)
 
 
-def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Any, dilation: Any, groups: Any,
-                   widths: Any) -> Any:
+def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Sizes, dilation: Sizes, groups: int,
+                   widths: Widths) -> Any:
     (n, c, *size), (o, _, *kernel), out = x.shape, weight.shape, g.shape[2:]
-    k = math.prod(kernel)
+    windows, k = Windows(x, tuple(kernel), stride, dilation, widths), math.prod(kernel)
     gy = xp.ascontiguousarray(g.swapaxes(0, 1)).reshape(groups, o // groups, n * math.prod(out))
     dx = dw = columns = None
     if needs[1]:
-        columns = _columns_of(xp, x, kernel=kernel, stride=stride, dilation=dilation, groups=groups, widths=widths)
+        columns = _columns_of(xp, x, windows, groups)
         dw = matmul(xp, gy, columns.swapaxes(1, 2)).reshape(groups, o // groups, k, c // groups).swapaxes(2, 3)
         dw = dw.reshape(weight.shape)
     if needs[0]:
@@ -166,7 +170,7 @@ def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Any
         columns = xp.multiply(left, gy, out=columns) if o == groups else matmul(xp, left, gy, out=columns)
         columns = columns.reshape(groups, k, c // groups, n, *out)
         dx = xp.zeros((groups, c // groups, n, *size), g.dtype)
-        for i, (at, elements) in enumerate(_met(x.shape[2:], out, kernel, stride, dilation, widths)):
+        for i, (at, elements) in enumerate(windows.met()):
             dx[elements] += columns[:, i][at]
         dx = dx.reshape(c, n, *size).swapaxes(0, 1)
     return dx, dw, row_sums(xp, gy.reshape(o, gy.shape[2]))[:, 0] if needs[2] else None
@@ -177,17 +181,16 @@ primitive("conv", _conv, backward=_conv_backward,
                     "bias": "Σ {g}"})
 
 
-def _max_windows(xp: Any, x: Any, *, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...],
-                 widths: tuple[tuple[int, int], ...]) -> Any:
-    shape = _pool_shape(x, kernel, stride, dilation, widths)
-    out = xp.full(shape, _lowest(xp, x.dtype), x.dtype)
-    for at, elements in _met(x.shape[2:], shape[2:], kernel, stride, dilation, widths):
+def _max_windows(xp: Any, x: Any, *, kernel: Sizes, stride: Sizes, dilation: Sizes, widths: Widths) -> Any:
+    windows = Windows(x, kernel, stride, dilation, widths)
+    out = xp.full(windows.shape, _lowest(xp, x.dtype), x.dtype)
+    for at, elements in windows.met():
         xp.maximum(out[at], x[elements], out=out[at])
     return out
 
 
-def _max_windows_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel: Any, stride: Any, dilation: Any,
-                          widths: Any) -> Any:
+def _max_windows_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel: Sizes, stride: Sizes, dilation: Sizes,
+                          widths: Widths) -> Any:
     """Each window's gradient goes to its greatest element; of equals to the first.
 
     It is handed out by products with 0 and 1, which infinities and NaNs do not bear: with them it takes the long way.
@@ -197,7 +200,7 @@ def _max_windows_backward(xp: Any, g: Any, needs: Any, x: Any, out: Any, kernel:
         return (_unpick(xp, g, index, shape=x.shape),)
     dx, free = xp.zeros(x.shape, x.dtype), xp.ones(out.shape, bool)
     apart = all(d * (k - 1) < s for k, s, d in zip(kernel, stride, dilation, strict=True))
-    for at, elements in _met(x.shape[2:], out.shape[2:], kernel, stride, dilation, widths):
+    for at, elements in Windows(x, kernel, stride, dilation, widths).met():
         chosen = x[elements] == out[at]
         chosen &= free[at]
         free[at] ^= chosen

@@ -4,11 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .core import ATTR, OPS, SHAPE, Op, parameters
+from .core import OPS, VALUES, Op, parameters
 
 # How tightly a term holds together: a weaker one gets brackets inside a stronger one.
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
-_TRANSPARENT = {"sum_to", "reshape", "expand", "cast", "alias", "clone", "broadcast_to", "getitem"}
 
 
 class Term:
@@ -21,68 +20,34 @@ class Term:
         """The text, in brackets if it would fall apart inside something of this strength."""
         return self.text if self.strength >= strength else f"({self.text})"
 
-    def __add__(self, other: Any) -> Term:
-        return Term(f"{self.text} + {term(other).text}", _SUM)
-
-    def __radd__(self, other: Any) -> Term:
-        return term(other) + self
-
-    def __sub__(self, other: Any) -> Term:
-        return Term(f"{self.text} − {term(other).inside(_PRODUCT)}", _SUM)
-
-    def __rsub__(self, other: Any) -> Term:
-        return term(other) - self
-
-    def __mul__(self, other: Any) -> Term:
-        other = term(other)
-        if other.text == "0":
-            return other
-        return Term(f"{self.inside(_PRODUCT)} · {other.inside(_PRODUCT)}", _PRODUCT)
-
-    def __rmul__(self, other: Any) -> Term:
-        return term(other) * self
-
-    def __truediv__(self, other: Any) -> Term:
-        return Term(f"{self.inside(_PRODUCT)} / {term(other).inside(_POWER)}", _PRODUCT)
-
-    def __rtruediv__(self, other: Any) -> Term:
-        return term(other) / self
-
-    def __pow__(self, other: Any) -> Term:
-        return Term(f"{self.inside(_ATOM)}^{term(other).inside(_ATOM)}", _POWER)
-
-    def __rpow__(self, other: Any) -> Term:
-        return term(other) ** self
-
     def __neg__(self) -> Term:
         return Term(f"−{self.inside(_PRODUCT)}", _PRODUCT)
 
     def __abs__(self) -> Term:
         return Term(f"|{self.text}|")
 
-    def _compare(self, sign: str, other: Any) -> Term:
-        return Term(f"[{self.text} {sign} {term(other).text}]")
-
-    def __gt__(self, other: Any) -> Term:
-        return self._compare(">", other)
-
-    def __lt__(self, other: Any) -> Term:
-        return self._compare("<", other)
-
-    def __ge__(self, other: Any) -> Term:
-        return self._compare("≥", other)
-
-    def __le__(self, other: Any) -> Term:
-        return self._compare("≤", other)
-
-    def __eq__(self, other: Any) -> Term:  # type: ignore[override]
-        return self._compare("=", other)
-
-    def __ne__(self, other: Any) -> Term:  # type: ignore[override]
-        return self._compare("≠", other)
-
     __hash__ = None  # type: ignore[assignment]
     dtype = None
+
+
+def _operator(name: str, sign: str, left: int, right: int, strength: int, form: str = "{}{}{}") -> None:
+    """Let terms be written with an operator between them; `left` and `right` say how tightly its sides must hold together."""
+    def written(a: Any, b: Any) -> Term:
+        a, b = term(a), term(b)
+        if name == "mul" and b.text == "0":
+            return b
+        return Term(form.format(a.inside(left), sign, b.inside(right)), strength)
+
+    setattr(Term, f"__{name}__", written)
+    setattr(Term, f"__r{name}__", lambda self, other: written(other, self))
+
+
+for _name, _sign, _left, _right, _strength in (
+        ("add", " + ", _SUM, _SUM, _SUM), ("sub", " − ", _SUM, _PRODUCT, _SUM), ("mul", " · ", _PRODUCT, _PRODUCT, _PRODUCT),
+        ("truediv", " / ", _PRODUCT, _POWER, _PRODUCT), ("pow", "^", _ATOM, _ATOM, _POWER)):
+    _operator(_name, _sign, _left, _right, _strength)
+for _name, _sign in (("gt", ">"), ("lt", "<"), ("ge", "≥"), ("le", "≤"), ("eq", "="), ("ne", "≠")):
+    _operator(_name, f" {_sign} ", _SUM, _SUM, _ATOM, "[{}{}{}]")
 
 
 def term(value: Any) -> Term:
@@ -90,62 +55,54 @@ def term(value: Any) -> Term:
     return value if isinstance(value, Term) else Term(f"{value:g}" if isinstance(value, (int, float)) else str(value))
 
 
+# Functions that are not written as their name and their arguments.
+_WRITTEN: dict[str, Callable[..., Term]] = {
+    **dict.fromkeys(("sum_to", "reshape", "expand", "cast", "alias", "clone", "broadcast_to", "getitem"), lambda x, *_: x),
+    "matmul": lambda x, y: Term(f"{x.inside(_PRODUCT)} {y.inside(_PRODUCT)}", _PRODUCT),
+    "permute": lambda x: Term(x.inside(_ATOM) + "ᵀ"),
+    "sum": lambda x: Term(f"Σ {x.inside(_PRODUCT)}", _PRODUCT),
+    "where": lambda condition, x, y: Term(f"{x.inside(_PRODUCT)} if {condition.text} else {y.inside(_PRODUCT)}", _SUM)}
+
+
 class Writing:
     """The namespace in which rules are written down: each function gives its name and its arguments."""
 
     def __getattr__(self, name: str) -> Callable[..., Term]:
-        def function(*args: Any, **attrs: Any) -> Term:
-            if name in _TRANSPARENT:
-                return term(args[0])
-            if name == "matmul":
-                return Term(f"{term(args[0]).inside(_PRODUCT)} {term(args[1]).inside(_PRODUCT)}", _PRODUCT)
-            if name == "permute":
-                return Term(term(args[0]).inside(_ATOM) + "ᵀ")
-            if name == "sum":
-                return Term(f"Σ {term(args[0]).inside(_PRODUCT)}", _PRODUCT)
-            if name == "where":
-                return Term(f"{term(args[1]).inside(_PRODUCT)} if {term(args[0]).text} else "
-                            f"{term(args[2]).inside(_PRODUCT)}", _SUM)
-            return Term(f"{name}({', '.join(term(a).text for a in args)})")
-        return function
+        write = _WRITTEN.get(name) or (lambda *terms: Term(f"{name}({', '.join(t.text for t in terms)})"))
+        return lambda *args, **attrs: write(*map(term, args))
 
 
 _writing = Writing()
 
 
-def forward_notation(op: Op) -> str:
-    """The operation's result in terms of its inputs: `{x} · {y}`."""
-    if "out" in op.notation:
-        return op.notation["out"]
-    inputs = [Term("{%s}" % name) for name in op.inputs]
-    try:
-        written = op.forward(_writing, *inputs)
-        return written.text if isinstance(written, Term) else f"{op.label}({', '.join(t.text for t in inputs)})"
-    except Exception:
-        return f"{op.label}({', '.join(t.text for t in inputs)})"
+def forward_notation(op: Op, count: int | None = None) -> str:
+    """The operation's result in terms of its inputs, of which there are `count` where it takes any number: `{x} · {y}`."""
+    inputs = [Term("{%s}" % name) for name in op.names(count)]
+    called = f"{op.label}({', '.join(t.text for t in inputs)})"
+    return op.notation.get("out") or _written(called, lambda: op.forward(_writing, *inputs))
 
 
-def rule_notation(op: Op) -> dict[str, str]:
+def rule_notation(op: Op, count: int | None = None) -> dict[str, str]:
     """For each input the gradient that flows to it, with `{g}` for the gradient that arrives: `{g} · {y}`."""
-    written = {}
-    for name, rule in zip(op.inputs, op.rules, strict=True):
-        if name in op.notation:
-            written[name] = op.notation[name]
-        elif rule is not None:
-            written[name] = _write(op, rule)
-    return written
+    names = op.names(count)
+    rules = op.rules * len(names) if op.variadic else op.rules
+    return {name: op.notation.get(name) or _rule_written(op, rule) for name, rule in zip(names, rules, strict=True)
+            if name in op.notation or rule is not None}
 
 
-def _write(op: Op, rule: Callable[..., Any]) -> str:
-    args = []
-    for parameter in parameters(rule, 2):
-        kind, _ = op.locate(parameter)
-        args.append(None if kind in (SHAPE, ATTR) else Term("{%s}" % parameter))
+def _rule_written(op: Op, rule: Any) -> str:
+    kept = [Term("{%s}" % name) if op.places[name][0] in VALUES else None for name in parameters(rule, 2)]
+    # A rule that only moves elements cannot be run on terms: the gradient takes the same way back.
+    return _written("{g}", lambda: rule(_writing, Term("{g}"), *kept))
+
+
+def _written(otherwise: str, run: Callable[[], Any]) -> str:
+    """What a computation on terms comes to; where it does not take terms, something else."""
     try:
-        result = rule(_writing, Term("{g}"), *args)
+        result = run()
     except Exception:
-        return "{g}"            # a rule that only moves elements: the gradient takes the same way back
-    return result.text if isinstance(result, Term) else "{g}"
+        return otherwise
+    return result.text if isinstance(result, Term) else otherwise
 
 
 def table() -> list[tuple[str, str, dict[str, str]]]:

@@ -8,14 +8,11 @@ from ..products import column_sums, total
 from .core import primitive
 
 
-def kept(shape: tuple[int, ...], dim: tuple[int, ...] | None) -> tuple[int, ...]:
-    """`shape` with the reduced dims kept as 1; `dim` None means all of them."""
-    return tuple(1 if dim is None or i in dim else n for i, n in enumerate(shape))
-
-
 def _spread(F: Any, value: Any, shape: tuple[int, ...], dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     """A reduced value as something that broadcasts against the input it was reduced from."""
-    return value if keepdim or dim is None else F.reshape(value, shape=kept(shape, dim))
+    if keepdim or dim is None:
+        return value
+    return F.reshape(value, shape=tuple(1 if i in dim else n for i, n in enumerate(shape)))
 
 
 def _sum(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
@@ -53,8 +50,7 @@ def _stretch(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 
 primitive("stretch", _stretch, x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
-primitive("sum", _sum, label="Σ", x=_sum_x,
-          notation={"out": "Σ {x}"})
+primitive("sum", _sum, label="Σ", x=_sum_x, notation={"out": "Σ {x}"})
 primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.stretch(g, shape=x_shape))
 primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x,
           notation={"out": "max {x}", "x": "{g} · [{x} = {out}] / ties"})

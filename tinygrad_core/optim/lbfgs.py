@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..autograd import enable_grad
 from ..device import array_module
 from ..errors import here
+from ..functions.arguments import one_of
 from ..tensor import mode
 from ..versions import wrote
 from ..writes import store
@@ -50,8 +51,7 @@ class LBFGS(Optimizer):
                                   "history_size": history_size, "line_search_fn": line_search_fn})
         if len(self.param_groups) != 1:
             raise OptimizerError("LBFGS sees all parameters as one vector: give one group only")
-        if line_search_fn not in (None, "strong_wolfe"):
-            raise OptimizerError(f"LBFGS knows no line search {line_search_fn!r}: there are None and 'strong_wolfe'")
+        one_of("LBFGS's line_search_fn", line_search_fn, None, "strong_wolfe", kind=OptimizerError)
         self._params = self.param_groups[0]["params"]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -73,24 +73,21 @@ class LBFGS(Optimizer):
             state["prev_flat_grad"], last = grad, loss
             if slope > -group["tolerance_change"]:
                 break
+            start = [p.array.copy() for p in self._params]
+
+            def at(t: float, start: Any = start, direction: Any = direction) -> Point:
+                self._move(t, direction, start)
+                _, loss, grad = self._evaluate(closure)
+                return Point(t, loss, grad, float(grad @ direction))
+
             used = 0
             if group["line_search_fn"]:
-                start = [p.array.copy() for p in self._params]
-
-                def at(t: float, start: Any = start, direction: Any = direction) -> Point:
-                    self._move(t, direction, start)
-                    _, loss, grad = self._evaluate(closure)
-                    return Point(t, loss, grad, float(grad @ direction))
-
-                here = Point(0.0, loss, grad, slope)
-                (t, loss, grad, _), used = strong_wolfe(at, here, t, float(abs(direction).max()),
+                (t, loss, grad, _), used = strong_wolfe(at, Point(0.0, loss, grad, slope), t, float(abs(direction).max()),
                                                         group["tolerance_change"])
+            elif tries < group["max_iter"]:
+                (_, loss, grad, _), used = at(t), 1
+            if group["line_search_fn"] or not used:
                 self._move(t, direction, start)
-            else:
-                self._move(t, direction)
-                if tries < group["max_iter"]:
-                    _, loss, grad = self._evaluate(closure)
-                    used = 1
             evals += used
             state.update(d=direction, t=t, func_evals=state["func_evals"] + used)
             flat = bool(abs(grad).max() <= group["tolerance_grad"])
@@ -138,15 +135,15 @@ class LBFGS(Optimizer):
             q = q + s * (weight - float(y @ q) * rho)
         return q
 
-    def _move(self, t: float, direction: Any, start: list[Any] | None = None) -> None:
-        """Put the parameters `t` along the direction from where they are, or from `start`."""
-        place, i = here(), 0
-        for k, p in enumerate(self._params):
+    def _move(self, t: float, direction: Any, start: list[Any]) -> None:
+        """Put the parameters `t` along the direction from `start`."""
+        line, i = here(), 0
+        for p, first in zip(self._params, start, strict=True):
             part = direction[i:i + p.array.size].reshape(p.shape)
             i += p.array.size
             before = p.array.copy() if mode.watched else None
-            wrote(p.array, place)
-            store(p, (p.array if start is None else start[k]) + t * part)
+            wrote(p.array, line)
+            store(p, first + t * part)
             if mode.watched and p.grad is not None:
                 mode.watch.updated(p, before, p.grad.array, type(self).__name__)
 
@@ -165,46 +162,34 @@ def strong_wolfe(at: Evaluate, here: Point, t: float, size: float, tolerance: fl
     Returns:
         The point, and how often the line was evaluated.
     """
-    new, last = at(t), here
-    evals, trials = 1, 0
-    low, high = here, new
-    done = False
-    while trials < most:                                    # go on until a good point lies between two others
-        if new.loss > here.loss + c1 * new.t * here.slope or (trials > 1 and new.loss >= last.loss):
-            low, high = last, new
-            break
-        if abs(new.slope) <= -c2 * here.slope:
+    new, last, evals = at(t), here, 1
+    while evals <= most:                                    # go on until a good point lies between two others
+        risen = new.loss > here.loss + c1 * new.t * here.slope or (evals > 2 and new.loss >= last.loss)
+        if not risen and abs(new.slope) <= -c2 * here.slope:
             return new, evals
-        if new.slope >= 0:
-            low, high = last, new
+        if risen or new.slope >= 0:
             break
-        bounds = new.t + 0.01 * (new.t - last.t), new.t * 10
-        t = cubic_minimum(last, new, bounds)
-        last, new = new, at(t)
-        evals, trials = evals + 1, trials + 1
+        t = cubic_minimum(last, new, (new.t + 0.01 * (new.t - last.t), new.t * 10))
+        last, new, evals = new, at(t), evals + 1
     else:
-        low, high = here, new
-    if low.loss > high.loss:
-        low, high = high, low
+        last = here
+    low, high = (new, last) if last.loss > new.loss else (last, new)
     stuck = False
-    while not done and trials < most and abs(high.t - low.t) * size >= tolerance:       # narrow the two down
+    while evals <= most and abs(high.t - low.t) * size >= tolerance:                    # narrow the two down
         left, right = min(low.t, high.t), max(low.t, high.t)
         t = cubic_minimum(low, high, (left, right))
         margin = 0.1 * (right - left)
         close = min(right - t, t - left) < margin
-        if close and (stuck or t >= right or t <= left):
+        stuck = close and not (stuck or t >= right or t <= left)
+        if close and not stuck:                             # too near to an end for the second time: away from it
             t = right - margin if abs(t - right) < abs(t - left) else left + margin
-            close = False
-        stuck = close
-        new = at(t)
-        evals, trials = evals + 1, trials + 1
+        new, evals = at(t), evals + 1
         if new.loss > here.loss + c1 * t * here.slope or new.loss >= low.loss:
             low, high = (low, new) if low.loss <= new.loss else (new, low)
+        elif abs(new.slope) <= -c2 * here.slope:
+            return new, evals
         else:
-            done = abs(new.slope) <= -c2 * here.slope
-            if not done and new.slope * (high.t - low.t) >= 0:
-                high = low
-            low = new
+            low, high = new, low if new.slope * (high.t - low.t) >= 0 else high
     return low, evals
 
 

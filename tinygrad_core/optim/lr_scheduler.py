@@ -2,37 +2,47 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..functions.arguments import one_of
 from .optimizer import Optimizer, OptimizerError
 
 
 class LRScheduler:
     """Base of the schedules: `step()` after each epoch sets every group's learning rate.
 
-    A subclass says in `get_lr(group, base)` what the rate is after `last_epoch` steps, from the rate `base` that
-    the group began with; so two schedules on one optimiser do not multiply, the later call wins.
+    A subclass says in `get_lr()` what the rates are after `last_epoch` steps. Most of them move the rates from where
+    they are, so schedules can be chained: two on one optimiser multiply, and a rate changed by hand stays changed.
+
+    Args:
+        optimizer: what to drive.
+        last_epoch: how many steps lie behind, less one, where a training is taken up again; -1 for a new one.
     """
 
-    def __init__(self, optimizer: Optimizer):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
             raise OptimizerError(f"a schedule drives an optimiser, got {type(optimizer).__name__}")
         self.optimizer = optimizer
+        if last_epoch >= 0 and any("initial_lr" not in group for group in optimizer.param_groups):
+            raise OptimizerError(f"last_epoch={last_epoch} takes a training up again: load the optimiser's state first, "
+                                 "whose groups know their initial_lr")
         self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        self.last_epoch = -1
+        self.last_epoch = last_epoch
+        self._taken_up = last_epoch >= 0
         self.step()
+        self._taken_up = False
 
-    def get_lr(self, group: int, base: float) -> float:
-        """The rate of group number `group` after `last_epoch` steps."""
-        raise NotImplementedError(f"{type(self).__name__} defines no get_lr(group, base)")
+    def get_lr(self) -> list[float]:
+        """The rate of each group after `last_epoch` steps."""
+        raise NotImplementedError(f"{type(self).__name__} defines no get_lr()")
 
     def step(self) -> None:
         """Go on by one epoch."""
         self.last_epoch += 1
-        for k, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs, strict=True)):
-            group["lr"] = self.get_lr(k, base)
+        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            group["lr"] = lr
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[float]:
@@ -51,80 +61,108 @@ class LRScheduler:
 class LambdaLR(LRScheduler):
     """The first rate times what a function of the epoch gives; one function, or one for each group."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]):
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+                 last_epoch: int = -1):
         groups = len(optimizer.param_groups)
         self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != groups:
             raise OptimizerError(f"LambdaLR got {len(self.lr_lambdas)} functions for {groups} groups")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
+    def get_lr(self) -> list[float]:
         """`base * lr_lambda(epoch)`."""
-        return base * self.lr_lambdas[group](self.last_epoch)
+        return [base * of(self.last_epoch) for base, of in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
-class StepLR(LRScheduler):
+class _Moved(LRScheduler):
+    """A schedule that moves each rate from where it is: by the quotient of `factor(epoch)` and the one before."""
+
+    least: float = 0.0              # the rate that a factor of 0 stands for
+    steady = True                   # whether the rates stay as they are when a training is taken up again
+
+    def factor(self, epoch: int) -> float:
+        """How far above `least` the rate is, as a part of where it began."""
+        raise NotImplementedError
+
+    def get_lr(self) -> list[float]:
+        """Each rate's distance from `least`, times how `factor` changed; where that comes back from 0, anew."""
+        now = self.factor(self.last_epoch)
+        before = self.factor(self.last_epoch - 1) if self.last_epoch else 1.0
+        if now == before or (self._taken_up and self.steady):
+            return [group["lr"] for group in self.optimizer.param_groups]
+        if not before:
+            return [group["lr"] + (base - self.least) * now
+                    for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True)]
+        return [self.least + (group["lr"] - self.least) * (now / before) for group in self.optimizer.param_groups]
+
+
+class StepLR(_Moved):
     """The rate times `gamma` every `step_size` epochs."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
+    steady = False
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
         self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base * gamma ** (epoch // step_size)`."""
-        return base * self.gamma ** (self.last_epoch // self.step_size)
+    def factor(self, epoch: int) -> float:
+        """`gamma ** (epoch // step_size)`."""
+        return self.gamma ** (epoch // self.step_size)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(_Moved):
     """The rate times `gamma` at each of the `milestones`, epochs."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1):
+    steady = False
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1):
         self.milestones, self.gamma = sorted(milestones), gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base * gamma ** (milestones passed)`."""
-        return base * self.gamma ** bisect_right(self.milestones, self.last_epoch)
+    def factor(self, epoch: int) -> float:
+        """`gamma ** (milestones passed)`."""
+        return self.gamma ** bisect_right(self.milestones, epoch)
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(_Moved):
     """The rate times `gamma` every epoch."""
 
-    def __init__(self, optimizer: Optimizer, gamma: float):
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
         self.gamma = gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base * gamma ** epoch`."""
-        return base * self.gamma ** self.last_epoch
+    def factor(self, epoch: int) -> float:
+        """`gamma ** epoch`."""
+        return self.gamma ** epoch
 
 
-class LinearLR(LRScheduler):
+class LinearLR(_Moved):
     """Warm-up: from `start_factor` to `end_factor` times the rate in equal parts over `total_iters` steps."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
-                 total_iters: int = 5):
+                 total_iters: int = 5, last_epoch: int = -1):
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
             raise OptimizerError(f"LinearLR's factors must lie between 0 and 1, got {start_factor!r}, {end_factor!r}")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base` times a factor on the line from start to end."""
-        part = min(self.last_epoch, self.total_iters) / self.total_iters
-        return base * (self.start_factor + (self.end_factor - self.start_factor) * part)
+    def factor(self, epoch: int) -> float:
+        """A point on the line from start to end."""
+        part = min(epoch, self.total_iters) / self.total_iters
+        return self.start_factor + (self.end_factor - self.start_factor) * part
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(_Moved):
     """Half a cosine from the rate down to `eta_min` over `T_max` epochs (Loshchilov and Hutter, 2017)."""
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer)
+        self.least = eta_min
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`eta_min + (base - eta_min) * (1 + cos(pi * epoch / T_max)) / 2`."""
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+    def factor(self, epoch: int) -> float:
+        """`(1 + cos(pi * epoch / T_max)) / 2`, which is 0 at its end and not merely about that."""
+        return 0.0 if epoch % (2 * self.T_max) == self.T_max else (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
 
 class OneCycleLR(LRScheduler):
@@ -149,13 +187,12 @@ class OneCycleLR(LRScheduler):
                  epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
                  anneal_strategy: str = "cos", cycle_momentum: bool = True, base_momentum: float = 0.85,
                  max_momentum: float = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
-                 three_phase: bool = False):
+                 three_phase: bool = False, last_epoch: int = -1):
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise OptimizerError("OneCycleLR needs total_steps, or epochs and steps_per_epoch")
             total_steps = epochs * steps_per_epoch
-        if anneal_strategy not in ("cos", "linear"):
-            raise OptimizerError(f"OneCycleLR knows no anneal_strategy {anneal_strategy!r}: there are cos and linear")
+        one_of("OneCycleLR's anneal_strategy", anneal_strategy, "cos", "linear", kind=OptimizerError)
         groups = optimizer.param_groups
         peaks = [max_lr] * len(groups) if isinstance(max_lr, (int, float)) else list(max_lr)
         self.total_steps, self.anneal_strategy, self.cycle_momentum = total_steps, anneal_strategy, cycle_momentum
@@ -165,9 +202,10 @@ class OneCycleLR(LRScheduler):
         self.rates = [[first, peak, *([first] if three_phase else []), first / final_div_factor]
                       for first, peak in zip(firsts, peaks, strict=True)]
         self.momenta = [max_momentum, base_momentum, max_momentum, max_momentum]
-        for group, first in zip(groups, firsts, strict=True):
-            group["initial_lr"] = first
-        super().__init__(optimizer)
+        if last_epoch < 0:
+            for group, first in zip(groups, firsts, strict=True):
+                group["initial_lr"] = first
+        super().__init__(optimizer, last_epoch)
 
     def step(self) -> None:
         """Go on by one batch."""
@@ -175,30 +213,28 @@ class OneCycleLR(LRScheduler):
             raise OptimizerError(f"OneCycleLR was made for {self.total_steps} steps, and this is one more: give it "
                                  "total_steps = epochs * batches")
         super().step()
-        if not self.cycle_momentum:
-            return
-        for group in self.optimizer.param_groups:
-            momentum = self._at(self.momenta)
+        momentum = self._at(self.momenta)
+        for group in self.optimizer.param_groups if self.cycle_momentum else ():
             if "betas" in group:
                 group["betas"] = (momentum, *group["betas"][1:])
             elif "momentum" in group:
                 group["momentum"] = momentum
 
-    def get_lr(self, group: int, base: float) -> float:
-        """The rate on this group's curve."""
-        return self._at(self.rates[group])
+    def get_lr(self) -> list[float]:
+        """The rate on each group's curve, which is no one else's: this schedule is not for chains."""
+        return [self._at(rates) for rates in self.rates]
 
     def _at(self, values: list[float]) -> float:
         """Where a curve through the values, one at the end of each phase, stands now."""
-        k = next(k for k, end in enumerate(self.ends) if self.last_epoch <= end or k == len(self.ends) - 1)
+        k = bisect_left(self.ends[:-1], self.last_epoch)
         start = self.ends[k - 1] if k else 0.0
         part = (self.last_epoch - start) / (self.ends[k] - start)
         if self.anneal_strategy == "cos":
-            return values[k + 1] + (values[k] - values[k + 1]) / 2 * (1 + math.cos(math.pi * part))
+            part = (1 - math.cos(math.pi * part)) / 2
         return values[k] + (values[k + 1] - values[k]) * part
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(LRScheduler):
     """The rate times `factor` when a measure, given to `step(metrics)`, has not got better for long.
 
     Args:
@@ -218,9 +254,8 @@ class ReduceLROnPlateau:
                  min_lr: float | Sequence[float] = 0.0, eps: float = 1e-8):
         if factor >= 1:
             raise OptimizerError(f"ReduceLROnPlateau's factor must be below 1, got {factor!r}")
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise OptimizerError(f"ReduceLROnPlateau got mode={mode!r}, threshold_mode={threshold_mode!r}: there are "
-                                 "'min' and 'max', 'rel' and 'abs'")
+        one_of("ReduceLROnPlateau's mode", mode, "min", "max", kind=OptimizerError)
+        one_of("ReduceLROnPlateau's threshold_mode", threshold_mode, "rel", "abs", kind=OptimizerError)
         self.optimizer, self.mode, self.factor, self.patience, self.eps = optimizer, mode, factor, patience, eps
         self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
         groups = optimizer.param_groups
@@ -229,17 +264,15 @@ class ReduceLROnPlateau:
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
         self._last_lr = [group["lr"] for group in groups]
 
-    def step(self, metrics: Any) -> None:
+    def step(self, metrics: Any) -> None:                   # type: ignore[override]
         """Look at the measure of another epoch."""
         value = float(metrics)
         self.last_epoch += 1
+        self.num_bad_epochs += 1
         if self._better(value):
             self.best, self.num_bad_epochs = value, 0
-        else:
-            self.num_bad_epochs += 1
         if self.cooldown_counter > 0:
-            self.cooldown_counter -= 1
-            self.num_bad_epochs = 0
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
         if self.num_bad_epochs > self.patience:
             for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
                 lr = max(group["lr"] * self.factor, least)
@@ -254,18 +287,6 @@ class ReduceLROnPlateau:
             return sign * (value - self.best) > self.threshold
         # An infinite best, the first one, times a factor stays infinite and of the same sign.
         return sign * value > sign * self.best * (1 + sign * self.threshold)
-
-    def get_last_lr(self) -> list[float]:
-        """The rate of each group now."""
-        return self._last_lr
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the schedule stands."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer"}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where another one stood."""
-        vars(self).update(state_dict)
 
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
+from ..functions.arguments import one_of
 from ..tensor import describe
 from .optimizer import Optimizer, OptimizerError
 
@@ -45,9 +46,7 @@ class Muon(Optimizer):
             if p.ndim != 2:
                 raise OptimizerError(f"Muon optimises matrices, and got {describe(p)}: give biases and the like to "
                                      "another optimiser, such as AdamW")
-        if group["adjust_lr_fn"] not in (None, "original", _LIKE_ADAMW):
-            raise OptimizerError(f"Muon got adjust_lr_fn={group['adjust_lr_fn']!r}: there are None, 'original' and "
-                                 f"{_LIKE_ADAMW!r}")
+        one_of("Muon's adjust_lr_fn", group["adjust_lr_fn"], None, "original", _LIKE_ADAMW, kind=OptimizerError)
 
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The velocity."""

@@ -3,21 +3,7 @@ from ..symbol import Dim, NoValueError, StaticError, Symbol
 from . import operations
 from .compile import Compiled, TraceWarning, compile
 from .control import cond, scan, while_loop
-from .define import (
-    Group,
-    Variable,
-    assign,
-    assign_add,
-    assign_sub,
-    constant,
-    control_dependencies,
-    get_default_graph,
-    gradients,
-    group,
-    name_scope,
-    placeholder,
-    reset_default_graph,
-)
+from .define import *
 from .graph import Graph, Operation
 from .save import load_graph, save_graph
 from .session import FeedError, Plan, Session

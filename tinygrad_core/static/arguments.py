@@ -1,12 +1,17 @@
 """The tensors in what a traced function is called with and returns: collected, told apart, and replaced."""
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..device import is_array
 from ..symbol import StaticError, mapped
-from ..tensor import Tensor, mode
-from .guards import PLAIN
+from ..tensor import Tensor, mode, wrap
+from ..versions import owner, wrote
+from ..writes import store
+from .guards import PLAIN, exactly
+
+if TYPE_CHECKING:
+    from .trace import Traced
 
 
 class _Same:
@@ -28,7 +33,8 @@ class Call:
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]):
         self.args, self.kwargs = args, kwargs
         self.tensors: list[Tensor] = []
-        key: list[Any] = [mode.grad]
+        self.grad = mode.grad
+        key: list[Any] = [self.grad]
         leaves_of(args, self.tensors, key)
         if kwargs:
             leaves_of(kwargs, self.tensors, key)
@@ -45,7 +51,7 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
         key.append((value.array.dtype, value.array.ndim, value.node is not None))
         tensors.append(value)
     elif isinstance(value, PLAIN):
-        key.append((type(value), value))
+        key.append((type(value), exactly(value)))
     elif isinstance(value, (tuple, list)):
         key.append((type(value), len(value)))
         for v in value:
@@ -64,3 +70,27 @@ def leaves_of(value: Any, tensors: list[Tensor], key: list[Any]) -> None:
 def replaced(value: Any, twins: dict[int, Any]) -> Any:
     """The same nested structure with other things in the place of its tensors, by id."""
     return mapped(value, lambda v: twins.get(id(v), v) if isinstance(v, Tensor) else v)
+
+
+def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
+    """The function's result, with the values where the function would have put them."""
+    values = unwritten(traced, values, tensors)
+    made = {id(t): wrap(v) for t, v in zip(traced.result_tensors, values)}
+    at = len(traced.result_tensors)
+    for leaf, symbol in traced.grads:
+        leaf.grad = None if symbol is None else wrap(values[at])
+        at += symbol is not None
+    for (k, _), value in zip(traced.argument_writes, values[at:]):
+        wrote(tensors[k].array)
+        store(tensors[k], value)
+    for act in traced.graph.after:
+        act()
+    return replaced(traced.result, made)
+
+
+def unwritten(traced: Traced, values: list[Any], tensors: list[Tensor]) -> list[Any]:
+    """Values, with copies of what is or looks into an argument that is about to be written."""
+    if not traced.argument_writes:
+        return values
+    memory = {id(owner(tensors[k].array)) for k, _ in traced.argument_writes}
+    return [v.copy() if v.ndim and id(owner(v)) in memory else v for v in values]

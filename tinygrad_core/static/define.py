@@ -102,7 +102,7 @@ def assign(variable: Tensor, value: Any) -> Tensor:
         with no_grad():
             return write(variable, value if isinstance(value, Tensor) else Tensor(value, dtype=variable.dtype))
     symbol = variable.array
-    while symbol.operation.op is not None and symbol.operation.op.name == "assign":
+    while symbol.operation.does == "assign":
         symbol = symbol.operation.inputs[0]
     if symbol.operation.kind != "variable":
         raise StaticError(f"only a variable can be assigned to, and {symbol.name!r} is a {symbol.operation.kind} "
@@ -189,3 +189,7 @@ def _ones_like(t: Tensor) -> Tensor:
     graph = t.array.operation.graph
     one = wrap(graph.source("constant", (), t.dtype, "one", t.dtype.type(1)))
     return wrap(graph.add(OPS["stretch"], (one.array,), {"shape": t.array.shape})[0])
+
+
+__all__ = ["Group", "Variable", "assign", "assign_add", "assign_sub", "constant", "control_dependencies", "get_default_graph",
+           "gradients", "group", "name_scope", "placeholder", "reset_default_graph"]

@@ -29,7 +29,7 @@ _INSTALLED = tuple({_PACKAGE, *map(sysconfig.get_path, ("stdlib", "platstdlib", 
 _LOOKS_AT_ALL = {"getattr", "hasattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 _WRAPPERS = (property, classmethod, staticmethod, functools.partial, functools.cached_property)
-_REGISTRIES = ("_parameters", "_buffers", "_modules")      # guarded as a whole
+_REGISTRIES = ("_parameters", "_buffers", "_modules", "_non_persistent")     # guarded as a whole; what is saved, never
 _BEGINNING = {"__init__", "__new__", "__post_init__"}                # of objects that are not there yet
 _UNUSED = {"__repr__", "__str__", "__eq__", "__hash__", "__del__", "__reduce__", "__getstate__", "__setstate__"}
 _EMPTY = object()
@@ -195,9 +195,14 @@ class Environment:
         if code.co_filename.startswith(_INSTALLED):
             return
         self.functions.append(function)
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            if (held := getattr(function, part)) is not None:
+                self._guard(f"{function.__name__}.{part}", "attribute", function, part, held)
+                if isinstance(held, dict):
+                    self._guard(f"{function.__name__}.{part}", "values", held, None, tuple(held.values()))
         said = said_by(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            if (value := _cell(cell)) is not _EMPTY:
+            if (value := contained(cell)) is not _EMPTY:
                 self._walk(f"{name} (of the enclosing function)", value, depth + 1,
                            ("attribute", cell, "cell_contents", (code, name)))
         for name in said.read:
@@ -231,6 +236,24 @@ class Environment:
                 self._guard(f"the attributes of {what}", "items", own, None, tuple(own))    # what is not there may come
             if isinstance(getattr(room, "__dict__", None), dict) and not _installed(kind) and kind is not types.ModuleType:
                 self.containers.append((what, room, vars(room), contents(vars(room))))
+        self._guard_methods()
+
+    def _guard_methods(self) -> None:
+        """That objects have the methods that their classes had."""
+        known: dict[type, list[str]] = {}
+        for what, room, _ in self._rooms:
+            kind: Any = type(room)
+            own = getattr(room, "__dict__", None)
+            if isinstance(room, (type, types.ModuleType)) or not isinstance(own, dict):
+                continue
+            if kind not in known:
+                known[kind] = [name for name in (["forward"] if _installed(kind) else self._names)
+                               if isinstance(getattr(kind, name, None), _FUNCTIONS)]
+            for name in known[kind]:
+                if name not in own:
+                    self._guard(f"{what}.{name}", "absent", own, name, True)
+                if not _installed(kind):
+                    self._guard(f"{kind.__name__}.{name}", "attribute", kind, name, getattr(kind, name))
 
 
 def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, str, Any]]:
@@ -283,7 +306,8 @@ def _installed(thing: Any) -> bool:
     return file.startswith(_INSTALLED) if file is not None else name.partition(".")[0] in sys.stdlib_module_names
 
 
-def _cell(cell: Any) -> Any:
+def contained(cell: Any) -> Any:
+    """What a variable of an enclosing function holds."""
     try:
         return cell.cell_contents
     except ValueError:

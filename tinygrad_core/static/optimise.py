@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,18 @@ from ..tensor import Tensor, mode, wrap
 from .define import Group, assign, gradients
 from .define import group as make_group
 from .guards import Guard
+
+
+class Item(NamedTuple):
+    """Reads an item of a dictionary as it is now: what an optimiser remembers, or a number among its options as `kind`."""
+
+    owner: dict[str, Any]
+    key: str
+    kind: Callable[[Any], Any] | None = None
+
+    def __call__(self) -> Any:
+        found = self.owner[self.key]
+        return found if self.kind is None else self.kind(found)
 
 
 class Step:
@@ -57,7 +69,15 @@ class Step:
                     for name, s in zip(self.optimizer.buffers(group), states, strict=True):
                         graph.become(graph.slots[id(self.optimizer.state[p][name])], s.array)
                     graph.used_grads.add(id(p.node))
-                graph.after.append(self._counted(group, [self.optimizer.state[p] for p, _ in learning]))
+                    graph.asked_grads.add(id(p.node))
+                counted = [self.optimizer.state[p] for p, _ in learning]
+                if counted and self.counts(group, counted[0]):
+                    graph.after.append(self._counted(group, counted))
+
+    def counts(self, group: dict[str, Any], state: dict[str, Any]) -> bool:
+        """Whether it matters how many steps there were: plain descent remembers nothing."""
+        first, second = [self.optimizer.numbers(group, {**state, "step": n}) for n in (1, 2)]
+        return bool(self.optimizer.buffers(group)) or first != second
 
     def minimize(self, loss: Tensor) -> Group:
         """Write down the gradients of the loss and the update of every parameter that it depends on, as assignments."""
@@ -124,8 +144,7 @@ class Step:
             kind, number = type(optimizer).__name__, dtype.type
             options = [name for name, option in group.items() if option is value]
             if len(options) == 1:               # the usual case, read at every run, the short way
-                name = options[0]
-                return wrap(self.graph.slot(lambda: number(group[name]), None, f"{kind}.{name}"))
+                return wrap(self.graph.slot(Item(group, options[0], number), None, f"{kind}.{options[0]}"))
             return wrap(self.graph.slot(lambda: number(now()[k]), None, f"{kind}.number_{k}"))
 
         values = now()
@@ -151,11 +170,8 @@ class Step:
     def state_of(self, p: Tensor, group: dict[str, Any]) -> list[Symbol]:
         """The symbols of what the optimiser remembers for a parameter."""
         state = self.optimizer.state[p]
-        return [self.graph.slot(_reader(state, n), _writer(state, n), n) for n in self.optimizer.buffers(group)]
-
-
-def _reader(state: dict[str, Any], name: str) -> Callable[[], Any]:
-    return lambda: state[name]
+        self.optimizer._remembered(p, group, self.optimizer.buffers(group))
+        return [self.graph.slot(Item(state, n), _writer(state, n), n) for n in self.optimizer.buffers(group)]
 
 
 def _writer(state: dict[str, Any], name: str) -> Callable[[Any], None]:

@@ -1,7 +1,9 @@
 """A program: the part of a graph that one run needs, with every size a number, in an order that can be run."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..symbol import Dim, Symbol, leaves, size_of
@@ -45,6 +47,18 @@ class Program:
         names = ", ".join(x.name for x in self.inputs)
         ends = [", ".join(x.name for x in self.outputs), *(f"{v.name} ← {new.name}" for v, new in self.updates)]
         return f"given {names}\n{self.graph}\nreturn {'; '.join(e for e in ends if e)}"
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A while without Python's collector of cycles, which would look through a graph over and over while it grows."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def ancestors(roots: Iterable[Any], given: Iterable[Symbol] = ()) -> list[Operation]:
@@ -95,8 +109,8 @@ class Rewriter:
 
     def keep(self, o: Operation) -> Operation:
         """The operation as it is, on the new symbols."""
-        twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), o.attrs, o.name, o.value)
-        twin.where, twin.module, twin.operands, twin.again = o.where, o.module, o.operands, o.again
+        twin = o.twin(self.graph, tuple([self.map(x) for x in o.inputs]))
+        twin.again = o.again
         twin.results = tuple([r if r is None else Symbol(r.shape, r.dtype, twin, k) for k, r in enumerate(o.results)])
         self._append(o, twin)
         return twin
@@ -105,9 +119,8 @@ class Rewriter:
         """The operation with its unknown sizes as numbers, which may change its results' shapes."""
         from .infer import infer
 
-        attrs = concrete(o.attrs, self.size)
-        twin = Operation(self.graph, o.kind, o.op, tuple([self.map(x) for x in o.inputs]), attrs, o.name, o.value)
-        twin.where, twin.module, twin.operands = o.where, o.module, o.operands
+        twin = o.twin(self.graph, tuple([self.map(x) for x in o.inputs]))
+        twin.attrs = concrete(o.attrs, self.size)
         described = infer(twin)
         twin.results = tuple([d if d is None else Symbol(d[0], d[1], twin, k) for k, d in enumerate(described)])
         self._append(o, twin)

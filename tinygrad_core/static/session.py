@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from itertools import compress
 from operator import is_
 from typing import Any
@@ -20,8 +21,10 @@ from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
 from .graph import Graph, Operation
 from .passes import optimised
-from .passes.rewrites import Rewrite, noting
-from .program import Program, ancestors, specialise
+from .passes.rewrites import Rewrite
+from .program import Program, ancestors, specialise, uncollected
+
+building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
 
 
 class FeedError(StaticError, ValueError):
@@ -96,8 +99,8 @@ class Session:
     def _plan(self, fetched: list[Any], feeds: dict[Symbol, Any], arrays: list[Any], watch: Any) -> Plan:
         for x in [*fetched, *feeds]:
             if x.operation.graph is not self.graph:
-                raise StaticError(f"{x.name!r} belongs to graph {x.operation.graph.name!r}, and this session runs "
-                                  f"{self.graph.name!r}\n  defined at {x.line}")
+                raise StaticError(f"{x.name!r} belongs to another graph ({x.operation.graph.name!r}) than the one that this "
+                                  f"session runs ({self.graph.name!r})\n  defined at {x.line}")
         needed = ancestors(fetched, feeds)
         for o in needed:
             if o.kind == "placeholder" and o.results[0] not in feeds:
@@ -105,7 +108,7 @@ class Session:
                 raise FeedError(f"placeholder {o.name!r} ({x.dtype} {shape_text(x.shape)}) is needed for "
                                 f"{', '.join(repr(f.name) for f in fetched if o in ancestors([f], feeds))} and was not fed: "
                                 f"session.run(..., feed_dict={{{o.name}: value}})\n  defined at {x.line}")
-        updates = [(o.inputs[0], o.results[0]) for o in needed if o.op is not None and o.op.name == "assign"]
+        updates = [(o.inputs[0], o.results[0]) for o in needed if o.does == "assign"]
         program = specialise(fetched, {s: a.shape for s, a in zip(feeds, arrays, strict=True)}, updates, needed)
         return Plan(program, self.backend, len(feeds), watch, self.graph.operations)
 
@@ -121,31 +124,41 @@ class Plan:
     """A program with the back end that runs it.
 
     Attributes:
-        program: what is run, after the passes.
-        variables: the tensors that the program reads and changes.
-        recomputed: what is computed again rather than kept, by name: see `passes.recompute`.
+        variables: the tensors that the program reads, and `changed`: those of them that it changes.
+        code: what runs it, made by the back end.
     """
 
     def __init__(self, program: Program, backend: str, feeds: int, watch: Any = None,
                  origins: list[Operation] | None = None):
         self.backend = "interpreter" if watch is not None else backend
-        self.program = program if watch is not None else optimised(program)
-        self.variables = [x.operation.value for x in self.program.inputs[feeds:]]
-        self._changed = [v.operation.value for v, _ in self.program.updates]
-        self._symbols = [x for x in self.program.inputs[feeds:] if x.shape]
-        self._solid = [bool(x.shape) for x in self.program.inputs[feeds:]]      # the others are scalars: ever new objects
+        self._given = program
+        variables = program.inputs[feeds:]
+        self.variables = [x.operation.value for x in variables]
+        self.changed = [v.operation.value for v, _ in program.updates]
+        self._symbols = [x for x in variables if x.shape]
+        self._solid = [bool(x.shape) for x in variables]                        # the others are scalars: ever new objects
         self._held: list[Any] = [None] * len(self._symbols)                     # the variables' arrays at the latest run,
         self._memory: set[int] = set()                                          # who owns their memory,
         self._written: set[int] = set()                                         # and the memory that a run writes into
-        self._writes: list[Any] | None = None
-        self._lock = threading.Lock()
-        self.recomputed: dict[str, Rewrite] = {}
+        self.writes: list[versions.Write] | None = None     # the records of that memory, where it was written before
+        self.lock = threading.Lock()            # a plan has one block of memory
         if watch is not None:
-            self._run = interpreter(self.program, watch.running(self.program, origins))
+            self.program = program
+            self.code = interpreter(program, watch.running(program, origins, backend))
         else:
-            with noting() as found:
-                self._run = compiled(self.program, backend)
-            self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
+            with building, uncollected():       # generated code may be kept from another process: then no pass runs
+                self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
+
+    @cached_property
+    def program(self) -> Program:
+        """What is run, after the passes."""
+        return optimised(self._given)
+
+    @property
+    def recomputed(self) -> dict[str, Rewrite]:
+        """What is computed again rather than kept, by name: see `passes.recompute`."""
+        made = getattr(self.code, "made", None)
+        return made.recomputed if made is not None else {}
 
     def run(self, arrays: list[Any], copy: bool = False) -> list[Any]:
         """One run: the values of the outputs, given those of the feeds; variables are read and changed.
@@ -153,18 +166,22 @@ class Plan:
         A feed that looks into memory which the run writes is copied, or else refused: what it stands for after that
         depends on who feeds it.
         """
-        with self._lock:                        # a plan has one block of memory
+        with self.lock:
             held = [t.array for t in self.variables]
             solid = list(compress(held, self._solid))
             if not all(map(is_, solid, self._held)):
                 self._hold(solid)
             if self._written:
                 for k, a in enumerate(arrays):
-                    if id(a if a.base is None else versions.owner(a)) in self._written and self._overlaps(a):
+                    if self._overlaps(a):
                         if not copy:
                             raise UnfitError("an argument looks into memory that the function writes")
                         arrays[k] = a.copy()
             return self._run_alone(arrays, held)
+
+    def takes(self, k: int, array: Any) -> bool:
+        """Let feed `k` be read where this array lies, if it can be; for who holds the lock."""
+        return not self._overlaps(array) and self.code.place(k, array)
 
     def _hold(self, arrays: list[Any]) -> None:
         """Look at variables whose memory is not that of the latest run."""
@@ -172,27 +189,28 @@ class Plan:
             if a.shape != x.shape or a.dtype != x.dtype:
                 raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
                                  "graph is made for variables as they are, so define it anew for others.")
-        self._held, self._writes = arrays, None
+        self._held, self.writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
-        self._written = {id(versions.owner(t.array)) for t in self._changed if t.array.ndim}
+        self._written = {id(versions.owner(t.array)) for t in self.changed if t.array.ndim}
 
     def _overlaps(self, array: Any) -> bool:
         """Whether an array lies where a run writes, and not beside it in one block, as parameters often do."""
-        return any([array_module(array).may_share_memory(array, t.array) for t in self._changed if t.array.ndim])
+        return id(versions.owner(array)) in self._written and any(
+            [array_module(array).may_share_memory(array, t.array) for t in self.changed if t.array.ndim])
 
     def _run_alone(self, arrays: list[Any], held: list[Any]) -> list[Any]:
-        outputs, news = self._run([*arrays, *held])
+        outputs, news = self.code([*arrays, *held])
         if self.variables:                      # nothing that is handed out may lie in memory that a run writes into
             outputs = [self.apart(v) for v in outputs]
         if news:                                # what the back end has not written into the variables' memory itself
-            for t, new in zip(self._changed, [self.apart(v) for v in news], strict=True):
+            for t, new in zip(self.changed, [self.apart(v) for v in news], strict=True):
                 if new is not None:
                     store(t, new)
-        if self._changed:                       # backward passes must notice
-            if self._writes is None:
-                self._writes = [w for w in (versions.wrote(t.array) for t in self._changed) if w is not None]
+        if self.changed:                       # backward passes must notice
+            if self.writes is None:
+                self.writes = [w for w in (versions.wrote(t.array) for t in self.changed) if w is not None]
             else:
-                versions.wrote_again(self._writes)
+                versions.wrote_again(self.writes)
         return outputs
 
     def apart(self, value: Any) -> Any:
@@ -201,7 +219,7 @@ class Plan:
 
     def memory(self) -> str:
         """How much memory a run needs, and what is computed again to need no more; empty where the back end does not plan."""
-        made: Callable[[], str] | None = getattr(self._run, "memory", None)
+        made: Callable[[], str] | None = getattr(self.code, "memory", None)
         if made is None:
             return ""
         lines: dict[Any, list[Symbol]] = {}
@@ -214,7 +232,7 @@ class Plan:
 
     def source(self) -> str:
         """The code that the back end generated; the program's listing where it generates none."""
-        made: Callable[[], str] | None = getattr(self._run, "source", None)
+        made: Callable[[], str] | None = getattr(self.code, "source", None)
         return made() if made is not None else str(self.program)
 
 

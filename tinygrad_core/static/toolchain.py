@@ -1,12 +1,14 @@
 """The system's C compiler: found by trying it, its libraries kept on disk by their content; and products of matrices."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
 import importlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +19,7 @@ from typing import Any
 # Reciprocals would let one division come out as two different numbers, and a maximum differ from the element it came from.
 FAST = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fno-reciprocal-math", "-fno-math-errno", "-fPIC",
         "-std=gnu11")
+MOST = 4000                     # files in the cache
 
 
 def cache_folder() -> Path:
@@ -63,15 +66,11 @@ def compiler(quiet: bool = False) -> str | None:
 
 
 def _works(name: str) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "try.c")
-        source.write_text("#include <math.h>\nfloat half(float x) { return tanhf(x) * 0.5f; }\n", encoding="ascii")
-        try:
-            _build(name, source, Path(folder, "try.so"))
-            ctypes.CDLL(str(Path(folder, "try.so")))
-        except (OSError, subprocess.SubprocessError):
-            return False
-        return True
+    try:
+        _library(name, "#include <math.h>\nfloat half(float x) { return tanhf(x) * 0.5f; }\n")
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
 
 
 def _build(name: str, source: Path, library: Path, *options: str) -> None:
@@ -99,22 +98,78 @@ def load(code: str, *options: str) -> ctypes.CDLL:
     """The code as a loaded library: compiled with these options, or found among what was compiled before."""
     name = compiler()
     assert name is not None
-    key = hashlib.sha256("\0".join([code, name, _machine(), *FAST, *options]).encode()).hexdigest()[:32]
-    library = cache_folder() / f"{key}.so"
+    return _library(name, code, *options)
+
+
+def _library(name: str, code: str, *options: str) -> ctypes.CDLL:
+    file = _file(name, code, *options)
     try:
-        return ctypes.CDLL(str(library))
+        return opened(file)
     except OSError:                             # not there, or broken: made anew
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        with tempfile.TemporaryDirectory() as folder:
             source, made = Path(folder, "step.c"), Path(folder, "step.so")
             source.write_text(code, encoding="utf-8")
             _build(name, source, made, *options)
-            os.replace(made, library)           # whole or not at all, whoever else is compiling the same
-    return ctypes.CDLL(str(library))
+            store(f"{file}.so", made.read_bytes())
+    return opened(file)
+
+
+def opened(library: str) -> ctypes.CDLL:
+    """A library that was compiled before, by its name; an OSError where there is none that is whole."""
+    return ctypes.CDLL(str(kept(f"{library}.so")))
+
+
+def library_name(code: str) -> str:
+    """The name under which `load` keeps what this code becomes."""
+    name = compiler()
+    assert name is not None
+    return _file(name, code)
+
+
+def _file(name: str, code: str, *options: str) -> str:
+    """What a compiler makes of some code for this machine, as a name; comments do not count."""
+    words = re.sub(r"/[*].*?[*]/", "", code, flags=re.DOTALL)
+    return hashlib.sha256("\0".join([words, *identity(name), *FAST, *options]).encode()).hexdigest()[:32]
+
+
+def kept(name: str) -> Path:
+    """A file of the cache, which is wanted: an OSError where it is not there."""
+    file = cache_folder() / name
+    os.utime(file)                              # those that nobody wants for long go first
+    return file
+
+
+def store(name: str, content: bytes) -> None:
+    """Let a file appear in the cache, whole or not at all, whoever else is making the same."""
+    folder = cache_folder()
+    with tempfile.TemporaryDirectory(dir=folder) as private:
+        Path(private, name).write_bytes(content)
+        os.replace(Path(private, name), folder / name)
+    files = [file for file in folder.iterdir() if file.suffix in (".so", ".json")]
+    if len(files) > MOST:
+        with contextlib.suppress(OSError):      # another process tidies up too
+            for file in sorted(files, key=lambda file: file.stat().st_mtime)[:MOST // 10]:
+                file.unlink()
+
+
+def identity(name: str) -> tuple[str, ...]:
+    """What tells a compiler and the machine it works for from others; a compiler that was exchanged is another one."""
+    path = shutil.which(name) or name
+    found = os.stat(path)
+    return path, str(found.st_size), str(found.st_mtime_ns), _machine()
+
+
+@functools.cache
+def for_both_types(*files: str) -> str:
+    """C files of the back ends as one text, in which each stands once for `float` and once for `double`."""
+    text = "".join([Path(__file__).with_name("backends").joinpath(file).read_text(encoding="utf-8") for file in files])
+    return "".join([f"#define T {t}\n#define NAME(f) {letter}##f\n{text}#undef T\n#undef NAME\n"
+                    for t, letter in (("float", "s"), ("double", "d"))])
 
 
 @functools.cache
 def _product_library() -> ctypes.CDLL:
-    code = Path(__file__).with_name("backends").joinpath("product.c").read_text(encoding="utf-8")
+    code = for_both_types("tile.c", "product.c")
     try:
         library = load(code, "-fopenmp")
     except (OSError, subprocess.SubprocessError):       # a compiler without OpenMP: one thread

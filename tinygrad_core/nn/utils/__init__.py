@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ... import functions, versions
+from ... import functions
 from ...device import array_module
 from ...errors import EngineError, ShapeError
 from ...tensor import Tensor, unboxed, wrap
-from ...writes import store
+from ...writes import fill
 from . import rnn
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "vector_to_parameters"]
@@ -17,7 +17,7 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn",
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [p.grad for p in given if p.grad is not None]
+    return [p.grad for p in given if p.grad is not None and p.grad.array.size]
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
@@ -35,31 +35,22 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     gradients = _gradients(parameters)
     if not gradients:
         return functions.tensor(0.0)
-    flat = [g.array.ravel() for g in gradients]
-    if norm_type == 2:
-        total = sum(g @ g for g in flat) ** 0.5
-    elif norm_type == math.inf:
-        total = max(abs(g).max() for g in flat if g.size)
-    else:
-        total = sum((abs(g) ** norm_type).sum() for g in flat) ** (1 / norm_type)
+    norm = array_module(gradients[0].array).linalg.norm
+    lengths = [norm(g.array.ravel(), norm_type) for g in gradients]
+    total = norm(array_module(gradients[0].array).stack(lengths), norm_type)
     if error_if_nonfinite and not math.isfinite(total):
         raise EngineError(f"the length of the gradients is {float(total)}: some gradient is infinite or not a number")
     factor = max_norm / (total + 1e-6)
     if not factor >= 1:
         for g in gradients:
-            _replace(g, g.array * factor.astype(g.dtype))
+            fill(g, g.array * factor.astype(g.dtype))
     return wrap(unboxed(total.astype(gradients[0].dtype)))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Hold every element of the gradients between -clip_value and clip_value, in place."""
     for g in _gradients(parameters):
-        _replace(g, array_module(g.array).clip(g.array, -clip_value, clip_value))
-
-
-def _replace(t: Tensor, values: Any) -> None:
-    versions.wrote(t.array)
-    store(t, values)
+        fill(g, array_module(g.array).clip(g.array, -clip_value, clip_value))
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -75,5 +66,5 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         raise ShapeError(f"the parameters have {sum(sizes)} elements together, the vector has shape {vec.shape}")
     start = 0
     for p, size in zip(parameters, sizes, strict=True):
-        _replace(p, vec.array[start:start + size].reshape(p.shape))
+        fill(p, vec.array[start:start + size].reshape(p.shape))
         start += size

@@ -10,6 +10,7 @@ from ... import functions
 from ...device import array_module, place
 from ...dispatch import apply
 from ...errors import ShapeError
+from ...functions.arguments import one_of
 from ...ops import OPS
 from ...tensor import Tensor, wrap
 
@@ -33,13 +34,11 @@ class PackedSequence(NamedTuple):
 def pad_sequence(sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0,
                  padding_side: str = "right") -> Tensor:
     """Sequences (L_i, *) as one tensor (longest, N, *), or (N, longest, *) if `batch_first`, the short ones padded."""
-    if padding_side not in ("left", "right"):
-        raise ValueError(f"padding_side must be 'left' or 'right', got {padding_side!r}")
+    right = one_of("padding_side", padding_side, "left", "right") == "right"
     longest = max(len(s) for s in sequences)
     padded = []
     for s in sequences:
-        missing = longest - len(s)
-        ends = (0, missing) if padding_side == "right" else (missing, 0)
+        ends = (0, longest - len(s)) if right else (longest - len(s), 0)
         padded.append(apply(OPS["pad"], s, widths=(ends, *((0, 0) for _ in s.shape[1:])), value=padding_value))
     return functions.stack(padded, 0 if batch_first else 1)
 
@@ -65,21 +64,18 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     if sizes.shape != input.shape[1:2] or not sizes.size or sizes.min() < 1 or sizes.max() > input.shape[0]:
         raise ShapeError(f"pack_padded_sequence needs a length between 1 and {input.shape[0]} for each of the "
                          f"{input.shape[1]} sequences, got {sizes.tolist()}.")
-    order = back = None
-    if enforce_sorted:
-        if (np.diff(sizes) > 0).any():
-            raise ShapeError(f"pack_padded_sequence needs the longest sequence first, got lengths {sizes.tolist()}: "
-                             f"sort the batch, or pass enforce_sorted=False.")
-    else:
-        order = np.argsort(-sizes, kind="stable")
-        back = np.argsort(order, kind="stable")
-        sizes = sizes[order]
+    order = np.argsort(-sizes, kind="stable")
+    if enforce_sorted and (np.diff(sizes) > 0).any():
+        raise ShapeError(f"pack_padded_sequence needs the longest sequence first, got lengths {sizes.tolist()}: "
+                         f"sort the batch, or pass enforce_sorted=False.")
+    sizes = sizes[order]
     batch_sizes = (sizes[None, :] > np.arange(sizes[0])[:, None]).sum(1)
     steps, rows = _cells(batch_sizes)
     xp = array_module(input.array)
-    rows = rows if order is None else order[rows]
-    data = apply(OPS["getitem"], input, index=(xp.asarray(steps), xp.asarray(rows)))
-    return PackedSequence(data, wrap(batch_sizes), *(None if i is None else wrap(xp.asarray(i)) for i in (order, back)))
+    data = apply(OPS["getitem"], input, index=(xp.asarray(steps), xp.asarray(order[rows])))
+    if enforce_sorted:
+        return PackedSequence(data, wrap(batch_sizes))
+    return PackedSequence(data, wrap(batch_sizes), wrap(xp.asarray(order)), wrap(xp.asarray(np.argsort(order))))
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:

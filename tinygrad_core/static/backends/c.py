@@ -1,7 +1,6 @@
 """The C back end: a whole program as one C function, compiled by the system's compiler."""
 from __future__ import annotations
 
-import ctypes
 import math
 import re
 from collections.abc import Sequence
@@ -10,24 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Line, ShapeError
+from ...errors import Line
 from ...ops import OPS
 from ...ops.core import primitive
 from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
-from ..memory import most_alive
-from ..passes import enabled, optimised
+from ..memory import Report, report
+from ..passes import enabled, optimised, switched_off, without
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
 from ..passes.inline import inline
 from ..passes.narrow import narrow
 from ..passes.recompute import Planned, recompute
+from ..passes.rewrites import noted, noting
 from ..passes.tiles import own_windows, tiles
+from ..passes.turn import turn
 from ..program import Program, Rewriter, rewritten
-from ..toolchain import compiler, load, products
+from ..toolchain import compiler, for_both_types, library_name, load, products
+from . import c_plan
 from .c_layout import Layout, reshaped, shell, viewed
+from .c_plan import BLOCK, ByNumpy, Place, Recipe, address
 from .c_windows import KERNELS as WINDOWS
 
 TYPES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "bool": "uint8_t",
@@ -36,9 +39,9 @@ _DTYPES, _FLOATS = set(map(np.dtype, TYPES)), {np.dtype("float32"), np.dtype("fl
 COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
-KEPT: frozenset[str] = frozenset()
-BLOCK = -1                      # the number of the plan's own memory among the bases
-_PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
+STOP = "if (wrong >= 0) return;"
+SMALL, DEEPEST = 1 << 21, 256   # multiplications, and rows of the second factor, of a product that is written out
+FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
 EXPRESSIONS = {
@@ -49,7 +52,7 @@ EXPRESSIONS = {
     "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "({0} != 0) & ({1} != 0)",
     "logical_or": "({0} != 0) | ({1} != 0)", "logical_not": "{0} == 0",
     "isnan": "{0} != {0}", "isinf": "isinf({0})", "isfinite": "isfinite({0})", "pow": "pow{f}({0}, {1})",
-    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in _PLAIN_FUNCTIONS}}
+    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in FUNCTIONS}}
 _INTEGERS_TOO = {"add", "sub", "mul", "neg", "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
                  "logical_not", "cast", "identity"}
 
@@ -65,12 +68,14 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-I wrong = -1;
+static _Thread_local I wrong;           /* the number of the step that was given a wrong index */
+/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
+static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
+"""
+PRODUCTS = r"""
 static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
 static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
 void use(void *s, void *d) { sproduct = s; dproduct = d; }
-/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
-static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
 
 
@@ -78,16 +83,54 @@ def c(program: Program) -> Any:
     """The program as a function that makes one C call; operations without a kernel run through NumPy in between."""
     if compiler() is None:
         from .numpy import numpy
-        return numpy(program)
-    return _Generated(_prepared(program)).run
+        return numpy(optimised(program))
+    off = switched_off()
+
+    def generate() -> _Generated:
+        with without(*off):
+            return _Generated(_prepared(program))
+
+    name = c_plan.key(program)
+    kept = c_plan.found(name, program)
+    if kept is not None:
+        recipe, library, made = *kept, None
+    else:
+        made = generate()
+        recipe, library = made.recipe, load(made.code)
+        c_plan.keep(name, recipe, program)
+    if hasattr(library, "use"):                 # it has products that are not written out
+        library.use(*products())
+    return c_plan.Run(recipe, library, program, generate, made)
+
+
+def memory_of(program: Program) -> Report:
+    """What the program's memory plan comes to; nothing is compiled for that."""
+    return reported(*_Generated.laid_out(_prepared(program)))
+
+
+def reported(schedule: Schedule, layout: Layout) -> Report:
+    """What a layout in memory comes to."""
+    return report(layout.plan, layout.lives.values(), [step.operations for step in schedule.steps])
+
+
+def _tell(schedule: Schedule, layout: Layout) -> None:
+    """Note what was fused, and what lies where something else did."""
+    for step in schedule.steps:
+        if step.kind == "fused" and len(step.operations) > 1 and enabled("fuse"):
+            *others, last = step.operations
+            noted("fuse", last, f"one loop with {', '.join([o.name for o in others])}")
+    for new, old in layout.over.items():
+        noted("memory", new.operation, f"written where {old.name} lies, which nobody reads any more")
+    for new, variable in layout.in_place.items():
+        noted("memory", new.operation, f"written straight into {variable.name}")
 
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    program = _with_sums(optimised(lower(optimised(program), KEPT)))
-    for name, change in (("narrow", narrow), ("tiles", own_windows)):
+    program = _with_sums(optimised(lower(optimised(program))))
+    for name, change in (("turn", turn), ("narrow", narrow), ("tiles", own_windows), ("dce", dce)):
         program = change(program) if enabled(name) else program
-    return _with_copies(dce(program))
+    return _with_copies(program)
 
 
 def _with_sums(program: Program) -> Program:
@@ -126,7 +169,7 @@ def _with_copies(program: Program) -> Program:
             view = reshaped(shell(x, shells), o.results[0].shape)
         made = r.keep(o)
         if x is not made.inputs[0]:
-            made.inputs = (x, *made.inputs[1:])
+            made.read((x, *made.inputs[1:]))
         shells[made.results[0]] = view
         return made.results
 
@@ -135,8 +178,7 @@ def _with_copies(program: Program) -> Program:
 
 def supported(o: Operation) -> bool:
     """Whether a loop can hold the operation: its name, and the types that it works on."""
-    assert o.op is not None
-    name = o.op.name
+    name = o.does
     if reduction(o):
         return o.results[0].dtype in _FLOATS
     if name not in EXPRESSIONS and name != "clamp":
@@ -161,7 +203,7 @@ def _tiled(first: Operation, second: Operation) -> bool:
     except ValueError:
         return False
     seen = [shells[x] for x in second.sources if owner(x) is tile]
-    product = first if first.op is not second.op and first.op.name == "matmul" else second      # type: ignore[union-attr]
+    product = first if first.op is not second.op and first.does == "matmul" else second
     factors = [shells[x] for x in product.sources]
     most = max([a.ndim for a in factors])
     return (all([_Generated.has_types(o) for o in (first, second)]) and tile.dtype.kind == "f" and 0 not in tile.shape
@@ -174,20 +216,17 @@ class _Generated:
     """The generated code of one program, compiled, with what a run needs."""
 
     def __init__(self, program: Program):
-        if enabled("recompute"):
-            program = recompute(program, self.planned)
-        self.program, self.schedule = program, self.scheduled(program)
-        if enabled("inline"):
-            inline(self.schedule)
-        self.layout = Layout(program, self.schedule)
-        self.layout.settle()
+        with noting() as found:
+            self.schedule, self.layout = self.laid_out(program)
+        self.program = program = self.layout.program
+        self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
         self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
         self.lines: dict[str, None] = {}                # those of the step that is being written
-        self.given: dict[Symbol, Any] = {}      # the inputs' arrays in this run
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
+        self.small = self.large = False         # whether there are products that are written out, and that are called
         self.outer = 0                          # how many dims have a loop around the statements already
         for x in program.inputs:
             self.base(self.layout.array(x))
@@ -196,6 +235,19 @@ class _Generated:
                 self.emit(number, step)
         self._copy_updates()
         self._compile()
+
+    @classmethod
+    def laid_out(cls, program: Program) -> tuple[Schedule, Layout]:
+        """What runs in which order, and where its values lie: all that is decided before code is written."""
+        if enabled("recompute"):
+            program = recompute(program, cls.planned)
+        schedule = cls.scheduled(program)
+        if enabled("inline"):
+            inline(schedule)
+        layout = Layout(program, schedule)
+        layout.settle()
+        _tell(schedule, layout)
+        return schedule, layout
 
     @classmethod
     def scheduled(cls, program: Program) -> Schedule:
@@ -212,20 +264,19 @@ class _Generated:
     # ---- where things are, in C
     def base(self, array: np.ndarray) -> int:
         """The number of an array's memory in the table of pointers."""
-        address = array.__array_interface__["data"][0]
-        if address not in self.pointers:
-            self.pointers[address] = len(self.bases)
+        begin = address(array)
+        if begin not in self.pointers:
+            self.pointers[begin] = len(self.bases)
             self.bases.append(array)
-        return self.pointers[address]
+        return self.pointers[begin]
 
     def place(self, x: Symbol, part: Any = None) -> tuple[int, int]:
         """Where a symbol's first element (or a part's) lies: the number of its base, or BLOCK, and how many bytes behind."""
-        address = (self.layout.array(x) if part is None else part).__array_interface__["data"][0]
-        block = self.layout.block.__array_interface__["data"][0]
-        if block <= address < block + self.layout.block.nbytes:
-            return BLOCK, address - block
+        begin, block = address(self.layout.array(x) if part is None else part), address(self.layout.block)
+        if block <= begin <= block + self.layout.block.nbytes:
+            return BLOCK, begin - block
         root = self.layout.array(owner(x) if owner(x) not in self.layout.in_place else self.layout.in_place[owner(x)])
-        return self.base(root), address - root.__array_interface__["data"][0]
+        return self.base(root), begin - address(root)
 
     def pointer(self, x: Symbol, part: Any = None) -> Any:
         """The address of a symbol's first element, or of that of a part of its array, as C."""
@@ -255,8 +306,7 @@ class _Generated:
 
     def kernel(self, o: Operation, number: int) -> bool:
         """Generate an operation that is not fused; False where no kernel fits."""
-        assert o.op is not None
-        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.op.name, ())])
+        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.does, ())])
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
@@ -278,8 +328,8 @@ class _Generated:
 
     def fused(self, step: Step) -> None:
         """A loop over rows and columns, as a function that equal loops share."""
-        from .c_loops import Loop
-        loop = Loop(self.layout, step)
+        from .c_loops import Loop, ShortRows
+        loop = (ShortRows if ShortRows.pays(step, FUNCTIONS) else Loop)(self.layout, step)
         name = self.function(loop.signature, loop.body)
         self.say(f"{name}({', '.join(self.pointer(x) for x in loop.operands)});")
 
@@ -318,10 +368,11 @@ class _Generated:
         if out.dtype.name not in ("float32", "float64") or min(x.ndim, y.ndim) < 2 or 0 in (*x.shape, *y.shape):
             return False
         a, b, c_ = (self.layout.array(s) for s in (x, y, out))
-        (lda, ta), (ldb, tb) = layout(a), layout(b)
-        if not lda or not ldb:
-            return False
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
+        small = rows * columns * inner <= SMALL and inner <= DEEPEST
+        (lda, ta), (ldb, tb) = layout(a), layout(b)
+        if not small and not (lda and ldb):
+            return False
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
         summed = o.attrs.get("dim", ())
@@ -334,9 +385,20 @@ class _Generated:
                 for j, array in enumerate((a, b, c_)):
                     offsets[j] += f" + i{k} * {array.strides[k] // array.itemsize}"
                 later += [f"i{k}"] if k in summed else []       # the first is stored, the others are added
-        letter = "s" if out.dtype.name == "float32" else "d"
-        self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {self.pointer(x)}{offsets[0]}, {lda}, "
-                 f"{self.pointer(y)}{offsets[1]}, {ldb}, {' | '.join(later)}, {self.pointer(out)}{offsets[2]}, {columns});")
+        left, right, to = (self.pointer(s) + offset for s, offset in zip((x, y, out), offsets, strict=True))
+        t, add = self.type_of(out), " | ".join(later)
+        letter = "s" if t == "float" else "d"
+        if not small:
+            self.large = True
+            self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {left}, {lda}, {right}, {ldb}, {add}, "
+                     f"{to}, {columns});")
+            return True
+        steps = [", ".join([str(s // out.itemsize) for s in array.strides[-2:]]) for array in (a, b, c_)]
+        name = self.function(f"(const {t} *restrict a, const {t} *restrict b, {t} *restrict c, int add)",
+                             f"{{ {letter}small({rows}, {columns}, {inner}, a, {steps[0]}, b, {steps[1]}, c, {steps[2]}, "
+                             f"{'add' if later[1:] else 0}); }}")
+        self.small = True
+        self.say(f"{loops}{name}({left}, {right}, {to}, {add});")
         return True
 
     def cloned(self, o: Operation, number: int) -> bool:
@@ -430,6 +492,7 @@ class _Generated:
             inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
         name = self.function(f"({signature})", f"{{ for (I i = 0; i < {count}; i++) {inside} }}")
         self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
+        self.say(STOP)                          # before anything is computed of it, and weights are changed
         return True
 
     def picked(self, o: Operation) -> tuple[Symbol, Symbol, list[Symbol], int, int] | None:
@@ -440,7 +503,7 @@ class _Generated:
             return None
         places = [o.inputs[p.input] for p in parts]
         arrays = [self.layout.array(p) for p in places]
-        taken = o.op is not None and o.op.name == "getitem"
+        taken = o.does == "getitem"
         whole, rows = (o.sources[0], o.results[0]) if taken else (o.results[0], o.sources[0])
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
@@ -499,7 +562,8 @@ class _Generated:
     # ---- the whole
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
-        parts = [RUNTIME]
+        recipe = self._recipe()
+        parts = [RUNTIME, *[PRODUCTS] * self.large, *[for_both_types("tile.c")] * self.small]
         for name, signature, body in self.functions.values():
             parts += list(self.origins[name])[:6]
             parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")
@@ -509,121 +573,37 @@ class _Generated:
                 pieces = [segment[i:i + 200] for i in range(0, len(segment), 200)]
                 for j, piece in enumerate(pieces):
                     parts.append(f"static void s{k}_{j}(char *A, void **P) {{\n  " + "\n  ".join(piece) + "\n}")
-                calls = " ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
-                parts.append(f"void step{k}(char *A, void **P) {{ {calls} }}")
+                calls = " if (wrong >= 0) return wrong; ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
+                parts.append(f"I step{k}(void **P) {{ char *A = P[{len(self.bases)}]; wrong = -1; {calls} return wrong; }}")
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
-        library = load(self.code)
-        library.use(*products())
-        self.wrong = ctypes.c_int64.in_dll(library, "wrong")
-        self.table = (ctypes.c_void_p * max(1, len(self.bases)))(*[a.ctypes.data for a in self.bases])
-        block, table = self.layout.block.ctypes.data, ctypes.addressof(self.table)
-        self.calls: list[Any] = []
+        self.recipe = recipe._replace(library=library_name(self.code))
+
+    def _recipe(self) -> Recipe:
+        """What a run needs, as plain data; the library is still to be named."""
+        layout, calls = self.layout, []
         for k, segment in enumerate(self.segments):
-            if isinstance(segment, list):
-                function = getattr(library, f"step{k}")
-                function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], None
-                self.calls.append(partial(function, block, table))
-            else:
-                self.calls.append(partial(self.by_numpy, segment))
-        self.run = _Run(self)
+            calls.append(k if isinstance(segment, list) else ByNumpy(
+                segment, [self.at(x) if isinstance(x, Symbol) else x for x in segment.inputs],
+                [self.at(x) if x is not None and x in layout.stored else None for x in segment.results]))
+        outputs = [self.at(x) for x in self.program.outputs]
+        news = [None if x is None else self.at(x) for x in self.returned]
+        inputs = [self.base(layout.small[x]) for x in self.program.inputs]
+        constants = {self.pointers[address(array)]: o.value for o, array in
+                     sorted(zip(self.program.constants, layout.constants.values(), strict=True), key=lambda c: c[1].nbytes)
+                     if address(array) in self.pointers}        # of two that begin together the longer one
+        return Recipe("", layout.plan.total, inputs, constants, calls, outputs, news)
 
-    def by_numpy(self, o: Operation) -> None:
-        """Run an operation without a kernel of its own on the plan's arrays."""
-        inputs = tuple([self.current(x) if isinstance(x, Symbol) else x for x in o.inputs])
-        for symbol, out in zip(o.results, o.compute(np, inputs), strict=True):
-            if symbol is not None and symbol in self.layout.stored:
-                self.layout.array(symbol)[...] = out
+    def at(self, x: Symbol) -> Place:
+        """Where a symbol's value lies."""
+        array = self.layout.array(x)
+        return Place(*self.place(x), array.shape, array.strides, array.dtype.str)
 
-    def current(self, x: Symbol) -> Any:
-        """The array of a symbol in this run; a view into an input is taken anew, because inputs change their place."""
-        root = owner(x)
-        held = self.layout.in_place.get(root, root)
-        if held not in self.layout.small or not held.shape:
-            return self.layout.array(x)[()]
-        return _viewed(x, root, self.given[held])
+    def memory(self) -> str:
+        """How large the plan's block is."""
+        return str(reported(self.schedule, self.layout))
 
 
 def _comment(line: Line) -> str:
     """A line of the learner's, as C."""
     return f"/* {re.sub(r'[*][/]|[^ -~]', '?', str(line))} */"
-
-
-def _viewed(x: Symbol, root: Symbol, array: Any) -> Any:
-    """The part of an input that a symbol shows."""
-    return array if x is root else viewed(x.operation, _viewed(x.operation.sources[0], root, array))
-
-
-class _Run:
-    """Calls the compiled program: `run(arrays)`, and `run.source()` for reading."""
-
-    def __init__(self, made: _Generated):
-        self.made = made
-        program, layout = made.program, made.layout
-        self.scalars = [(k, layout.small[x]) for k, x in enumerate(program.inputs) if not x.shape]
-        self.arrays = [(k, made.base(layout.small[x]), x.dtype) for k, x in enumerate(program.inputs) if x.shape]
-        self.last: list[Any] = [None] * len(program.inputs)
-        self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
-        self.bytes = layout.block.nbytes
-        self.outputs = [self._reader(x) for x in program.outputs]
-        self.news = [None if x is None else self._reader(x) for x in made.returned]
-        if all([read is None for read in self.news]):
-            self.news = []
-
-    def _reader(self, x: Symbol) -> Any:
-        """What gives a copy of a symbol's value after a run."""
-        made = self.made
-        root = owner(x)
-        if root in made.layout.small or root in made.layout.in_place:
-            return lambda: np.array(made.current(x))[()]
-        array = made.layout.array(x)
-        return array.copy if x.shape else lambda: array[()]
-
-    def memory(self) -> str:
-        """How large the plan's block is."""
-        layout, steps = self.made.layout, self.made.schedule.steps
-        where, most = most_alive(layout.lives.values())
-        kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
-        return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
-                f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
-
-    def source(self) -> str:
-        """The generated C."""
-        return self.made.code
-
-    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        made, last, table = self.made, self.last, self.made.table
-        copies: dict[int, Any] = {}
-        for k, slot in self.scalars:
-            slot[...] = arrays[k]
-        for k, place, dtype in self.arrays:
-            array = arrays[k]
-            if array is not last[k]:
-                last[k] = array
-                if not array.flags.c_contiguous or array.dtype != dtype:
-                    array = copies[k] = np.asarray(array, dtype, order="C")
-                    last[k] = None
-                table[place] = array.ctypes.data
-                made.given[made.program.inputs[k]] = array
-        made.wrong.value = -1
-        for call in made.calls:
-            call()
-        if made.wrong.value >= 0:
-            self._complain()
-        news = [None if read is None else read() for read in self.news]
-        for k, copy in copies.items():          # what was written into a copy must still reach the variable
-            update = self.returned.get(made.program.inputs[k])
-            if update is not None:
-                news = news or [None] * len(self.returned)
-                news[update] = copy if news[update] is None else news[update]
-        return [read() for read in self.outputs], news
-
-    def _complain(self) -> None:
-        step, self.made.wrong.value = self.made.wrong.value, -1
-        complain(self.made.schedule.steps[step].operations[0])
-
-
-def complain(o: Operation) -> None:
-    """Say which operation was given an index that is out of range."""
-    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")

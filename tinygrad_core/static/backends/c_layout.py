@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,16 @@ from ..memory import Life, plan_memory
 from ..passes import enabled
 from ..passes.fuse import Schedule, Step, domain, is_view, owner, reduction, through
 from ..program import Program
+from .c_plan import aligned
 
 
 def viewed(o: Operation, array: Any) -> Any:
     """The array that a view operation gives of another, in the same memory; a ValueError where that cannot be."""
-    assert o.op is not None
-    if o.op.name == "reshape":
+    if o.does == "reshape":
         return reshaped(array, o.results[0].shape)
-    if o.op.name == "stretch":
+    if o.does == "stretch":
         return np.broadcast_to(array, o.results[0].shape)
-    if o.op.name == "getitem":                  # with an ellipsis a single element is a view too, not a copy
+    if o.does == "getitem":                  # with an ellipsis a single element is a view too, not a copy
         index = o.attrs["index"] if isinstance(o.attrs["index"], tuple) else (o.attrs["index"],)
         return array[index if any([i is Ellipsis for i in index]) else (*index, ...)]
     return o.op.forward(np, array, **o.attrs)
@@ -52,7 +53,7 @@ class Layout:
     def __init__(self, program: Program, schedule: Schedule):
         self.program, self.schedule = program, schedule
         self.outputs = {owner(x) for x in program.results}
-        self.in_place = self._updated_in_place()
+        self.in_place = self._updated_in_place() if enabled("memory") else {}
         self.tiles = {step.operations[0].results[0] for step in schedule.steps if step.kind == "tiles"}
         # In the order of the steps, not a set: equal programs must give equal code, which is compiled once.
         self.stored = dict.fromkeys([r for step in schedule.steps for o in step.operations for r in o.results
@@ -66,9 +67,7 @@ class Layout:
         program, end = self.program, len(self.schedule.steps)
         self.plan = plan_memory(self.lives if enabled("memory")
                                 else {x: Life(life.size, 0, end) for x, life in self.lives.items()})
-        raw = np.empty(self.plan.total + 64, np.uint8)
-        start = -raw.ctypes.data % 64
-        self.block = raw[start:start + self.plan.total]
+        self.block = aligned(self.plan.total)
         self.small = {x: np.zeros(x.shape, x.dtype) for x in program.inputs}    # only their layout, and 0-d values
         self.constants = {o.results[0]: np.asarray(placed_on(o.value, CPU), order="C") for o in program.constants}
         self.arrays: dict[Symbol, np.ndarray] = {}
@@ -113,14 +112,13 @@ class Layout:
         """New values that can be written straight into their variable: every reader of the old one has read it by then."""
         place, found, outputs = self.schedule.place, {}, set(self.program.outputs)
         read_after = set(map(owner, outputs))
-        counts: dict[Symbol, int] = {}
-        for _, new in self.program.updates:
-            counts[new] = counts.get(new, 0) + 1
+        counts = Counter([new for _, new in self.program.updates])
+        becoming = Counter([owner(new) for _, new in self.program.updates])
         for variable, new in self.program.updates:
             step = place.get(new.operation)
             if (step is not None and variable.shape and counts[new] == 1 and new not in outputs and variable not in read_after
                     and self._can_lie_over(new, variable, step)
-                    and not any([owner(x) is variable for _, x in self.program.updates if x is not new])):
+                    and becoming[variable] == (owner(new) is variable)):
                 found[new] = variable
         return found
 
@@ -160,7 +158,7 @@ class Layout:
                 if domain(x.shape) != loop.domain:
                     return False
                 while x is not old:
-                    if x.operation.op is None or x.operation.op.name != "reshape":
+                    if x.operation.does != "reshape":
                         return False
                     x = x.operation.sources[0]
         return True

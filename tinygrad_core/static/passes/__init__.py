@@ -1,7 +1,8 @@
 """The passes: each a function from program to program, in a file of its own, that leaves values and effects alone."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..program import Program
 from .cse import cse
@@ -12,7 +13,7 @@ from .simplify import simplify
 Pass = Callable[[Program], Program]
 PASSES: dict[str, Pass] = {"dce": dce, "fold": fold, "simplify": simplify, "cse": cse}
 # What back ends do with the order and the memory of operations, when they generate code.
-PLANNING = ("narrow", "tiles", "fuse", "recompute", "inline", "memory")
+PLANNING = ("turn", "narrow", "tiles", "fuse", "recompute", "inline", "memory")
 _off: set[str] = set()
 
 
@@ -35,6 +36,24 @@ def disable(*names: str) -> None:
 def enabled(name: str) -> bool:
     """Whether a pass is switched on."""
     return name not in _off
+
+
+def switched_off() -> list[str]:
+    """The passes that are switched off, by name."""
+    return sorted(_off)
+
+
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """A while in which these passes are switched off, and no others."""
+    before = set(_off)
+    enable()
+    disable(*names)
+    try:
+        yield
+    finally:
+        enable()
+        disable(*before)
 
 
 def enable(*names: str) -> None:

@@ -43,7 +43,7 @@ class _Again:
                     if self._possible(x, leaves, 0) and len(leaves - self.loaded) <= LEAVES and self._waits_for(leaves, x):
                         self.loaded |= leaves
                         inputs[k] = self._copy(x)
-            o.inputs = tuple(inputs)
+            o.read(tuple(inputs))
             self.operations.append(o)
         self.step.operations = self.operations
 
@@ -60,13 +60,13 @@ class _Again:
         """Whether a value as large as the loop comes out of an earlier loop as something cheap."""
         o = x.operation
         place = self.schedule.place.get(o, -1)
-        return (o.op is not None and o.op.name in CHEAP and 0 <= place < self.number and x not in self.kept
+        return (o.does in CHEAP and 0 <= place < self.number and x not in self.kept
                 and self.schedule.steps[place].kind == "fused" and domain(x.shape) == self.step.domain
                 and self.step.domain[1] > 1)
 
     def _repeatable(self, reader: Operation, x: Symbol) -> bool:
         """Whether this reader may be given a copy."""
-        return self._is_from_before(x) and not (reader.op is not None and reader.op.name in EXACT and x.dtype.kind == "f")
+        return self._is_from_before(x) and not (reader.does in EXACT and x.dtype.kind == "f")
 
     def _possible(self, x: Symbol, leaves: set[Symbol], depth: int) -> bool:
         """Whether `x` can be computed from what is in memory in any case; collects what would be read."""
@@ -86,8 +86,8 @@ class _Again:
         if x not in self.made:
             o = x.operation
             inputs = tuple([self._copy(y) if isinstance(y, Symbol) and self._repeatable(o, y) else y for y in o.inputs])
-            twin = Operation(o.graph, o.kind, o.op, inputs, o.attrs, f"{o.name}.again", o.value)
-            twin.where, twin.module, twin.operands, twin.number = o.where, o.module, o.operands, o.number
+            twin = o.twin(o.graph, inputs)
+            twin.name, twin.number = f"{o.name}.again", o.number
             twin.results = (Symbol(x.shape, x.dtype, twin),)
             self.made[x] = twin.results[0]
             self.schedule.place[twin] = self.number

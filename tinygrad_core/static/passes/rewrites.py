@@ -28,7 +28,12 @@ def noting() -> Iterator[list[Rewrite]]:
     try:
         yield found
     finally:
-        _listeners.remove(found)
+        _listeners[:] = [listener for listener in _listeners if listener is not found]      # another thread may note too
+
+
+def listening() -> bool:
+    """Whether somebody collects changes."""
+    return bool(_listeners)
 
 
 def noted(name: str, operation: Operation, why: str) -> None:
