@@ -217,4 +217,5 @@ def _prepared(program: Program) -> Program:
         twin.read(tuple([r.map(x) for x in inputs]))
         return twin.results
 
-    return dce(rewritten(turn(program) if enabled("turn") else program, change))
+    program = rewritten(turn(program) if enabled("turn") else program, change)
+    return dce(program) if enabled("dce") else program
