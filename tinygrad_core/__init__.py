@@ -4,6 +4,7 @@ PyTorch's names and semantics: a program that uses what is here runs after `impo
 """
 from . import autograd, cuda, data, errors, linalg, methods, nn, optim
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd.functional import vmap
 from .device import Device as device
 from .device import Generator, get_default_device, manual_seed, set_default_device
 from .dtypes import *

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib
 import os
 import sys
 import warnings
@@ -83,11 +82,6 @@ def array_module(*arrays: Any) -> Any:
     if cupy is not None and any([isinstance(a, cupy.ndarray) for a in arrays]):
         return cupy
     return np
-
-
-def special(xp: Any) -> Any:
-    """The special functions of SciPy, or of CuPy's copy of it."""
-    return importlib.import_module("cupyx.scipy.special" if xp is cupy else "scipy.special")
 
 
 def is_array(value: Any) -> bool:

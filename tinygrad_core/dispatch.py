@@ -32,7 +32,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         *inputs: tensors, or Python numbers, which get no gradient.
         **attrs: the operation's attributes.
     """
-    watched = mode.watched
+    watched = not mode.plain and mode.watched
     if watched and mode.graph is not None:      # written down, to run later
         return mode.graph.define(op, inputs, attrs)
     mask = 0
@@ -59,6 +59,8 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             return symbol.operation.graph.define(op, inputs, attrs)
         if isinstance(error, EngineError):
             raise
+        if isinstance(error, OverflowError) and op.mixes:       # a number that the integers' dtype does not have
+            return apply(op, *_wrapped_around(values, inputs), **attrs)
         told = explain(op, inputs, attrs, error)
         if watched:
             mode.watch.failed(told)
@@ -78,7 +80,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     result = _new(Tensor)
     result.array = out
     result._view = None
-    if mask and mode._grad and out.dtype.kind == "f":
+    if mask and (mode.plain or mode.grad) and out.dtype.kind == "f":
         result.node = record(op, parents, mask, out, values, aux, attrs)
     else:
         result.node = None
@@ -145,6 +147,8 @@ def _several(op: Op, inputs: Any, parents: list[Node | None], mask: int, outs: A
 
 def _casts_needed(op: Op, values: list[Any]) -> bool:
     """Whether the operands may differ in dtype; quick, because every arithmetic operation asks."""
+    if not hasattr(values[0], "dtype"):
+        values = values[::-1]
     first = values[0]
     if not hasattr(first, "dtype"):
         return True
@@ -181,6 +185,12 @@ def _casts(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> list[Any] | No
     return cast
 
 
+def _wrapped_around(values: Any, inputs: Any) -> list[Any]:
+    """The inputs with Python's integers cut to the bits of the arrays' dtype, as PyTorch cuts them."""
+    dtype = next(v.dtype for v in values if hasattr(v, "dtype"))
+    return [np.asarray(x).astype(dtype)[()] if isinstance(x, int) else x for x in inputs]
+
+
 def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> EngineError:
     """The error to raise when an operation's forward computation failed: what it got, what it needed, where."""
     got = " and ".join(describe(x) for x in inputs)
@@ -195,7 +205,7 @@ def explain(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], error: Excep
     shapes = [x.shape for x in inputs if isinstance(x, Tensor)]
     if op.name == "matmul":
         return ShapeError(f"matmul got {got}: {_matmul_need(*shapes[:2])}.")
-    if op.broadcasts:
+    if op.broadcasts and len(shapes) > 1:
         return ShapeError(f"{op.name} got {got}: {_broadcast_need(*shapes[:2])}.")
     extra = ", ".join(f"{k}={reprlib.repr(v)}" for k, v in attrs.items())
     kind = ShapeError if isinstance(error, (ValueError, IndexError)) else DTypeError

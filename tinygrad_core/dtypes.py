@@ -1,6 +1,7 @@
 """Names of number types, the default one, and which type a mixed operation gives (PyTorch's rules)."""
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool count too."""
-    if dtype is float:
-        return _default
+    """`dtype` as a NumPy dtype that the engine has; Python's float, int and bool stand for float64, int64 and bool."""
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -47,6 +46,12 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 def is_floating(dtype: np.dtype[Any]) -> bool:
     """Whether gradients can flow through values of this dtype."""
     return dtype.kind == "f"
+
+
+def limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The least and the greatest finite number of a dtype."""
+    info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return info.min, info.max
 
 
 def scalar_dtype(value: Any) -> np.dtype[Any]:
@@ -69,24 +74,14 @@ def result_type(values: tuple[Any, ...]) -> np.dtype[Any]:
     As in PyTorch: an operand only raises the result's dtype if it is of a higher category (bool, integer,
     float) than every operand that outranks it; arrays with dims outrank 0-d ones, which outrank numbers.
     """
-    ranks: list[np.dtype[Any] | None] = [None, None, None]
+    ranks: tuple[list[np.dtype[Any]], ...] = ([], [], [])
     for value in values:
         if hasattr(value, "dtype"):
-            rank, dtype = (0 if value.ndim else 1), value.dtype
+            ranks[0 if value.ndim else 1].append(value.dtype)
         else:
-            rank, dtype = 2, scalar_dtype(value)
-        known = ranks[rank]
-        ranks[rank] = dtype if known is None else _join(known, dtype)
-    result = None
-    for dtype in ranks:
-        if dtype is None:
-            continue
-        if result is None:
-            result = dtype
-        elif _CATEGORY[dtype.kind] > _CATEGORY[result.kind]:
-            result = _default if dtype.kind == "f" and dtype is ranks[2] else dtype
-    assert result is not None
-    return result
+            ranks[2].append(scalar_dtype(value))
+    joined = [reduce(_join, found) for found in ranks if found]
+    return max(joined, key=lambda dtype: _CATEGORY[dtype.kind])         # of equals it is the first
 
 
 # What bears PyTorch's name; `bool_`, `float_` and `int_` become Python's in the package's namespace.

@@ -1,13 +1,16 @@
 """Errors that teach: their kinds, and how to find the line of the learner's code that is to blame."""
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 from sys import _getframe
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any
 
 _PACKAGE = os.path.dirname(__file__) + os.sep       # as the frames of its code name it, which may be with ".." inside
+_OURS = _PACKAGE, contextlib.__file__               # and what stands between a `with` and what the package does there
 
 
 class EngineError(RuntimeError):
@@ -29,6 +32,10 @@ class DTypeError(EngineError, TypeError):
     """A dtype that an operation or a gradient cannot use."""
 
 
+class ZeroDivision(EngineError, ZeroDivisionError):
+    """Whole numbers divided by 0."""
+
+
 class DeviceError(EngineError):
     """Tensors on different devices, or a device that is not there."""
 
@@ -39,6 +46,7 @@ class GradError(EngineError):
 
 inside: set[str] = set()        # the engine's files and others, as `here` has met them
 outside: set[str] = set()
+_standing: Any = None           # the thread, and what `here` says in it
 
 
 def here(depth: int = 1) -> tuple[CodeType, int] | None:
@@ -52,11 +60,20 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
         file = code.co_filename
         if file in outside:
             return code, frame.f_lasti
-        if file in inside:
-            frame = frame.f_back
+        if file not in inside:
+            (inside if file.startswith(_OURS) else outside).add(file)
+        elif _standing is not None and _standing[0] == get_ident():
+            return _standing[1]
         else:
-            (inside if file.startswith(_PACKAGE) else outside).add(file)
+            frame = frame.f_back
     return None
+
+
+def stand(place: tuple[CodeType, int] | None) -> Any:
+    """Let `here` say `place` to the engine's own code, which runs for long from one line; what it said before, or None."""
+    global _standing
+    before, _standing = _standing, None if place is None else (get_ident(), place)
+    return before and before[1]
 
 
 class Line:
@@ -95,7 +112,7 @@ def cell_name(file: str) -> str:
 def learner_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame outside this package, or None."""
     frame: FrameType | None = _getframe(depth)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return frame
 

@@ -4,22 +4,54 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .device import array_module
 from .dispatch import recorded
 from .ops.core import equals
-from .tensor import Tensor
+from .symbol import Dim
+from .tensor import Tensor, wrap
+
+BELOW = int(np.iinfo(np.int64).max)             # stands for a negative label: no table has as many rows
 
 
 @equals("cross_entropy")
-def cross_entropy(x: Tensor, target: Any) -> Tensor:
-    """The mean of -log softmax(x)[target] over samples and places."""
+def cross_entropy(x: Tensor, target: Any, *, ignore: int | None) -> Tensor:
+    """The mean of -log softmax(x)[target] over the samples and places whose label is not to be ignored."""
     target = target.array if isinstance(target, Tensor) else target
     if x.ndim > 2:
         x = recorded.reshape(recorded.permute(x, dims=(0, *range(2, x.ndim), 1)), shape=(target.size, x.shape[1]))
-        target = target.reshape(-1)
+        target = recorded.reshape(wrap(target), shape=(-1,)).array
     logs = recorded.log_softmax(x, dim=1)
-    picked = recorded.getitem(logs, index=(array_module(target).arange(len(target)), target))
-    return recorded.mul(recorded.sum(picked, dim=None, keepdim=False), -1.0 / len(target))
+    if ignore is None:
+        picked = recorded.getitem(logs, index=(numbers(target), target))
+        return recorded.mul(recorded.sum(picked, dim=None, keepdim=False), -1.0 / target.shape[0])
+    counted, classes = classes_of(wrap(target), ignore)
+    picked = recorded.getitem(logs, index=(numbers(target), classes.array))
+    total = recorded.sum(recorded.where(counted, picked, 0.0), dim=None, keepdim=False)
+    count = recorded.sum(recorded.cast(counted, dtype=x.dtype), dim=None, keepdim=False)
+    return recorded.where(count > 0, -total / recorded.maximum(count, 1.0), math.nan)
+
+
+def classes_of(labels: Tensor, ignore: int) -> tuple[Tensor, Tensor]:
+    """Which labels count, and for each an index to look up, 0 where none does."""
+    counted = recorded.ne(labels, ignore)
+    return counted, recorded.where(counted, from_the_start(labels), 0)
+
+
+def from_the_start(labels: Tensor) -> Tensor:
+    """Labels as an index that refuses negative ones, which would count from the end."""
+    labels = labels if labels.dtype == np.int64 else recorded.cast(labels, dtype=np.dtype(np.int64))
+    return recorded.where(labels < 0, BELOW, labels)
+
+
+def numbers(labels: Any) -> Any:
+    """0, 1, 2, ... for an array of labels, counted at the run where their number is not known before."""
+    n = labels.shape[0]
+    if isinstance(n, Dim):
+        ones = wrap(labels) * 0 + 1
+        return (recorded.cumsum(ones, dim=0) - 1).array
+    return array_module(labels).arange(n)
 
 
 @equals("layer_norm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from .errors import GradError
+from .errors import GradError, stand
 from .node import Node
 from .tensor import Tensor, mode, wrap
 
@@ -22,16 +22,20 @@ class Hooks:
     def run(self, g: Any, create: bool) -> Any:
         """The gradient after every hook has seen it; a hook that returns something replaces it."""
         t = g if isinstance(g, Tensor) else wrap(g)
-        before, mode.grad = mode.grad, create
+        before, mode.grad, place = mode.grad, create, stand(None)
         try:
             for function in list(self.functions.values()):
                 changed = function(t)
                 if changed is not None:
+                    if changed.shape != t.shape:
+                        raise GradError(f"a hook got a gradient of shape {t.shape} and returned one of shape "
+                                        f"{changed.shape}: what takes a gradient's place must have its shape.")
                     t = changed
             if self.retain:
                 self.kept = t if self.kept is None else self.kept + t
         finally:
             mode.grad = before
+            stand(place)
         return t if create else t.array
 
 
@@ -54,6 +58,12 @@ class Handle:
 
     def __exit__(self, *_: Any) -> None:
         self.remove()
+
+
+def keep_too(node: Node, g: Any) -> None:
+    """Add a gradient to the `.grad` of a tensor that is not a leaf."""
+    hooks, t = hooks_of(node), g if isinstance(g, Tensor) else wrap(g)
+    hooks.kept = t.clone() if hooks.kept is None else hooks.kept + t
 
 
 def hooks_of(node: Node) -> Hooks:

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import apply
+from .dispatch import apply, recorded
 from .dtypes import float32, int64
 from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
+from .ops.fused import highest
+from .products import matmul as product
 from .products import total
 from .symbol import Dim
-from .tensor import Tensor, describe, mode, ndarray
+from .tensor import Tensor, describe, mode, ndarray, wrap
 from .versions import tick
 
 _NUMBERS = (float, int)
@@ -65,7 +67,7 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
             return apply(op, a, b)
         shapes = None
         if type(out) is not _scalar:
-            if out.dtype is not float32:
+            if out.dtype is not float32 or x.dtype is not float32 or (q is not None and y.dtype is not float32):
                 return apply(op, a, b)
             shape = out.shape
             if (p is not None and x.shape != shape) or (q is not None and y.shape != shape):
@@ -97,9 +99,7 @@ def rsub(a: Tensor, b: Any) -> Tensor:
     out = b - x
     if p is not None:
         return _result(out, _SUB, (None, p), ())
-    t = _new(Tensor)
-    t.array, t.node, t._view = out, None, None
-    return t
+    return wrap(out)
 
 
 def _strange(op: Op, a: Any, b: Any) -> Any:
@@ -126,24 +126,47 @@ def _one(name: str, compute: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]
     return hot
 
 
+_MATMUL = OPS["matmul"]
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The product of matrices, stacks of them, and vectors."""
+    x, y, p, q = a.array, b.array, a.node, b.node
+    if not mode.plain or type(x) is not ndarray or type(y) is not ndarray or (p is None and q is None):
+        return apply(_MATMUL, a, b)
+    if x.dtype is not float32 or y.dtype is not float32:
+        return apply(_MATMUL, a, b)
+    try:
+        out = product(np, x, y)
+    except ValueError:
+        return apply(_MATMUL, a, b)
+    saved = _MATMUL.save(out, (x, y), (), None, (p is not None) | (q is not None) << 1)
+    return _result(out, _MATMUL, (p, q), saved, 3)
+
+
 _LINEAR = OPS["linear"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: input (*, in), weight (out, in), bias (out); the result is (*, out)."""
+    """x Wᵀ + b: input (*, in), weight (out, in) or (in), bias (out) or (); the result is (*, out) or (*)."""
     if not isinstance(input, Tensor):
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
     a, w, p, q = input.array, weight.array, input.node, weight.node
     b, r = (None, None) if bias is None else (bias.array, bias.node)
+    usual = mode.plain and type(a) is ndarray and a.dtype is w.dtype and (b is None or b.dtype is w.dtype)
+    if usual and w.ndim == 2 and (q is not None or p is not None or r is not None):
+        try:
+            return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w))
+        except (ValueError, IndexError):
+            pass                                # shapes that do not fit
+    if a.ndim and w.ndim == 1:                  # one output: no dim for it
+        out = matmul(input, weight)
+        return out if bias is None else out + bias
     if a.ndim < 1 or w.ndim != 2 or a.shape[-1] != w.shape[1]:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
                          f"flatten it first: torch.flatten(x, 1).")
-    if not mode.plain or type(a) is not ndarray or (p is None and q is None and r is None):
-        return apply(_LINEAR, input, weight, bias)
-    if a.dtype is not w.dtype or (b is not None and b.dtype is not w.dtype):
-        return apply(_LINEAR, input, weight, bias)
-    return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w))
+    return apply(_LINEAR, input, weight, bias)
 
 
 _CROSS_ENTROPY = OPS["cross_entropy"]
@@ -156,17 +179,8 @@ def cross_entropy(x: Tensor, target: Any) -> Tensor | None:
         return None
     if type(y) is not ndarray or y.dtype is not int64 or y.shape != a.shape[:1] or not y.size or highest(y) >= a.shape[1]:
         return None
-    out, slope = _CROSS_ENTROPY.forward(np, a, y)
-    return _result(out, _CROSS_ENTROPY, (p, None), (a, y, slope), 3)
-
-
-def highest(labels: Any) -> int:
-    """The highest label, where a negative one counts as very high: read without a sign, it is."""
-    labels = labels.view(_UNSIGNED.get(labels.dtype, labels.dtype)).reshape(-1)
-    return int(labels[labels.argmax()])         # which NumPy finds faster than `max`
-
-
-_UNSIGNED = {np.dtype(f"int{n}"): np.dtype(f"uint{n}") for n in (8, 16, 32, 64)}
+    out, slope = _CROSS_ENTROPY.forward(np, a, y, ignore=None)
+    return _result(out, _CROSS_ENTROPY, (p, None), (a, y, None, slope), 3)
 
 
 _SUM = OPS["sum"]
@@ -175,9 +189,10 @@ _SUM = OPS["sum"]
 def whole_sum(x: Tensor) -> Tensor | None:
     """The sum over all elements, or None where it is not as usual."""
     a, p = x.array, x.node
-    if p is None or not mode.plain or type(a) is not ndarray or a.dtype is not float32:
+    if not mode.plain or type(a) is not ndarray or a.dtype is not float32:
         return None
-    return _result(total(np, a), _SUM, (p,), (a.shape, None, False), 3)
+    out = total(np, a)
+    return wrap(out) if p is None else _result(out, _SUM, (p,), (a.shape, None, False), 3)
 
 
 add = _two("add", operator.add, False)
@@ -185,3 +200,4 @@ sub = _two("sub", operator.sub, False)
 mul = _two("mul", operator.mul, True)
 relu = _one("relu", partial(OPS["relu"].forward, np))
 tanh = _one("tanh", np.tanh)
+vars(recorded)["matmul"] = matmul      # gradient rules call it too

@@ -12,8 +12,8 @@ from .dispatch import apply
 from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
-from .symbol import Dim
-from .tensor import Tensor, array_module, describe, mode, ndarray, unboxed, wrap
+from .symbol import Dim, known
+from .tensor import Tensor, array_module, describe, mode, ndarray, remember_view, unboxed, wrap
 from .writes import write
 
 # Of the functions, tensors have as methods two that draw and all that are not about making tensors, but for these.
@@ -27,23 +27,33 @@ logical_xor lt masked_fill mul nan_to_num ne neg pow reciprocal relu remainder r
 sigmoid sign sin sinh sqrt square sub tan tanh tril triu trunc""".split()
 
 
-def _in_place(name: str) -> Callable[..., Tensor]:
-    function = getattr(functions, name)
-
+def _written(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function as a method that writes its result into the tensor's own memory."""
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return write(self, function(self, *args, **kwargs))
+    return method
 
+
+def _in_place(name: str) -> Callable[..., Tensor]:
+    method = _written(getattr(functions, name))
     method.__name__ = name + "_"
     method.__doc__ = f"`{name}`, written into this tensor's own memory."
     return method
 
 
+def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    def method(self: Tensor, other: Any) -> Tensor:
+        return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+    return method
+
+
 def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
     op = OPS[name]
+    either_way = getattr(hot, name) if name in ("add", "mul") else None
 
     def method(self: Tensor, other: Any) -> Tensor:
         if isinstance(other, (int, float)) and not isinstance(other, bool):
-            return apply(op, other, self)
+            return either_way(self, other) if either_way is not None and mode.plain else apply(op, other, self)
         if isinstance(other, (ndarray, np.generic, bool)):
             return apply(op, Tensor(other), self)
         return NotImplemented
@@ -69,12 +79,35 @@ def _index(index: Any) -> Any:
     if isinstance(index, Tensor):
         index = index.array
     elif isinstance(index, list):
-        index = np.asarray(index)
+        index = np.asarray(index) if index else np.empty(0, np.int64)
     if isinstance(index, slice) and index.step is not None and index.step <= 0:
         raise ShapeError(f"a slice's step must be at least 1, got {index.step}: to reverse, use flip.")
     if hasattr(index, "dtype") and index.dtype.kind not in "iub":
         raise DTypeError(f"an index must be integers or booleans, got {index.dtype}: write i.long().")
     return index
+
+
+_LONE = (int, np.integer)                       # what takes one place of a dim away; a boolean does not
+_REST = (slice, type(None), type(...))
+
+
+def _parted(self: Tensor, index: Any) -> tuple[Tensor, Any]:
+    """The tensor and an index of it, where one number stands apart from arrays: `x[0, :, [1, 2]]`.
+
+    NumPy takes the number for an array and puts the arrays' dims in front; PyTorch takes its place first.
+    """
+    if type(index) is not tuple or not any([isinstance(i, _REST) for i in index]):
+        return self, index
+    lone = [isinstance(i, _LONE) and not isinstance(i, bool) for i in index]
+    arrays = [not alone and not isinstance(i, _REST) for i, alone in zip(index, lone)]
+    if not any(lone) or not any(arrays):
+        return self, index
+    first: list[Any] = []
+    for i, alone, array in zip(index, lone, arrays):
+        boolean = array and getattr(i, "dtype", None) == np.bool_ and getattr(i, "ndim", 0)
+        first += [i] if alone else [slice(None)] * (boolean or 1) if i is not None and i is not ... else [...] if i else []
+    rest = tuple([i for i, alone in zip(index, lone) if not alone])
+    return apply(OPS["getitem"], self, index=tuple(first)), rest
 
 
 def _like(self: Tensor, value: Any) -> Tensor:
@@ -83,12 +116,17 @@ def _like(self: Tensor, value: Any) -> Tensor:
 
 
 def _getitem(self: Tensor, index: Any) -> Tensor:
-    return apply(OPS["getitem"], self, index=index if type(index) is int else _index(index))
+    if type(index) is not int:
+        self, index = _parted(self, _index(index))
+    return apply(OPS["getitem"], self, index=index)
 
 
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
-    index = _index(index)
-    if mode.watch is None and (not mode.grad or (self.node is None and getattr(value, "node", None) is None)):
+    self, index = _parted(self, _index(index))
+    if isinstance(value, Tensor) and value.ndim and known(value.array) and value.array.size == 1:
+        value = value.reshape(())               # a single number fits everywhere
+    if mode.watch is None and (not mode.grad or (self.node is None and getattr(value, "node", None) is None)) and (
+            not isinstance(self.array, np.generic)):
         values = value.array if isinstance(value, Tensor) else value
         versions.wrote(self.array)
         try:
@@ -105,17 +143,18 @@ def destination(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, An
     for arg in args:
         if isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, str) and arg.split(":")[0] in ("cpu", "cuda"):
+        elif isinstance(arg, str) and not hasattr(np, arg):         # "gpu" is a place that there is not, and no dtype
             device = arg
         elif arg is not None:
             dtype = arg
     return dtype, device
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-    """This tensor in another dtype or on another device; itself where nothing changes.
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+       copy: bool = False) -> Tensor:
+    """This tensor in another dtype or on another device; itself where nothing changes, unless a `copy` is asked for.
 
-    Takes a dtype, a device, both, or another tensor to follow.
+    Takes a dtype, a device, both, or another tensor to follow. `non_blocking` is taken for PyTorch's sake.
     """
     dtype, device = destination(args, dtype, device)
     result = self
@@ -124,6 +163,24 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     if dtype is not None and dtypes.as_dtype(dtype) != self.dtype:
         result = apply(OPS["cast"], result, dtype=dtypes.as_dtype(dtype))
     return functions.clone(result) if copy and result is self else result
+
+
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """This tensor's elements where the condition holds, those of `other` elsewhere."""
+    return functions.where(condition, self, other)
+
+
+def dlpack(self: Tensor, **options: Any) -> Any:
+    """The memory in the form in which array libraries hand it to each other; see `from_dlpack`."""
+    if self.node is not None:
+        raise GradError("a tensor that requires gradients is handed on without its history: write t.detach().")
+    array = np.asarray(self.array) if isinstance(self.array, np.generic) else self.array
+    return array.__dlpack__(**options)  # type: ignore[misc]
+
+
+def dlpack_device(self: Tensor) -> tuple[int, int]:
+    """The kind and number of the device that the memory lies on, as DLPack counts them."""
+    return self.array.__dlpack_device__() if not isinstance(self.array, np.generic) else (1, 0)
 
 
 def cpu(self: Tensor) -> Tensor:
@@ -191,8 +248,11 @@ def _reshaped_in_place(name: str) -> Callable[..., Tensor]:
         if mode.grad and self.is_leaf and self.node is not None:
             raise GradError(f"{name}_ would change a leaf that requires gradients: use {name} for a new tensor, or "
                             "no_grad().")
-        view = function(self.detach() if self.node is None else self, *args)
+        old = wrap(self.array)                  # what it is a view of is what it was, and not itself
+        old.node, old._view = self.node, self._view
+        view = function(old, *args)
         self.array, self.node, self._view = view.array, view.node if view.node is not None else self.node, view._view
+        remember_view(old, self)
         return self
 
     method.__name__, method.__doc__ = name + "_", f"`{name}`, of this tensor itself: its shape changes, its memory stays."
@@ -205,18 +265,17 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def _t(self: Tensor) -> Tensor:
-    return functions.permute(self, tuple(range(self.ndim))[::-1])
-
-
-def _mt(self: Tensor) -> Tensor:
-    return functions.transpose(self, -2, -1)
-
-
 def retain_grad(self: Tensor) -> None:
     """Keep this tensor's gradient in `.grad` although it is not a leaf."""
-    if self.node is not None and not isinstance(self.node, Leaf):
+    if self.node is None:
+        raise GradError("retain_grad: this tensor does not require gradients, so there will be none to keep.")
+    if not isinstance(self.node, Leaf):
         hooks.hooks_of(self.node).retain = True
+
+
+def retains_grad(self: Tensor) -> bool:
+    """Whether `retain_grad` was asked for here."""
+    return self.node is not None and self.node.hooks is not None and self.node.hooks.retain
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -270,25 +329,32 @@ def _bind() -> None:
     for operator, name in _ARITHMETIC.items():
         setattr(Tensor, f"__{operator}__", getattr(hot, name, None) or _operator(getattr(functions, name)))
         setattr(Tensor, f"__i{operator}__", getattr(Tensor, name + "_"))
-        if name in OPS:
-            setattr(Tensor, f"__r{operator}__", _reflected(name))
+    for operator in ("add", "mul", "truediv"):
+        setattr(Tensor, f"__r{operator}__", _reflected(_ARITHMETIC[operator]))
+    for operator in ("pow", "mod", "floordiv", "matmul"):
+        setattr(Tensor, f"__r{operator}__", _swapped(getattr(functions, _ARITHMETIC.get(operator, operator))))
     for name in ("matmul", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", _operator(getattr(functions, name)))
     for name in ("and", "or", "xor"):
         setattr(Tensor, f"__{name}__", _logical(name))
         setattr(Tensor, f"__r{name}__", _logical(name))
+        setattr(Tensor, f"__i{name}__", _written(_logical(name)))
     for name in ("float_", "double", "half", "long", "int_", "short", "bool_"):
         setattr(Tensor, name.rstrip("_"), _caster(getattr(dtypes, name)))
     for name, value in (
+            ("where", where), ("__pos__", lambda self: self), ("__reversed__", lambda self: functions.flip(self, 0)),
+            ("__dlpack__", dlpack), ("__dlpack_device__", dlpack_device), ("nelement", Tensor.numel),
+            ("element_size", lambda self: self.itemsize), ("view_as", lambda self, other: functions.view(self, other.shape)),
             ("__eq__", _operator(functions.eq, False)), ("__ne__", _operator(functions.ne, True)),
             ("__neg__", functions.neg), ("__abs__", functions.abs), ("__rsub__", hot.rsub),
             ("__invert__", _invert), ("__getitem__", _getitem), ("__setitem__", _setitem),
-            ("__rfloordiv__", lambda self, other: functions.floor_divide(Tensor(other), self)),
-            ("T", property(_t)), ("mT", property(_mt)), ("to", to), ("cpu", cpu), ("cuda", cuda),
-            ("type_as", type_as), ("contiguous", contiguous), ("is_contiguous", is_contiguous),
-            ("fill_", fill_), ("zero_", zero_), ("copy_", copy_), ("detach_", detach_),
-            ("retain_grad", retain_grad), ("register_hook", hooks.register_hook)):
+            ("T", property(lambda self: functions.permute(self, tuple(range(self.ndim))[::-1]))),
+            ("mT", property(lambda self: functions.transpose(self, -2, -1))),
+            ("is_cuda", property(lambda self: self.device.type == "cuda")), ("retains_grad", property(retains_grad))):
         setattr(Tensor, name, value)
+    for method in (to, cpu, cuda, type_as, contiguous, is_contiguous, fill_, zero_, copy_, detach_, retain_grad,
+                   hooks.register_hook):
+        setattr(Tensor, method.__name__, method)
 
 
 _bind()

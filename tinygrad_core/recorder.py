@@ -116,10 +116,10 @@ class Recorder:
         """A pass changed a program."""
         self.graphs.rewrote(name, operation, why)
 
-    def running(self, program: Any, origins: Any) -> Any:
+    def running(self, program: Any, origins: Any, backend: str) -> Any:
         """A program is about to run; returns what is to be told of every operation in it."""
         from .static.recorded import RunEvents
-        return RunEvents(self.graphs, program, origins)
+        return RunEvents(self.graphs, program, origins, backend)
 
     # ---- events
     def emit(self, event_type: str, node: int | None, **fields: Any) -> dict[str, Any]:
@@ -147,24 +147,23 @@ class Recorder:
     def ran(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], result: Any) -> None:
         """An operation ran."""
         results = result if isinstance(result, tuple) else (result,)
-        links, arguments = [], []
-        for k, (name, x) in enumerate(zip(op.names(len(inputs)), inputs, strict=False)):
-            if x is not None:
-                node = self.id_of(x)
-                links.append({"edge": self.next_edge, "node": node, "arg": name})
-                arguments.append((k, self.next_edge))
-                self.next_edge += 1
+        named = enumerate(zip(op.names(len(inputs)), inputs, strict=False))
+        links = {k: self.link(self.id_of(x), name) for k, (name, x) in named if x is not None}
         first = results[0]
         node = self.introduce(key_of(first), first, op=op.name, kind="operation", name=first.name, label=op.label,
-                              inputs=links, forward=forward_notation(op, len(inputs)),
+                              inputs=links.values(), forward=forward_notation(op, len(inputs)),
                               rules=rule_notation(op, len(inputs)), **self.cut(op, inputs, first))
         for t in results[1:]:
             self.stands_for(node, key_of(t))
-        for k, edge in arguments:
-            self.edges[node, k] = edge
+        self.edges.update({(node, k): link["edge"] for k, link in links.items()})
         self.emit("execute", node, value=value_of(first.array), bytes=int(first.nbytes))
         if first.node is not None:
-            self.saves(node, op, first.node, links)
+            self.saves(node, op, first.node, {link["arg"]: link["node"] for link in links.values()})
+
+    def link(self, node: int, name: str) -> dict[str, Any]:
+        """An edge from a node to the input of this name."""
+        self.next_edge += 1
+        return {"edge": self.next_edge - 1, "node": node, "arg": name}
 
     @staticmethod
     def cut(op: Op, inputs: tuple[Any, ...], result: Tensor) -> dict[str, Any]:
@@ -172,10 +171,9 @@ class Recorder:
         off = not mode.grad and bool(op.rules) and result.dtype.kind == "f"
         return {"no_grad": True} if off and any(isinstance(x, Tensor) and x.requires_grad for x in inputs) else {}
 
-    def saves(self, node: int, op: Op, graph_node: Node, links: list[dict[str, Any]]) -> None:
+    def saves(self, node: int, op: Op, graph_node: Node, by_arg: dict[str, int]) -> None:
         """What the new node keeps for its rule."""
         graph_node = graph_node.parents[0] if isinstance(graph_node, Output) else graph_node
-        by_arg = {link["arg"]: link["node"] for link in links}
         saved, size = [], 0
         for value, kept in zip(graph_node.saved, op.keep, strict=True):
             if value is not None and kept.kind in VALUES:
@@ -371,12 +369,8 @@ def variable_name(t: Tensor, frame: FrameType | None) -> str | None:
     """The name of the variable that holds a tensor where the learner's code runs, if there is one."""
     if frame is None:
         return None
-    scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
-    for scope in scopes:
-        for name, value in scope.items():
-            if value is t and not name.startswith("_"):
-                return name
-    return None
+    variables = (pair for scope in (frame.f_locals, frame.f_globals) for pair in scope.items())
+    return next((name for name, value in variables if value is t and not name.startswith("_")), None)
 
 
 def source_name(file: str) -> str:

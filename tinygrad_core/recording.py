@@ -140,17 +140,13 @@ def value_of(array: Any) -> dict[str, Any]:
     if array.size <= WHOLE:
         value["data"] = _jsonable(array.tolist())
         return value
-    finite = array[np.isfinite(array)].astype(np.float64) if array.dtype.kind == "f" else array.astype(np.float64)
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    finite = array[np.isfinite(array)].astype(np.float64)
+    low, high, mean, std = [float(of(finite)) if finite.size else 0.0 for of in (np.min, np.max, np.mean, np.std)]
     counts, _ = np.histogram(finite, bins=32, range=(low, high if high > low else low + 1.0))
-    value.update(
-        min=low, max=high, mean=float(finite.mean()) if finite.size else 0.0,
-        std=float(finite.std()) if finite.size else 0.0,
-        nan=int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0,
-        inf=int(np.isinf(array).sum()) if array.dtype.kind == "f" else 0,
-        histogram={"counts": counts.tolist(), "edges": [low, high]},
-        corner=_jsonable(array[(0,) * max(0, array.ndim - 2)][..., :4][..., :4, :].tolist() if array.ndim > 1
-                         else array[:4].tolist()))
+    corner = array[(0,) * max(0, array.ndim - 2)]
+    value.update(min=low, max=high, mean=mean, std=std, nan=int(np.isnan(array).sum()), inf=int(np.isinf(array).sum()),
+                 histogram={"counts": counts.tolist(), "edges": [low, high]},
+                 corner=_jsonable(corner[(slice(4),) * corner.ndim].tolist()))
     return value
 
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import EngineError, Line
+from .errors import _PACKAGE, EngineError, Line
 
 if TYPE_CHECKING:
     from .static.graph import Operation
@@ -22,8 +23,9 @@ class NoValueError(StaticError, TypeError):
     """Python wanted the numbers of a symbolic tensor, which come into being only when the graph runs."""
 
 
-# What unknown sizes are tried out with. A size that comes out the same with both does not depend on them.
-PROBES = (7, 11)
+def probes(k: int) -> tuple[int, int]:
+    """What the k-th kind of unknown size is tried out with: a size that is the same with both does not depend on it."""
+    return 7 + 6 * k, 11 + 6 * k
 
 
 _SIGNS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.floordiv: "//",
@@ -33,7 +35,8 @@ _SIGNS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.true
 class Dim:
     """A size that is not known before the run, like the rows of a batch; sums and products of such sizes too.
 
-    `hints` are its values when the unknown sizes are 7 and 11: sizes are compared, and shapes tried out, by them.
+    `hints` are its values for the numbers that the unknown sizes are tried out with: by them the engine compares sizes.
+    A learner's code that compares sizes, to choose by them, asks for the number.
     """
 
     __slots__ = ("hints", "of")
@@ -47,7 +50,10 @@ class Dim:
         if function is operator.mul and type(other) is int and other == 1:
             return self
         a, b = (other, self) if swapped else (self, other)
-        return dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
+        made = dim(tuple(function(hint(a, k), hint(b, k)) for k in (0, 1)), (function, a, b))
+        if function in (operator.floordiv, operator.mod) and not isinstance(made, Dim):
+            operator.index(self)                # it may be another for other sizes: whoever can tell the size stops here
+        return made
 
     def __index__(self) -> int:
         told = _unknown_size_told(self)
@@ -60,20 +66,30 @@ class Dim:
     __int__ = __index__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self.hints == other.hints
+        if isinstance(other, Dim) and self.hints == other.hints:
+            return True
+        if isinstance(other, (int, Dim)) and _learner_asks():
+            return operator.index(self) == operator.index(other)
+        return False
 
     def __hash__(self) -> int:
         return hash(self.hints)
 
     def _ordered(self, other: Any, compare: Callable[[int, int], bool]) -> bool:
         answers = {compare(hint(self, k), hint(other, k)) for k in (0, 1)}
-        return answers.pop() if len(answers) == 1 else compare(operator.index(self), operator.index(other))
+        sure = len(answers) == 1 and (hint(self, 0) == hint(other, 0) or not _learner_asks(3))
+        return answers.pop() if sure else compare(operator.index(self), operator.index(other))
 
     def __repr__(self) -> str:
         if not callable(self.of[0]):
             return f"{self.of[0].name or 'n'}.{self.of[1]}"
         sides = [f"({n})" if isinstance(n, Dim) and callable(n.of[0]) else f"{n}" for n in self.of[1:]]
         return f" {_SIGNS.get(self.of[0], '?')} ".join(sides)
+
+
+def _learner_asks(depth: int = 2) -> bool:
+    """Whether code outside the engine called what calls this."""
+    return not sys._getframe(depth).f_code.co_filename.startswith(_PACKAGE)
 
 
 for _sign in _SIGNS:

@@ -1,6 +1,7 @@
 """Tensor, the array a person holds: its numbers, its place in the graph, and what it looks into."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -13,45 +14,85 @@ from .device import array_module
 from .errors import DeviceError, DTypeError, GradError, ShapeError
 from .node import Leaf, Node, Output
 from .ops import Op
-from .symbol import Symbol, shape_text
+from .symbol import StaticError, Symbol, shape_text
 
 ndarray = np.ndarray
 
 
-class Mode:
-    """How operations run at the moment.
+class _Switches:
+    """What one thread has asked for; `odd` where that is anything at all."""
 
-    `plain` is the one flag that the hot paths read: gradients on and nobody watching. Everything else,
-    `no_grad` and recording, goes through `apply`.
-    """
-
-    __slots__ = ("_grad", "_watch", "graph", "inference", "plain", "watched")
+    __slots__ = ("grad", "watch", "graph", "odd")
 
     def __init__(self) -> None:
-        self._grad, self._watch, self.inference, self.plain, self.watched = True, None, False, True, False
-        self.graph: Any = None
+        self.grad, self.watch, self.graph, self.odd = True, None, None, False
+
+    def __del__(self) -> None:
+        if self.odd:                    # the thread ends as it is
+            mode._count(-1)
+
+
+class _Thread(threading.local):
+    """Each thread's switches."""
+
+    def __init__(self) -> None:
+        self.switches = _Switches()
+
+
+class Mode:
+    """How operations run at the moment; each thread has switches of its own.
+
+    `plain` is the one flag that the hot paths read: in no thread are gradients off or somebody watching. Everything
+    else, `no_grad` and recording, goes through `apply`, which asks for the switches of the thread that it runs in.
+    """
+
+    __slots__ = ("_thread", "_lock", "_odd", "plain")
+
+    def __init__(self) -> None:
+        self._thread, self._lock, self._odd, self.plain = _Thread(), threading.RLock(), 0, True
 
     @property
     def grad(self) -> bool:
         """Whether operations leave nodes behind."""
-        return self._grad
+        return self.plain or self._thread.switches.grad
 
     @grad.setter
     def grad(self, wanted: bool) -> None:
-        self._grad = wanted
-        self.plain = wanted and self._watch is None
+        switches = self._thread.switches
+        switches.grad = wanted
+        self._settle(switches)
 
     @property
     def watch(self) -> Any:
         """Who is told of everything: a recorder, the graph in which operations are written down to run later, or None."""
-        return self._watch
+        return None if self.plain else self._thread.switches.watch
 
     @watch.setter
     def watch(self, watch: Any) -> None:
-        self._watch = watch
-        self.graph = watch if hasattr(watch, "define") else None
-        self.watched = watch is not None
-        self.plain = self._grad and watch is None
+        switches = self._thread.switches
+        switches.watch, switches.graph = watch, watch if hasattr(watch, "define") else None
+        self._settle(switches)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody is told."""
+        return not self.plain and self._thread.switches.watch is not None
+
+    @property
+    def graph(self) -> Any:
+        """The graph in which operations are written down, or None where they compute."""
+        return None if self.plain else self._thread.switches.graph
+
+    def _settle(self, switches: _Switches) -> None:
+        odd = not switches.grad or switches.watch is not None
+        if odd is not switches.odd:
+            switches.odd = odd
+            self._count(1 if odd else -1)
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._odd += more
+            self.plain = not self._odd
 
 
 mode = Mode()
@@ -69,7 +110,9 @@ class Tensor:
         name: a name for pictures and listings.
 
     `array` is the NumPy or CuPy array that holds the numbers; a tensor without dims holds a NumPy scalar,
-    because arithmetic on scalars is many times faster than on arrays of one element.
+    because arithmetic on scalars is many times faster than on arrays of one element. Such a scalar cannot be looked
+    into as memory can: `x[0]` of a vector hands on to x what is written into it, but where no gradient is recorded it
+    does not follow what is written into x later, and `s[None]` and `s.reshape(1)` are copies.
     """
 
     __slots__ = ("array", "node", "_name", "_view", "_views", "_rewritten", "__weakref__")
@@ -104,6 +147,8 @@ class Tensor:
             self._name = name
         if requires_grad:
             self.requires_grad_()
+        if mode.graph is not None:
+            mode.graph.made(self.array)
 
     # ---- what it is
     @property
@@ -223,15 +268,18 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory without its history, as `detach` gives it: unlike PyTorch's, writes through it are noticed."""
-        return wrap(self.array)
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
+        if mode.graph is not None:
+            raise StaticError("t.data = value gives a tensor other memory, which a graph cannot do: write into the memory "
+                              "that it has, t.data.copy_(value).")
         self.array = value.array if isinstance(value, Tensor) else unboxed(as_array(value, self.dtype, None))
 
     def detach(self) -> Tensor:
         """The same memory as a tensor of its own that gradients do not pass."""
-        return wrap(self.array)
+        return wrap(self.array) if type(self.array) is not Symbol else self.array.operation.graph.alias(self)
 
     @property
     def _version(self) -> int:
@@ -436,7 +484,10 @@ def view_chain(t: Tensor) -> list[tuple[Op, dict[str, Any]]]:
 
 
 def remember_view(base: Tensor, view: Tensor) -> None:
-    """Let the memory's root know of a view, weakly: a write must give it a new history too."""
+    """Let the memory's root, or its graph, know of a view, weakly: a write must give it a new history too."""
+    if type(view.array) is Symbol:
+        view.array.operation.graph.views.append(ref(view))
+        return
     root = root_of(base)
     views = getattr(root, "_views", None)
     if views is None:

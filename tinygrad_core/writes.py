@@ -12,41 +12,48 @@ from .errors import DTypeError, GradError, ShapeError
 from .node import Leaf
 from .ops import OPS
 from .symbol import Symbol
-from .tensor import Tensor, mode, ndarray, root_of, view_chain
+from .tensor import Tensor, describe, mode, ndarray, root_of, view_chain
 
 
 def write(t: Tensor, result: Tensor) -> Tensor:
     """Give `t` the values of `result`, in place: same memory, new history. What `t.add_(1)` ends with."""
-    if mode.graph is not None or type(t.array) is Symbol:
-        graph = mode.graph if mode.graph is not None else t.array.operation.graph
-        return graph.write(t, result)
+    graph, watch, records = mode.graph, mode.watch, mode.grad
+    if graph is not None or type(t.array) is Symbol:
+        return (graph if graph is not None else t.array.operation.graph).write(t, result)
     if result.shape != t.shape:
         raise ShapeError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
                          f"{result.shape}.")
     if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.")
+    if isinstance(t.array, ndarray) and not t.array.flags.writeable:
+        raise ShapeError(f"{describe(t)} cannot be written into: several of its elements are one place in memory, as "
+                         "after expand, or the memory is somebody's who forbids it. Write into a clone().")
     root = root_of(t)
     if not _looks_into(t, root):
         t._view, root = None, t
-    if mode.grad and isinstance(root.node, Leaf):
-        what = "a view of a leaf" if root is not t else "a leaf"
-        raise GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
-                        "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
-                        f"tensor (`w = w * 2`).")
+    if records and isinstance(root.node, Leaf):
+        raise unlinked("a view of a leaf" if root is not t else "a leaf")
     if result.node is not None and type(result.node.saved) is tuple:
         result.node.saved = _apart(result.node.saved, t.array)
-    memory = None if mode.watch is None else mode.watch.memory_of(t.array)
+    memory = None if watch is None else watch.memory_of(t.array)
     versions.wrote(t.array)
     store(t, result.array)
-    if mode.grad and (result.node is not None or t.node is not None):
+    if records and (result.node is not None or t.node is not None):
         if root is t:
             t.node = result.node
         else:
             _rebase(t, root, result)
         _refresh_views(root)
-    if mode.watch is not None:
-        mode.watch.wrote(t, result, memory)
+    if watch is not None:
+        watch.wrote(t, result, memory)
     return t
+
+
+def unlinked(what: str) -> GradError:
+    """The error of writing into a leaf that requires gradients while they are recorded."""
+    return GradError(f"this tensor is {what} that requires gradients, and writing into it would break the link "
+                     "between its value and its gradient. Update it under `with no_grad():`, or compute a new "
+                     "tensor (`w = w * 2`).")
 
 
 def _apart(saved: tuple[Any, ...], array: Any) -> tuple[Any, ...]:
@@ -62,9 +69,14 @@ def store(t: Tensor, values: Any) -> None:
         t.array = t.array.dtype.type(values)
         t._rewritten = t._version + 1
         source = t._view
-        if source is not None and source[1].name == "getitem" and isinstance(source[0].array, ndarray):
-            source[0].array[source[2]["index"]] = t.array
-            versions.wrote(source[0].array)
+        if source is None:
+            return
+        base, op, attrs = source
+        if isinstance(base.array, np.generic):
+            store(base, t.array)
+        elif op.name == "getitem" and isinstance(base.array, ndarray):
+            base.array[attrs["index"]] = t.array
+            versions.wrote(base.array)
     else:
         t.array[...] = values
 
@@ -93,11 +105,13 @@ def _looks_into(view: Tensor, root: Tensor) -> bool:
 
 
 def _refresh_views(root: Tensor) -> None:
-    """After a write: every living view's history starts from its base's new one."""
+    """After a write: every living view's history starts from its base's new one; one without dims gets its value too."""
     for weak in getattr(root, "_views", ()):
         view = weak()
         if view is not None and view.node is not None and _looks_into(view, root):
             base, op, attrs = view._view
             parent = base.node
             values = [base.array]
+            if isinstance(view.array, np.generic):
+                view.array = op.forward(np, base.array, **attrs)[()]
             view.node = record(op, [parent], 1, view.array, values, (), attrs) if parent is not None else None

@@ -10,7 +10,8 @@ from tests.engine import emulated_cupy
 ON_THE_CPU = {
     **dict.fromkeys(("test_data_workers", "test_mnist_listing"), "hands arrays through the computer's memory"),
     **dict.fromkeys(("test_static_c", "test_static_compile", "test_static_control", "test_static_graph", "test_static_guards",
-                     "test_static_kept", "test_static_passes", "test_static_save"),
+                     "test_static_kept", "test_static_passes", "test_static_save", "test_static_shortcut",
+                     "test_static_views"),
                     "is about the back ends that compute on the CPU; test_static_cuda is the GPU's"),
     **dict.fromkeys(("test_operations_page",), "computes nothing"),
 }

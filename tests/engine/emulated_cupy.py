@@ -8,7 +8,6 @@ import sys
 import types
 
 import numpy as np
-import scipy.special
 
 import tinygrad_core as tg
 
@@ -258,7 +257,6 @@ def use(monkeypatch, name):
     numpy = tg.Tensor.numpy
     if name == "emulated":
         monkeypatch.setattr(sys.modules["tinygrad_core.device"], "cupy", module)
-        monkeypatch.setitem(sys.modules, "cupyx.scipy.special", types.SimpleNamespace(erf=Function(scipy.special.erf)))
     monkeypatch.setattr(tg.Tensor, "numpy", lambda self: numpy(self.cpu()))
     monkeypatch.setattr(sys.modules["tinygrad_core.device"], "_default", tg.get_default_device())   # put back at the end
     tg.set_default_device("cuda")

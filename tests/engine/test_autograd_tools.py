@@ -279,3 +279,97 @@ def test_vmap_is_the_loop():
     assert xs.grad.tolist() == [[1.0, 10.0], [1.0, 10.0]]
     with pytest.raises(ShapeError, match="one size"):
         functional.vmap(lambda x, y: x)(xs, tg.ones(3))
+
+
+def test_no_grad_holds_in_a_generator_only_while_it_runs():
+    x = tg.ones(2, requires_grad=True)
+
+    @tg.no_grad
+    def doubled():
+        factor = 2
+        while factor:
+            factor = yield x * factor
+
+    steps = doubled()
+    assert [next(steps).requires_grad, (x * 2).requires_grad, steps.send(3).requires_grad] == [False, True, False]
+    with pytest.raises(StopIteration):
+        steps.send(0)
+    with tg.inference_mode(False):
+        assert (x * 2).requires_grad
+
+
+def test_backward_adds_to_tensors_that_are_no_leaves_where_asked():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    (y * y).sum().backward(inputs=[y])
+    (y * 2).sum().backward(inputs=[y])
+    assert (x.grad, y.grad.tolist()) == (None, [8.0, 14.0])
+    zero, = tg.autograd.grad((x * 2).sum(), [tg.ones(2, requires_grad=True)], materialize_grads=True)
+    assert zero.tolist() == [0.0, 0.0]
+
+
+def test_gradients_of_a_wrong_shape_are_refused_where_they_come_from():
+    class Wrong(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g[:1]
+
+    x = tg.ones(3, requires_grad=True)
+    with pytest.raises(GradError, match=r"Wrong\.backward returned a gradient of shape \(1,\) for input 0"):
+        Wrong.apply(x).sum().backward()
+    y = x * 2
+    y.register_hook(lambda g: g[:1])
+    with pytest.raises(GradError, match=r"a hook got a gradient of shape \(3,\)"):
+        y.sum().backward()
+
+
+def test_a_function_that_writes_into_its_input():
+    def run(T):
+        class Double(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.mark_dirty(x)
+                ctx.set_materialize_grads(False)
+                return x.mul_(2), x.sum()
+
+            @staticmethod
+            def backward(ctx, g, of_sum):
+                assert of_sum is None
+                return g * 2
+
+        x = T.tensor([1.0, 2.0], requires_grad=True)
+        y = x * 1
+        out, _ = Double.apply(y)
+        (out * out).sum().backward()
+        with pytest.raises(RuntimeError, match="leaf"):
+            Double.apply(x)
+        return out is y, y.tolist(), x.grad.tolist()
+
+    torch = pytest.importorskip("torch")
+    assert run(tg) == run(torch)
+
+
+def test_functions_of_functions_take_and_give_several_tensors():
+    torch = pytest.importorskip("torch")
+
+    def run(T):
+        x, y, m = T.tensor([1.0, 2.0]), T.tensor([3.0, -1.0]), T.tensor([[1.0, 2.0], [3.0, 4.0]])
+        of = T.autograd.functional
+        blocks = of.jacobian(lambda a, b: (a * b, a.sum()), (x, y))
+        value, product = of.vhp(lambda a: (a ** 3).sum(), x, y)
+        rows = T.vmap(lambda a: (a, a.sum()), in_dims=1, out_dims=(1, 0))(m)
+        return [t.tolist() for row in blocks for t in row], value.tolist(), product.tolist(), [r.tolist() for r in rows]
+
+    assert run(tg) == run(torch)
+
+
+def test_memory_seen_several_times_is_not_written_into():
+    x = tg.zeros(3, 1).expand(3, 3)
+    with pytest.raises(tg.errors.ShapeError, match="clone"):
+        x.add_(1)
+    with pytest.raises(GradError, match="none to keep"):
+        tg.zeros(3).retain_grad()

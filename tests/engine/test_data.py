@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import struct
 import threading
+from collections import namedtuple
 from typing import ClassVar
 
 import numpy as np
@@ -51,6 +52,12 @@ def test_samples_of_any_kind_are_collated():
     batch, = DataLoader(Squares(), batch_size=4)
     assert batch["x"].shape == (3, 2) and batch["y"].tolist() == [0, 1, 4]
     assert batch["pair"][0].tolist() == [0, 1, 2] and batch["pair"][1].dtype == tg.float32
+
+
+def test_named_tuples_stay_named():
+    Pair = namedtuple("Pair", "x y")
+    batch, = DataLoader([Pair(0, 1.0), Pair(2, 3.0)], batch_size=2)
+    assert (batch.x.tolist(), batch.y.tolist(), batch.y.dtype) == ([0, 2], [1.0, 3.0], tg.float32)
 
 
 def test_splits_are_disjoint_and_whole():

@@ -28,5 +28,7 @@ def test_a_gpu_that_is_not_there_is_explained():
     for ask in (lambda: tg.ones(2, device="cuda"), lambda: tg.ones(2).cuda(), lambda: tg.nn.Linear(2, 2).to("cuda")):
         with pytest.raises(tg.errors.DeviceError, match="stay on device=\"cpu\""):
             ask()
-    with pytest.raises(tg.errors.DeviceError, match="no device 'gpu'"):
-        tg.ones(2, device="gpu")
+    for ask in (lambda: tg.ones(2, device="gpu"), lambda: tg.ones(2).to("gpu"), lambda: tg.nn.Linear(2, 2).to("gpu")):
+        with pytest.raises(tg.errors.DeviceError, match="no device 'gpu'"):
+            ask()
+    assert not tg.ones(2).to("cpu", non_blocking=True).is_cuda

@@ -330,3 +330,31 @@ def test_modules_can_be_recorded(expression: str, shape: tuple[int, ...], paths:
         (out[0] if isinstance(out, tuple) else out).sum().backward()
     validate(recording.to_dict())
     assert paths <= {e["module"] for e in recording.events if e["type"] == "define"}
+
+
+def test_hooks_in_front_of_others_and_before_the_backward_pass():
+    torch = pytest.importorskip("torch")
+
+    def run(T):
+        log, module = [], T.nn.Linear(2, 2)
+        module.register_forward_hook(lambda *_: log.append("after"))
+        module.register_forward_hook(lambda *_: log.append("first after"), prepend=True)
+        module.register_full_backward_hook(lambda m, inner, outer: log.append([tuple(g.shape) for g in outer]))
+        module.register_full_backward_pre_hook(lambda m, outer: (outer[0] * 3,))
+        T.nn.init.ones_(module.weight)
+        x = T.ones(1, 2, requires_grad=True)
+        module(x).sum().backward()
+        return log, x.grad.tolist()
+
+    assert run(tg) == run(torch)
+
+
+def test_a_state_dict_taken_over_and_collected():
+    layer = nn.Linear(2, 2)
+    weight = tg.ones(2, 2, dtype=tg.float64)
+    layer.load_state_dict({"weight": weight, "bias": tg.zeros(2)}, assign=True)
+    weight[0, 0] = 5.0
+    assert layer.weight.dtype == tg.float64 and layer.weight[0, 0].item() == 5.0 and layer.weight.requires_grad
+    found: dict = {}
+    assert layer.state_dict(destination=found, prefix="a.") is found and list(found) == ["a.weight", "a.bias"]
+    assert nn.BatchNorm1d(2).get_buffer("running_var").tolist() == [1.0, 1.0]

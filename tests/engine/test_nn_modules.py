@@ -335,3 +335,23 @@ def test_empty_batches(expression: str, shape: tuple[int, ...]) -> None:
     for k in (2, 3):
         for mine, expected in zip(results[0][k], results[1][k], strict=True):
             np.testing.assert_array_equal(mine, expected)
+
+
+def test_pools_take_their_settings_in_pytorchs_order():
+    x = np.random.default_rng(0).standard_normal((2, 3, 8, 7)).astype("float32")
+    mine, theirs = tg.nn.MaxPool2d(3, 2, 1, 1, True, True), torch.nn.MaxPool2d(3, 2, 1, 1, True, True)
+    assert repr(mine) == repr(theirs)
+    for ours, expected in zip(mine(tg.tensor(x)), theirs(torch.tensor(x)), strict=True):
+        np.testing.assert_array_equal(ours.numpy(), expected.numpy())
+
+
+def test_a_transposed_convolution_to_a_size_that_was_asked_for():
+    x = np.random.default_rng(0).standard_normal((2, 4, 5, 6)).astype("float32")
+    theirs = torch.nn.ConvTranspose2d(4, 3, 3, stride=2, padding=1)
+    mine = tg.nn.ConvTranspose2d(4, 3, 3, stride=2, padding=1)
+    mine.load_state_dict(theirs.state_dict())
+    for size in ([9, 12], [2, 3, 10, 11]):
+        expected = theirs(torch.tensor(x), output_size=size).detach().numpy()
+        np.testing.assert_allclose(mine(tg.tensor(x), size).detach().numpy(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(tg.errors.ShapeError, match="possible"):
+        mine(tg.tensor(x), [20, 20])

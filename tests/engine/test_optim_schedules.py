@@ -47,6 +47,64 @@ def test_rates_are_pytorchs(name, options, optimizer):
     np.testing.assert_allclose(drive(tg, optimizer, name, options), drive(torch, optimizer, name, options), 1e-9, 1e-12)
 
 
+MOVED = [(name, options) for name, options in SCHEDULES if name not in ("LambdaLR", "OneCycleLR")]
+
+
+@pytest.mark.parametrize("second", MOVED, ids=lambda s: s[0])
+@pytest.mark.parametrize("first", MOVED, ids=lambda s: s[0])
+def test_chained_schedules_and_rates_changed_by_hand_are_pytorchs(first, second):
+    def drive(T):
+        optimizer = T.optim.SGD([{"params": [T.zeros(2, requires_grad=True)], "lr": lr} for lr in (0.1, 0.03)])
+        chain = [getattr(T.optim.lr_scheduler, name)(optimizer, **options) for name, options in (first, second)]
+        seen = []
+        for k in range(18):
+            optimizer.step()
+            for schedule in chain:
+                schedule.step()
+            seen.append([g["lr"] for g in optimizer.param_groups])
+            if k == 4:
+                optimizer.param_groups[1]["lr"] *= 0.5
+        return seen
+
+    np.testing.assert_allclose(drive(tg), drive(torch), 1e-7, 1e-12)
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULES, ids=[f"{n}-{k}" for k, (n, _) in enumerate(SCHEDULES)])
+def test_a_training_taken_up_again_by_its_last_epoch(name, options):
+    def drive(T):
+        seen, last = [], -1
+        groups = [{"params": [T.zeros(2, requires_grad=True)], "lr": lr} for lr in (0.1, 0.03)]
+        optimizer = T.optim.SGD(groups, momentum=0.9)
+        for _ in range(2):
+            schedule = getattr(T.optim.lr_scheduler, name)(optimizer, **options, last_epoch=last)
+            for _ in range(5):
+                optimizer.step()
+                schedule.step()
+                seen.append([g["lr"] for g in optimizer.param_groups])
+            last = schedule.last_epoch
+        return seen
+
+    np.testing.assert_allclose(drive(tg), drive(torch), 1e-9, 1e-12)
+
+
+def test_a_schedule_of_ones_own():
+    def drive(T):
+        class Halves(T.optim.lr_scheduler.LRScheduler):
+            def get_lr(self):
+                return [base / 2 ** self.last_epoch for base in self.base_lrs]
+
+        optimizer = T.optim.SGD([T.zeros(2, requires_grad=True)], lr=1.0)
+        schedule = Halves(optimizer)
+        seen = []
+        for _ in range(3):
+            optimizer.step()
+            schedule.step()
+            seen += schedule.get_last_lr()
+        return seen
+
+    assert drive(tg) == drive(torch) == [0.5, 0.25, 0.125]
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("options", PLATEAUS, ids=str)
 def test_plateaus_are_pytorchs(options, seed):

@@ -271,6 +271,46 @@ def test_every_type_of_event_is_in_the_schema():
     assert {"trace", "guard", "feed", "rewrite"} <= {e["type"] for e in rec.events}
 
 
+@pytest.mark.parametrize("backend", ["interpreter", "numpy", "c"])
+def test_a_compiled_step_tells_its_passes_its_plan_and_what_is_alive(backend):
+    """Definition, tracing, passes, planning, execution, freeing: each where it happens, and how many bytes were alive."""
+    weight = tg.randn(64, 64, requires_grad=True)
+
+    def step(x):
+        h = tg.tanh(x @ weight) * 1.0
+        return tg.autograd.grad((h.t() * h.t()).sum() + h.sum() * 0, [weight])[0]
+
+    compiled, x = tg.compile(step, backend=backend, memory_budget=0.5), tg.randn(32, 64)
+    with record() as rec:
+        compiled(x)
+        compiled(x)
+    check(rec)
+    kinds = [e["type"] for e in rec.events]
+    first, second = (k for k, kind in enumerate(kinds) if kind == "run")
+    assert kinds.index("trace") < kinds.index("rewrite") < first
+    assert "rewrite" not in kinds[first:] and "define" not in kinds[first:second]       # planned once, defined before
+    rewrites = of(rec, "rewrite")
+    assert "simplify" in {e["name"] for e in rewrites} and all(e["source"] and e["why"] for e in rewrites)
+    alive = {e["node"]: e["alive"] for e in rec.events[first:second] if e["type"] == "execute" and "alive" in e}
+    views = [e["node"] for e in of(rec, "define") if e["op"] == "permute"]
+    assert max(alive.values()) >= 32 * 64 * 4 * 2 and views
+    for event in of(rec, "free"):
+        assert event["alive"] <= max(alive.values())
+    for node in views:              # a view takes no memory of its own
+        before = [e["alive"] for e in rec.events[first:] if "alive" in e]
+        at = [e["node"] for e in rec.events[first:] if "alive" in e].index(node)
+        assert at == 0 or before[at] == before[at - 1]
+    plan = of(rec, "run")[0].get("plan")
+    if backend == "interpreter":
+        assert plan is None
+    else:
+        assert plan["most"] <= plan["bytes"] <= plan["alone"] and plan == of(rec, "run")[1]["plan"]
+        assert max(s["alive"] for s in plan["steps"]) <= plan["most"] and all(s["about"] for s in plan["steps"])
+    compiled(x)
+    if backend == "c" and plan["backend"] == "c":
+        assert f"memory: {plan['bytes']:,} bytes in one block; {plan['most']:,} are alive at once" in compiled.explain()
+
+
 def test_recordings_of_version_1_are_read(diamond):
     data = json.loads(diamond.to_json()) | {"version": 1}
     jsonschema.Draft202012Validator(schema()).validate(data)

@@ -22,7 +22,7 @@ from tinygrad_core.static import (
 )
 
 
-@pytest.fixture(params=["interpreter", "c"])
+@pytest.fixture(params=["interpreter", "numpy", "c"])
 def backend(request):
     return request.param
 
@@ -222,3 +222,78 @@ def test_inside_a_traced_function(backend):
         out.backward()
         assert out.item() == 1 + 2 ** n and x.grad.tolist() == [n, n * 2 ** (n - 1)]
     assert len(power.graphs) == 1
+
+
+def wasteful(x, n):
+    """A scan around a loop and a branch, each with something for every pass to do; and its gradients."""
+    w = Variable(np.linspace(-1, 1, 4, dtype=np.float32), name="w")
+
+    def body(state, row):
+        twice, again = (row * w).tanh() + 0.5, (row * w).tanh() + 0.5
+        unused = (twice @ row).exp()
+        half = tg.tensor([2.0]) * tg.tensor([0.25])
+        state = cond(twice.sum() > 0.3, lambda: state * 1.0 + twice * again, lambda: state - again / 1.0)
+        _, grown = while_loop(lambda k, v: k < n, lambda k, v: (k + 1, v * half * 1.0 + (v * half)), [tg.tensor(0.0), state])
+        return grown, (unused * 0 + 1, grown.sum() * 1.0)[1]
+
+    end, sums = scan(body, tg.zeros(4), x)
+    loss = (end * sums.sum()).sum()
+    return [end, sums, loss, *gradients(loss, [x, w])]
+
+
+@pytest.mark.parametrize("off", [None, "fold", "simplify", "cse", "dce", "fuse", "inline"])
+def test_bodies_go_through_the_passes_and_keep_their_values(off, backend, monkeypatch):
+    from tinygrad_core.static import passes
+    from tinygrad_core.static.block import Block
+    from tinygrad_core.static.passes.rewrites import noting
+
+    def run(backend):
+        with Graph() as graph:
+            x, n = placeholder((None, 4), name="x"), placeholder((), name="n")
+            outputs = wasteful(x, n)
+        session = Session(graph, backend)
+        with noting() as found:
+            feeds = [{x: np.sin(np.arange(rows * 4.0)).reshape(rows, 4), n: rounds} for rows, rounds in ((3, 2), (5, 0))]
+            return [v for fed in feeds for v in session.run(outputs, fed)], {r.name for r in found}
+
+    with monkeypatch.context() as patch:        # bodies as they were written
+        patch.setattr(Block, "on", lambda self, backend: self)
+        expected, _ = run("interpreter")
+    if off:
+        passes.disable(off)
+    try:
+        values, names = run(backend)
+    finally:
+        passes.enable()
+    for now, value in zip(values, expected, strict=True):
+        np.testing.assert_allclose(now, value, rtol=2e-5, atol=1e-6)
+    assert {"fold", "cse"} - {off} <= names and off not in names
+
+
+def test_random_numbers_inside_are_eager_modes(backend):
+    def f(x):
+        def body(state, row):
+            tg.rand(3)                          # nobody reads these
+            return state + tg.randn(2) * row, tg.rand(1)
+        return scan(body, tg.zeros(2), x)
+
+    x, compiled = tg.tensor([1.0, 2.0, 3.0]), compile(f, backend=backend)
+    for _ in range(3):
+        tg.manual_seed(5)
+        expected = [*f(x), tg.rand(2)]
+        tg.manual_seed(5)
+        for now, value in zip([*compiled(x), tg.rand(2)], expected, strict=True):
+            np.testing.assert_array_equal(now.numpy(), value.numpy())
+
+
+def test_a_body_is_run_by_one_thread_at_a_time():
+    from concurrent.futures import ThreadPoolExecutor
+
+    with Graph() as graph:
+        x = placeholder((64,), name="x")
+        _, y = while_loop(lambda k, v: k < 50, lambda k, v: (k + 1, v * 0.5 + x), [tg.tensor(0.0), x])
+    sessions = [Session(graph, "c") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:         # two sessions share the bodies, but nothing else
+        found = list(pool.map(lambda k: sessions[k % 4].run(y, {x: np.full(64, k, np.float32)}), range(40)))
+    for k, value in enumerate(found):
+        np.testing.assert_allclose(value, 2.0 * k, rtol=1e-5)

@@ -164,6 +164,23 @@ def test_names_and_scopes(graph):
         constant(1.0, name="a b")
 
 
+def test_a_name_is_plain_or_an_error_with_the_line(graph):
+    for name in ("a b", "x;system()", "a\nb", "", "*/", "é", 'a"b'):
+        told = r"(?s)cannot name an operation.*at test_static_graph.py, line"
+        with pytest.raises(StaticError, match=told):
+            placeholder((), name=name)
+        with pytest.raises(StaticError, match=told), name_scope(name):
+            pass
+
+
+def test_a_tensor_may_be_called_anything():
+    w = tg.tensor([2.0], requires_grad=True, name='*/ system("ε"); /*')
+    x = tg.tensor([3.0], name="/the input (x)")
+    compiled = tg.compile(lambda x: (x * w).detach(), backend="c")
+    assert compiled(x).tolist() == [6]
+    assert [o.name for o in compiled.graphs[0]][:2] == ["_the_input__x_", "_/_system_______/_"]
+
+
 def test_the_default_graph():
     reset_default_graph()
     x = placeholder((), name="x")
@@ -187,9 +204,13 @@ def test_graphs_can_be_entered_in_tensorflows_words():
 
 def test_a_finalized_graph_takes_nothing_more(graph):
     x = placeholder((), name="x")
+    y = x * 2
     graph.finalize()
-    with pytest.raises(StaticError, match="finalized"):
-        x + 1
+    for define in (lambda: x + 1, lambda: placeholder((), name="z"), lambda: Variable(1.0), lambda: constant(1.0),
+                   lambda: gradients(y, [x])):
+        with pytest.raises(StaticError, match=r"finalized, and .* would add to it"):
+            define()
+    assert Session(graph).run(y, {x: 2.0}) == 4
 
 
 class TestErrors:

@@ -107,6 +107,18 @@ def test_slots_properties_and_what_methods_read(monkeypatch):
     run(lambda x: getattr(slotted, "ra" + "te") * x, lambda: monkeypatch.setattr(slotted, "rate", 6.0), "was 5.0 and is 6.0")
 
 
+def test_methods_and_properties_that_are_replaced(monkeypatch):
+    class Thing:
+        rate = property(lambda self: 2.0)
+
+        def scaled(self, x):
+            return x * 3
+
+    thing = Thing()
+    run(lambda x: x * thing.rate, lambda: monkeypatch.setattr(Thing, "rate", property(lambda self: 5.0)), "rate is another")
+    run(lambda x: thing.scaled(x), lambda: monkeypatch.setattr(Thing, "scaled", lambda self, x: x * 7), "scaled is another")
+
+
 def test_what_a_modules_forward_reads(monkeypatch):
     run(scaling, lambda: monkeypatch.setitem(globals(), "factor", 3.0), "global factor was 2.0 and is 3.0")
     run(scaling, lambda: monkeypatch.setattr(scaling, "rate", 3.0), "rate was 2.0 and is 3.0")
@@ -404,6 +416,7 @@ class TestDelicateNumbers:
         run(lambda x: 1 / (x * factor), lambda: monkeypatch.setitem(globals(), "factor", -0.0), "was 0.0 and is -0.0")
         f = compile(lambda x, k: 1 / (x * k))
         assert [f(tg.ones(1), k).item() for k in (0.0, -0.0, np.float32(-0.0), 0.0)] == [np.inf, -np.inf, -np.inf, np.inf]
+        assert "an argument was 0.0 and is -0.0" in f.explain()
 
     @pytest.mark.parametrize("kind", [float, np.float32])
     def test_not_a_number_is_like_itself(self, monkeypatch, kind):

@@ -6,15 +6,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_core as tg
-from tinygrad_core.static import Graph, gradients, placeholder
-from tinygrad_core.static.backends import compiled
+from tinygrad_core.static import Graph, Session, constant, gradients, placeholder
+from tinygrad_core.static.backends import compiled, memory_of
 from tinygrad_core.static.backends.c import _Generated, _prepared
 from tinygrad_core.static.lower import lower
 from tinygrad_core.static.memory import Life, most_alive, plan_memory
-from tinygrad_core.static.passes import PASSES, PLANNING, disable, enable, optimised
+from tinygrad_core.static.passes import PASSES, PLANNING, disable, enable, optimised, without
 from tinygrad_core.static.passes.recompute import recompute
 from tinygrad_core.static.passes.rewrites import noting
+from tinygrad_core.static.passes.turn import turn
 from tinygrad_core.static.program import specialise
+from tinygrad_core.static.toolchain import compiler
 
 F = tg.nn.functional
 UNARY = [tg.tanh, tg.exp, tg.relu, tg.sigmoid, abs, lambda x: -x, lambda x: x * 1, lambda x: x - 0, lambda x: x ** 2,
@@ -222,10 +224,53 @@ class TestWhatAPassDoes:
     def test_algebra(self, function, left):
         assert self.names(PASSES["dce"](PASSES["simplify"](self.program(function)))) == left
 
+    @pytest.mark.parametrize("function, turned", [
+        (lambda x: (x[:, None] @ x[None]).T + x, True), (lambda x: (x[None] @ x.expand(2, 3, 3)).transpose(-1, 0), False),
+        (lambda x: (x[:, None, None] @ x.expand(3, 1, 3)).transpose(-1, -2).exp(), True),
+        (lambda x: (x @ x.expand(3, 3)).reshape(3, 1).T, False), (lambda x: x.expand(2, 3) @ x.expand(2, 3).T, False)])
+    def test_products_that_are_only_read_transposed(self, function, turned):
+        program = self.program(function)
+        with noting() as found:
+            changed = turn(program)
+        assert [r.name for r in found] == ["turn"] * turned
+        feeds = [np.array([1, -2, 3], np.float32)]
+        same(values(changed, feeds), values(program, feeds), rtol=1e-6)
+        assert values(changed, feeds)[0].shape == values(program, feeds)[0].shape
+
+    def test_products_that_are_read_as_they_are_too(self):
+        def both(x):
+            product = x[:, None] @ x[None]
+            return product.T @ product
+        with noting() as found:
+            turn(self.program(both))
+        assert not found
+
     def test_rewrites_are_noted_with_their_reason(self):
         with noting() as found:
             optimised(self.program(lambda x: tg.exp(x) * tg.exp(x) * 1))
         assert {r.name for r in found} >= {"cse", "simplify"} and all(r.why for r in found)
+
+    @pytest.mark.skipif(compiler(quiet=True) is None, reason="no C compiler")
+    @pytest.mark.parametrize("off", [(), *[(name,) for name in (*PASSES, *PLANNING) if name != "dce"], ("dce", "recompute")])
+    def test_each_pass_says_what_it_did_unless_it_is_switched_off(self, off):
+        """A step with something in it for every pass: a network with windows, whose weights are updated."""
+        from tinygrad_core import nn, optim
+
+        net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(800, 3))
+        with Graph() as graph:
+            x, y = placeholder((64, 1, 20, 20), name="x"), placeholder((64,), tg.int64, name="y")
+            spread = (x * (constant(2.0) * constant(3.0))).exp() + (x * 5.0).exp() * (x * 5.0).exp() * 1.0
+            spread = spread + (x[0, 0] @ x[1, 0]).T
+            train = optim.SGD(net.parameters(), lr=0.1).minimize(F.cross_entropy(net(spread.log()), y))
+        feeds = {x: np.ones((64, 1, 20, 20), np.float32), y: np.zeros(64, np.int64)}
+        program = Session(graph, "interpreter").plan(train, feeds)._given
+        program.budget = 0.5
+        with without(*off), noting() as found:
+            memory_of(program, "c")
+        names = {r.name for r in found}
+        # What is worth computing again depends on what the other passes have left.
+        assert names | {"recompute"} == {*PASSES, *PLANNING, "recompute"}.difference(off) | {"recompute"}
+        assert names.isdisjoint(off) and ("recompute" in names or off) and all(r.why for r in found)
 
     def test_a_pass_can_be_switched_off(self):
         program = self.program(lambda x: tg.exp(x) * tg.exp(x))

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import compress
+from operator import attrgetter, not_
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,8 @@ from .. import device as devices
 from .. import versions
 from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
-from ..errors import GradError, Line, ShapeError
+from ..errors import GradError, Line, ShapeError, here, stand
+from ..hooks import keep_too
 from ..node import FREED, Absent, Leaf, Node, Output, ancestors
 from ..ops import Arrays, arrays, core
 from ..ops.core import INPUT, OUT, gradient_op
@@ -32,11 +36,12 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         grad_tensors: for each the gradient to start from, in its shape; None for 1 on a tensor of one element.
         retain_graph: keep what the nodes have saved; by default the same as `create_graph`.
         create_graph: record the backward pass, so that gradients can be differentiated again.
-        inputs: add gradients to these leaves only.
+        inputs: add gradients to these tensors only, leaves or not.
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
-    _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
+    with _sweeping:
+        _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
@@ -47,11 +52,12 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         gradient: the gradient to start from, in this tensor's shape; 1 for a tensor of one element.
         retain_graph: keep what the graph has saved, so that it can be walked again; by default as `create_graph`.
         create_graph: record the backward pass too, for gradients of gradients.
-        inputs: the only leaves to add gradients to; by default all.
+        inputs: the only tensors to add gradients to, leaves or not; by default all leaves.
     """
     if inputs is None:
-        _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
-               create_graph, None, True)
+        with _sweeping:
+            _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
+                   create_graph, None, True)
     else:
         backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -60,24 +66,29 @@ Tensor.backward = _backward
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+         create_graph: bool = False, allow_unused: bool = False,
+         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, as tensors; no `.grad` is touched.
 
     Args:
         outputs, grad_outputs, retain_graph, create_graph: as in `backward`.
         inputs: one tensor or several, leaves or not.
         allow_unused: give None for an input that the outputs do not depend on; otherwise that is an error.
+        materialize_grads: give zeros for it.
     """
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
-    found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
-    grads = tuple(found.get(node) for node in nodes)
-    if not allow_unused and any(g is None for g in grads):
+    with _sweeping:
+        found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
+    grads = [found.get(node) for node in nodes]
+    if materialize_grads:
+        grads = [t.detach() * 0 if g is None else g for g, t in zip(grads, tensors)]
+    if not allow_unused and any([g is None for g in grads]):
         k = next(k for k, g in enumerate(grads) if g is None)
         raise GradError(f"input {k} ({describe(tensors[k])}) is not in the graph of the outputs: they do not depend "
                         "on it. Pass allow_unused=True to get None for it.")
-    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads)
+    return tuple([g if g is None or isinstance(g, Tensor) else wrap(g) for g in grads])
 
 
 def _listed(tensors: Any) -> list[Tensor]:
@@ -167,9 +178,8 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
     values = [g.array if isinstance(g, Tensor) else g for g in seeds]
     built = create or Symbol in map(type, values)       # with tensors, not arrays
     F: Any = recorded if built else arrays(np if devices.cupy is None else array_module(*values))
-    before = mode._grad
     if built:
-        mode.grad = create
+        before, mode.grad, place = mode.grad, create, stand(here())
     _under_way += 1
     try:
         for node, g in zip(roots, [g if isinstance(g, Tensor) else wrap(g) for g in seeds] if built else values):
@@ -194,8 +204,10 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             node.g = g
         if built:
             mode.grad = before
+            stand(place)
 
 
+_sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
 
 
@@ -229,23 +241,19 @@ def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, 
             if found is not None:
                 found[node] = g
             if accumulate:
-                grads = d = None                # they may hold the last reference to g but one
                 if type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:
                     node.grad = wrap(g)
                 else:
                     _collect(node, g, built)
             continue
-        parents = node.parents
-        try:
-            grads = pull(node, g, F, parents) if built else op.fast(F, g, parents, node.saved)
-        except Absent:
-            _bring_back(node)
-            grads = pull(node, g, F, parents)
-        if node.shapes is not None:
-            grads = _summed(F, grads, node.shapes)
-        for p, d in zip(parents, grads):
-            if p is not None and d is not None:
-                p.g = d if p.g is None else p.g + d
+        if built:
+            _hand_on(node, g, F, node.parents)
+        else:
+            try:
+                op.fast(F, g, node.parents, node.saved, node.shapes)
+            except Absent:
+                _bring_back(node)
+                op.fast(F, g, node.parents, node.saved, node.shapes)
         if not retain and op.holds:
             node.saved = FREED
 
@@ -265,51 +273,59 @@ def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node
         found[node] = g
         if enclosed:
             return
+        if accumulate and type(node) is not Leaf:
+            keep_too(node, g)
     if op is None:
         if type(node) is Output:
             _gather(node, g)
         elif accumulate and (not stop or node in stop):
             _collect(node, g, create)
         return
-    if type(node.saved) is not tuple:
-        _bring_back(node)
-    _hand_on(node, g, F, wanted)
+    parents = [p if wanted is None or p in wanted else None for p in node.parents]
+    if wanted is not None and not any(parents):
+        return                                  # a target, behind which nobody waits: it keeps what it has saved
+    if mode.watched:
+        baskets = [None if p is None else _Basket() for p in parents]
+        _hand_on(node, g, F, baskets)
+        grads = [None if b is None else b.g for b in baskets]
+        mode.watch.visited(node, g, parents, grads)
+        _add(parents, grads)
+    else:
+        _hand_on(node, g, F, parents)
     if not retain and op.holds:
         if mode.watched:
             mode.watch.freed(node)
         node.saved = FREED
 
 
-def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
-    """Add what the node's rules give to its parents' gradients, where they are wanted."""
-    parents = node.parents
-    if wanted is not None:
-        parents = tuple([p if p in wanted else None for p in parents])
-    grads = pull(node, g, F, parents)
-    if node.shapes is not None:
-        grads = _summed(F, grads, node.shapes)
-    if mode.watched:
-        mode.watch.visited(node, g, parents, grads)
+class _Basket:
+    """Catches a gradient on its way to a parent, to be shown."""
+
+    __slots__ = ("g",)
+
+    def __init__(self) -> None:
+        self.g: Any = None
+
+
+def _hand_on(node: Node, g: Any, F: Any, parents: Sequence[Any]) -> None:
+    """Add what the node's rules give to the gradients of its parents; None where none is wanted."""
+    op = node.op
+    if type(node.saved) is not tuple:
+        _bring_back(node)
+    if type(F) is Arrays:
+        op.fast(F, g, parents, node.saved, node.shapes)
+    elif op.backward is not None and not any(op.rules) and _is_later(g):
+        _add(parents, _gradients_later(node, g, tuple([p is not None for p in parents])))
+    elif op.formula is not None:
+        _add(parents, _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents])))
+    else:
+        op.push(F, g, parents, op.lift(_lift, node, node.saved), node.shapes)
+
+
+def _add(parents: Sequence[Any], grads: Sequence[Any]) -> None:
     for p, d in zip(parents, grads):
         if p is not None and d is not None:
             p.g = d if p.g is None else p.g + d
-
-
-def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
-    """What a node's rules give for its parents, in order; None where none is wanted."""
-    op = node.op
-    if type(F) is Arrays:
-        return op.fast(F, g, parents, node.saved)
-    if op.backward is not None and not any(op.rules) and _is_later(g):
-        return _gradients_later(node, g, tuple([p is not None for p in parents]))
-    if op.formula is not None:
-        return _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
-    return op.pull(F, g, parents, op.lift(_lift, node, node.saved))
-
-
-def _summed(F: Any, grads: Any, shapes: tuple[Any, ...]) -> list[Any]:
-    """Gradients summed over the dims along which the inputs, of these shapes, were stretched."""
-    return [d if d is None or d.shape == s else F.sum_to(d, shape=s) for d, s in zip(grads, shapes)]
 
 
 def _lift(value: Any, node: Node | None) -> Any:
@@ -386,7 +402,7 @@ def _collect(leaf: Any, g: Any, create: bool) -> None:
 
 def _leading_to(order: list[Node], stop: Collection[Node]) -> set[Node] | None:
     """The nodes of `order` from which a target can be reached, the only ones worth visiting; None for all."""
-    if all([node in stop for node in order if type(node) is Leaf]):
+    if frozenset(stop).issuperset(compress(order, map(not_, map(attrgetter("op"), order)))):    # leaves have no operation
         return None
     leading = set(stop)
     for node in reversed(order):

@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from weakref import ref
 
-from ..errors import GradError, here
+from ..errors import GradError, here, stand
 from ..functions import zeros
-from ..node import Node, Output
+from ..node import Leaf, Node, Output
 from ..ops import Arrays, Op
 from ..tensor import Tensor, mode, wrap
 from .switches import no_grad, set_grad_enabled
@@ -19,6 +19,8 @@ class Context:
         self.needs_input_grad = needs
         self._saved: tuple[Any, ...] = ()
         self._stiff: set[int] = set()
+        self._dirty: set[int] = set()
+        self._filled = True
         self._weak_node: Any = lambda: None      # weak, because the node holds this context
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -36,6 +38,14 @@ class Context:
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Say that these results carry no gradient."""
         self._stiff = {id(t) for t in tensors}
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Say that forward wrote into these inputs, and returns them: they are the results then, not copies."""
+        self._dirty = {id(t) for t in tensors}
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros for the gradient of a result that nothing depends on; otherwise None."""
+        self._filled = value
 
     def _keep_results_as_arrays(self, results: tuple[Tensor, ...]) -> None:
         """A result kept as a tensor would hold the node that holds it: keep its array, and where it belongs."""
@@ -65,29 +75,41 @@ class _CustomOp:
     notation: ClassVar[dict[str, str]] = {}
     names = Op.names
 
-    def __init__(self, function: type[Function], inputs: int):
-        self.name, self.function, self.count = function.__name__, function, inputs
+    def __init__(self, function: type[Function], inputs: tuple[Any, ...]):
+        self.name, self.function, self.count = function.__name__, function, len(inputs)
+        self.shapes = tuple([x.shape if isinstance(x, Tensor) else None for x in inputs])
 
     @staticmethod
     def lift(_: Any, node: Node, saved: Any) -> Any:
         """What was saved; the context's tensors have their places in the graph."""
         return saved
 
-    def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
-        """The gradients of the inputs, in order."""
+    def push(self, F: Any, g: Any, parents: Any, saved: Any, _: Any) -> None:
+        """Add the gradients of the inputs to those of their nodes."""
         numbers = type(F) is Arrays
-        ctx, shapes = saved[:2]
-        grads = [zeros(shape, dtype=dtype) if d is None else wrap(d) if numbers else d
+        ctx, shapes, *_ = saved
+        grads = [(zeros(shape, dtype=dtype) if ctx._filled else None) if d is None else wrap(d) if numbers else d
                  for d, (shape, dtype) in zip(g if isinstance(g, list) else [g], shapes)]
-        with set_grad_enabled(not numbers):
-            result = self.function.backward(ctx, *grads)
+        place = stand(None)
+        try:
+            with set_grad_enabled(not numbers):
+                result = self.function.backward(ctx, *grads)
+        finally:
+            stand(place)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) != self.count:
             raise GradError(f"{self.name}.backward returned {len(result)} gradients, and its forward took {self.count} "
                             f"inputs: return one for each, None for those without.")
-        return [r if r is None or not numbers else r.array for r in result]
+        for k, (r, shape) in enumerate(zip(result, self.shapes)):
+            if r is not None and shape is not None and r.shape != shape:
+                raise GradError(f"{self.name}.backward returned a gradient of shape {r.shape} for input {k}, which has "
+                                f"shape {shape}; a gradient has the shape of what it is the gradient of.")
+        for p, r in zip(parents, result):
+            if p is not None and r is not None:
+                d = r.array if numbers else r
+                p.g = d if p.g is None else p.g + d
 
-    fast = pull
+    fast = push
 
 
 class Function:
@@ -105,7 +127,7 @@ class Function:
         raise NotImplementedError("a Function needs a static method forward(ctx, ...)")
 
     @staticmethod
-    def backward(ctx: Context, *grads: Tensor) -> Any:
+    def backward(ctx: Context, *grads: Any) -> Any:
         """The gradients of the inputs from those of the results."""
         raise NotImplementedError("a Function needs a static method backward(ctx, ...)")
 
@@ -130,11 +152,14 @@ class Function:
               results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The results with a node that will run this function's backward."""
         # A result that is one of the inputs needs a place of its own in the graph.
-        fresh = tuple(wrap(r.array) if any(r is a for a in args) else r for r in results)
+        fresh = tuple(wrap(r.array) if any(r is a for a in args) and id(r) not in ctx._dirty else r for r in results)
+        if any(isinstance(r.node, Leaf) for r in fresh):
+            raise GradError(f"{cls.__name__}.forward wrote into a leaf that requires gradients, which would break the link "
+                            "between its value and its gradient.")
         ctx._keep_results_as_arrays(results)
         watched = [t.array if isinstance(t, Tensor) else t[0] for t in ctx._saved if t is not None]
         shapes = tuple((r.shape, r.dtype) for r in fresh)
-        node = Node(_CustomOp(cls, len(args)), parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
+        node = Node(_CustomOp(cls, args), parents, (ctx, shapes, *watched))       # type: ignore[arg-type]
         ctx._weak_node = ref(node)
         node.where = here()
         for k, r in enumerate(fresh):

@@ -82,7 +82,10 @@ class DataLoader:
 
 
 def default_collate(samples: list[Any]) -> Any:
-    """Samples as one batch: tensors, arrays and numbers are stacked, tuples and dictionaries entry by entry."""
+    """Samples as one batch: tensors, arrays and numbers are stacked, tuples and dictionaries entry by entry.
+
+    Python's floats become the default dtype, float32, where PyTorch makes them float64, which fits no model.
+    """
     first = samples[0]
     if isinstance(first, Tensor):
         return stack(samples)
@@ -95,5 +98,6 @@ def default_collate(samples: list[Any]) -> Any:
     if isinstance(first, (tuple, list)):
         if any(len(s) != len(first) for s in samples):
             raise EngineError("samples of different lengths do not make a batch: give a collate_fn that pads them.")
-        return type(first)(default_collate(list(column)) for column in zip(*samples, strict=True))
+        columns = [default_collate(list(column)) for column in zip(*samples, strict=True)]
+        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
     return samples

@@ -45,8 +45,9 @@ def tensor_or_number(x: Any) -> Any:
     return Tensor(x) if isinstance(x, (np.ndarray, np.generic, bool)) else x
 
 
-def size_of(size: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A shape given as numbers or as one sequence."""
+def size_of(size: tuple[Any, ...], named: Any = None) -> tuple[Any, ...]:
+    """A shape, or dims, given as numbers in a row, as one sequence, or by name."""
+    size = size if named is None else (named,)
     if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor, UnknownSize)):
         size = tuple(size[0])
     return tuple([n if isinstance(n, UnknownSize) else int(n) for n in size])
@@ -82,8 +83,9 @@ def one_dim(dim: int, ndim: int, name: str) -> int:
     return found[0] if found else 0
 
 
-def not_empty(input: Tensor, name: str) -> Tensor:
-    """`input`, which must have elements."""
-    if not input.array.size:
+def not_empty(input: Tensor, name: str, dim: Dim = None) -> Tensor:
+    """`input`, which must have elements; of those over which nothing is asked, dims of size 0 do not matter."""
+    if not operand(input, name).array.size and (dim is None or any(
+            [input.shape[d] == 0 for d in dims(dim, input.ndim, name) or range(input.ndim)])):
         raise ShapeError(f"{name} of no elements has no answer: the tensor has shape {input.shape}.")
     return input

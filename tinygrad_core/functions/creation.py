@@ -10,7 +10,8 @@ from ..device import Device, Generator, default_generator, get_default_device, p
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError
 from ..ops import OPS
-from ..tensor import Tensor, as_array, unboxed, wrap
+from ..symbol import known
+from ..tensor import Tensor, as_array, mode, unboxed, wrap
 from .arguments import operand, size_of
 
 
@@ -41,9 +42,13 @@ def from_dlpack(external: Any) -> Tensor:
 
 
 def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """A fresh array as a tensor on its device."""
+    """A fresh array as a tensor of a dtype, by default float32 or int64, on its device."""
+    usual = dtypes.get_default_dtype() if array.dtype.kind == "f" else dtypes.int64
+    array = array.astype(dtypes.as_dtype(dtype or usual), copy=False)
     on_cpu = device is None and get_default_device().type == "cpu"
-    t = wrap(unboxed(array if on_cpu else as_array(array, dtype, device)))
+    t = wrap(unboxed(array if on_cpu else as_array(array, array.dtype, device)))
+    if mode.graph is not None:
+        mode.graph.made(t.array)
     return t.requires_grad_() if requires_grad else t
 
 
@@ -61,14 +66,21 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
                 requires_grad=requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return full(size_of(size), 0, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+    return full(size_of(sizes, size), 0, dtype=dtype or dtypes.get_default_dtype(), device=device,
+                requires_grad=requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return full(size_of(size), 1, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+    return full(size_of(sizes, size), 1, dtype=dtype or dtypes.get_default_dtype(), device=device,
+                requires_grad=requires_grad)
+
+
+def empty(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor to be filled: zeros, where PyTorch leaves whatever the memory held."""
+    return zeros(*sizes, size=size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -76,33 +88,34 @@ def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+empty_like = zeros_like
+
+
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones in the shape, dtype and place of another tensor."""
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
            requires_grad: bool = False) -> Tensor:
     """The numbers from `start` (0 if only one bound is given) up to, not including, `end`."""
+    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if end is None:
         start, end = 0, start
-    if dtype is None:
-        whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
-        dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
-    return _made(np.arange(start, end, step).astype(dtypes.as_dtype(dtype)), dtype, device, requires_grad)
+    if not step or (end - start) / step < 0:
+        raise ShapeError(f"arange from {start} to {end} in steps of {step} never arrives.")
+    return _made(np.arange(start, end, step), dtype, device, requires_grad)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
     """`steps` numbers at even distances from `start` to `end`, both included."""
-    dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
-    return _made(np.linspace(start, end, steps).astype(dtype), dtype, device, requires_grad)
+    return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix of zeros; square without `m`."""
-    dtype = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
-    return _made(np.eye(n, m, dtype=dtype), dtype, device, requires_grad)
+    return _made(np.eye(n, m), dtype, device, requires_grad)
 
 
 # ---- at random
@@ -120,16 +133,17 @@ def _drawn(call: str, *args: Any, generator: Generator | None, dtype: Any, devic
     return t.requires_grad_() if requires_grad else t
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+def rand(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
-    return _drawn("random", size_of(size), generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _drawn("random", size_of(sizes, size), generator=generator, dtype=dtype, device=device,
+                  requires_grad=requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+def randn(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None,
           requires_grad: bool = False) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
-    return _drawn("standard_normal", size_of(size), generator=generator, dtype=dtype, device=device,
+    return _drawn("standard_normal", size_of(sizes, size), generator=generator, dtype=dtype, device=device,
                   requires_grad=requires_grad)
 
 
@@ -145,6 +159,8 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
     """The numbers from 0 to n - 1 in a random order."""
+    if n < 0:
+        raise ShapeError(f"randperm needs a number of at least 0, got {n}.")
     return _drawn("permutation", n, generator=generator, dtype=dtype, device=device)
 
 
@@ -160,12 +176,18 @@ def randn_like(input: Tensor, **options: Any) -> Tensor:
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element gives, otherwise 0."""
-    draws = _draw("random", input.shape, generator=generator, device=operand(input, "bernoulli").device)
+    chances = operand(input, "bernoulli").array
+    if chances.dtype.kind != "f" or (known(chances) and not ((chances >= 0) & (chances <= 1)).all()):
+        raise DTypeError("bernoulli needs probabilities between 0 and 1 in a floating-point dtype.")
+    draws = _draw("random", input.shape, generator=generator, device=input.device)
     return apply(OPS["lt"], draws, input).to(input.dtype)
 
 
-def normal(mean: Any, std: Any, size: Any = None, *, generator: Generator | None = None, device: Any = None) -> Tensor:
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None,
+           device: Any = None) -> Tensor:
     """Normal numbers with the given means and standard deviations: tensors, or numbers with a `size`."""
+    if not isinstance(std, Tensor) and std < 0:
+        raise ValueError(f"normal: a standard deviation is not negative, got {std}")
     shape = size_of((size,)) if size is not None else np.broadcast_shapes(
         *(v.shape for v in (mean, std) if isinstance(v, Tensor)))
     return (randn(shape, generator=generator, device=device) * std + mean).detach()

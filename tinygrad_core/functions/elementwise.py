@@ -1,13 +1,17 @@
 """Functions that work on each element by itself, or on pairs of elements."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import dtypes, hot
 from ..dispatch import apply
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, ShapeError, ZeroDivision
 from ..ops import OPS
+from ..symbol import known
 from ..tensor import Tensor, wrap
 from .arguments import named, one_of, operand, tensor_or_number
 
@@ -39,18 +43,19 @@ neg = negative = _unary("neg", "Each element with its sign changed.")
 maximum = _binary("maximum", "The greater of two, element by element; equal ones share the gradient.")
 minimum = _binary("minimum", "The lesser of two, element by element; equal ones share the gradient.")
 _true_div = _binary("div", "The quotient.")
-remainder = _binary("remainder", "What is left of a division, with the sign of the divisor, as Python's %.")
+_remainder = _binary("remainder", "")
+_floor_divide = _binary("floor_divide", "")
 atan2 = arctan2 = _binary("atan2", "The angle of the point (other, input), from -π to π.")
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other, element by element."""
-    return _add(input, other if alpha == 1 else mul(other, alpha))
+    return _add(input, other if alpha == 1 else other * alpha)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other, element by element."""
-    return _sub(input, other if alpha == 1 else mul(other, alpha))
+    return _sub(input, other if alpha == 1 else other * alpha)
 
 
 subtract = sub
@@ -59,12 +64,24 @@ subtract = sub
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """The quotient as a floating-point number, or rounded: "trunc" towards zero, "floor" downwards."""
     one_of("rounding_mode", rounding_mode, None, "trunc", "floor")
-    quotient = _true_div(input, other)
     if rounding_mode is None:
-        return quotient
-    rounded = floor(quotient) if rounding_mode == "floor" else trunc(quotient)
-    kinds = dtypes.result_type(tuple(x.array if isinstance(x, Tensor) else x for x in (input, other)))
-    return rounded if kinds.kind == "f" else rounded.to(kinds)
+        return _true_div(input, other)
+    whole = _whole_division("div", input, other)
+    if rounding_mode == "floor":
+        return _floor_divide(input, other)
+    if not whole:
+        return trunc(_true_div(input, other))
+    below = _floor_divide(input, other)                     # integers: no detour over floats, which are not exact
+    return where(logical_and(below < 0, below * other != input), below + 1, below)
+
+
+def _whole_division(name: str, input: Any, other: Any) -> bool:
+    """Whether two operands are both whole numbers; no such number can be divided by 0."""
+    values = tuple(x.array if isinstance(x, Tensor) else x for x in (input, other))
+    whole = dtypes.result_type(values).kind != "f"
+    if whole and known(values[1]) and not np.all(values[1]):
+        raise ZeroDivision(f"{name}: whole numbers cannot be divided by 0; floats can, which gives inf or nan.")
+    return whole
 
 
 divide = true_divide = div
@@ -75,16 +92,28 @@ def floor_divide(input: Any, other: Any) -> Tensor:
     return div(input, other, rounding_mode="floor")
 
 
+def remainder(input: Any, other: Any) -> Tensor:
+    """What is left of a division, with the sign of the divisor, as Python's %."""
+    _whole_division("remainder", input, other)
+    return _remainder(input, other)
+
+
 def pow(input: Any, exponent: Any) -> Tensor:
-    """input to the power of exponent, element by element."""
-    if isinstance(exponent, int) and exponent < 0 and isinstance(input, Tensor) and input.dtype.kind in "iub":
-        raise DTypeError("integers to negative integer powers are not integers: use a float tensor.")
+    """input to the power of exponent, element by element.
+
+    Integers to negative integer powers are refused; PyTorch refuses them for a number as exponent, and gives 0 for
+    a tensor's.
+    """
+    if not isinstance(input, Tensor) or input.array.dtype.kind != "f":
+        values = tuple(x.array if isinstance(x, Tensor) else x for x in (input, exponent))
+        if known(values[1]) and dtypes.result_type(values).kind != "f" and np.any(np.less(values[1], 0)):
+            raise DTypeError("integers to negative integer powers are not integers: use a float tensor.")
     return apply(OPS["pow"], tensor_or_number(input), tensor_or_number(exponent))
 
 
 def square(input: Tensor) -> Tensor:
-    """Each element times itself."""
-    return operand(input, "square") * input
+    """Each element times itself; booleans count as integers."""
+    return operand(input, "square") * (input.long() if input.dtype.kind == "b" else input)
 
 
 def reciprocal(input: Tensor) -> Tensor:
@@ -159,13 +188,18 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """Each element, but at least `min` and at most `max`, numbers or tensors; outside there is no gradient."""
+    """Each element, but at least `min` and at most `max`, numbers or tensors; outside there is no gradient.
+
+    Tensors as limits get the gradient of the elements that they replace.
+    """
     if min is None and max is None:
         raise ValueError("clamp needs min, max, or both")
     out = operand(input, "clamp")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        out = out if min is None else maximum(out, min)
-        return out if max is None else minimum(out, max)
+        out = out if min is None else where(out < min, min, out)
+        return out if max is None else where(out > max, max, out)
+    if out.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
+        out = out.to(dtypes.get_default_dtype())
     return apply(OPS["clamp"], out, low=min, high=max)
 
 
@@ -190,6 +224,8 @@ logical_xor = _binary("logical_xor", "Where exactly one is not zero.")
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where |input - other| <= atol + rtol * |other|."""
+    if rtol < 0 or atol < 0:
+        raise ValueError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     a, b = input.detach(), other.detach()
     near = logical_or(a == b, logical_and(abs(a - b) <= atol + rtol * abs(b), isfinite(b)))
     return logical_or(near, logical_and(isnan(a), isnan(b))) if equal_nan else near
@@ -209,7 +245,9 @@ def equal(input: Tensor, other: Tensor) -> bool:
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, `other` elsewhere; without them the indices where it holds."""
     condition = operand(condition, "where")
-    if input is None and other is None:
+    if (input is None) != (other is None):
+        raise DTypeError("where takes a condition alone, or a condition, input and other; got one of the two.")
+    if input is None:
         return tuple(wrap(i) for i in condition.array.nonzero())
     if condition.dtype.kind != "b":
         raise DTypeError(f"where needs a condition of booleans, got {condition.dtype}: write x != 0, or x.bool().")
@@ -221,12 +259,20 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"masked_fill takes one value, got a tensor of shape {value.shape}.")
     if not isinstance(value, Tensor):
+        if input.dtype.kind in "iu":
+            least, greatest = dtypes.limits(input.dtype)
+            if not least <= value <= greatest:
+                raise DTypeError(f"masked_fill: {value} does not fit into {input.dtype}.")
         value = Tensor(value, dtype=input.dtype, device=input.device)
     return where(mask, value, input)
 
 
-def nan_to_num(input: Tensor, nan: float = 0.0) -> Tensor:
-    """`nan` in place of elements that are not a number."""
+def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """Other numbers for those that are none, and for infinity: by default the greatest and least of the dtype."""
+    if operand(input, "nan_to_num").dtype.kind != "f":
+        return clone(input)
+    for end, usual, wanted in zip((-math.inf, math.inf), dtypes.limits(input.dtype), (neginf, posinf), strict=True):
+        input = where(input == end, float(usual) if wanted is None else wanted, input)
     return where(isnan(input), nan, input)
 
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from math import prod as count_of
 from typing import Any
 
-from ..dispatch import apply
+from .. import hot
 from ..errors import ShapeError
-from ..ops import OPS
 from ..tensor import Tensor, describe
 from .arguments import listed, operand
 from .reductions import sum as total
@@ -15,8 +14,12 @@ from .shape import diagonal, permute, reshape, unsqueeze
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """The matrix product over the last two dims; a vector counts as a row (left) or a column (right)."""
-    return apply(OPS["matmul"], operand(input, "matmul"), operand(other, "matmul"))
+    """The matrix product over the last two dims; a vector counts as a row (left) or a column (right).
+
+    Factors of different dtypes are brought to their common one first, in this and every other product; PyTorch
+    refuses them.
+    """
+    return hot.matmul(operand(input, "matmul"), operand(other, "matmul"))
 
 
 def _of_dims(name: str, *wanted: tuple[Tensor, int]) -> Iterator[Tensor]:
@@ -43,9 +46,9 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(*_of_dims("mv", (input, 2), (vec, 1)))
 
 
-def dot(input: Tensor, other: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of two vectors' elements."""
-    return matmul(*_of_dims("dot", (input, 1), (other, 1)))
+    return matmul(*_of_dims("dot", (input, 1), (tensor, 1)))
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
@@ -55,9 +58,10 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * (mat1 @ mat2)."""
+    """beta * input + alpha * (mat1 @ mat2); with a beta of 0 nothing of `input` counts, not even what is no number."""
     product = mm(mat1, mat2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+    product = product if alpha == 1 else product * alpha
+    return product if beta == 0 else (input if beta == 1 else input * beta) + product
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -76,12 +80,15 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return reshape(matmul(x, y), first + last)
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """Products summed as an equation says: "ij,jk->ik" is the matrix product; repeated letters are summed over.
 
     Operands are contracted from left to right, each pair as one batched matrix product. "..." stands for dims
-    that are broadcast.
+    that are broadcast. In place of letters the dims may be numbered, in a list behind each operand, and one for the
+    result at the end: einsum(x, [0, 1], y, [1, 2], [0, 2]).
     """
+    if isinstance(equation, Tensor):
+        equation, operands = _lettered((equation, *operands))
     tensors = list(operands[0]) if len(operands) == 1 and not isinstance(operands[0], Tensor) else list(operands)
     terms, out = _letters(equation.replace(" ", ""), tensors)
     sizes: dict[str, int] = {}
@@ -97,6 +104,13 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         x, term = _contract(x, term, y, other, later, sizes)
     x, term = _without(x, term, set(out))
     return permute(x, [term.index(c) for c in out])
+
+
+def _lettered(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Operands with lists of numbers behind them as an equation and the operands."""
+    terms = ["".join("..." if d is ... else chr(ord("a") + d) for d in numbers) for numbers in given[1::2]]
+    out = "->" + "".join("..." if d is ... else chr(ord("a") + d) for d in given[-1]) if len(given) % 2 else ""
+    return ",".join(terms) + out, given[:len(given) // 2 * 2:2]
 
 
 def _letters(equation: str, tensors: list[Tensor]) -> tuple[list[str], str]:

@@ -38,9 +38,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 
 def _summand(input: Tensor, dtype: Any, name: str) -> Tensor:
     """The input in `dtype`; without one, integers and booleans in int64."""
-    if dtype is not None:
-        return input.to(dtype)
-    return input.to(dtypes.int64) if operand(input, name).dtype.kind in "iub" else input
+    operand(input, name)
+    return input.to(dtypes.int64 if dtype is None else dtype) if dtype is not None or input.dtype.kind in "iub" else input
 
 
 def _count(input: Tensor, axes: tuple[int, ...] | None) -> int:
@@ -62,11 +61,20 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     return sum(input, axes, keepdim) * (1.0 / count if count else math.nan)
 
 
-def var(input: Tensor, dim: Dim = None, *, correction: float = 1, unbiased: bool | None = None,
-        keepdim: bool = False) -> Tensor:
-    """The variance: the mean of squared distances from the mean, with n - correction in place of n."""
-    if unbiased is not None:
-        correction = 1 if unbiased else 0
+def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None) -> Tensor:
+    """The variance: the mean of squared distances from the mean, with n - correction in place of n.
+
+    Args:
+        dim: the dims to go over; by default all.
+        unbiased: a correction of 1, or of 0; `var(x, False)` takes it in the place of `dim`.
+        keepdim: keep the dims with size 1.
+        correction: 1 by default.
+    """
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
     axes = dims(dim, _floating(input, "var").ndim, "var")
     away = input - mean(input, axes, True)
     left = _count(input, axes) - correction
@@ -74,20 +82,24 @@ def var(input: Tensor, dim: Dim = None, *, correction: float = 1, unbiased: bool
     return total * (1.0 / left) if left > 0 else total / 0.0
 
 
-def std(input: Tensor, dim: Dim = None, *, correction: float = 1, unbiased: bool | None = None,
-        keepdim: bool = False) -> Tensor:
+def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None) -> Tensor:
     """The standard deviation, the square root of `var`; its gradient is 0 where it is 0."""
-    return _safe_sqrt(var(input, dim, correction=correction, unbiased=unbiased, keepdim=keepdim))
+    return _safe_sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
-def var_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    """The variance and the mean."""
-    return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+def var_mean(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Tensor, Tensor]:
+    """The variance, with the arguments of `var`, and the mean."""
+    over = None if isinstance(dim, bool) else dim
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, over, keepdim)
 
 
-def std_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    """The standard deviation and the mean."""
-    return std(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+def std_mean(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Tensor, Tensor]:
+    """The standard deviation, with the arguments of `var`, and the mean."""
+    variance, middle = var_mean(input, dim, unbiased, keepdim, correction=correction)
+    return _safe_sqrt(variance), middle
 
 
 def _safe_sqrt(x: Tensor) -> Tensor:
@@ -104,14 +116,14 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     at = 0 if dim is None else one_dim(dim, input.ndim, "prod")
     x = input.reshape(-1) if dim is None or not input.ndim else input
     if not x.shape[at]:
-        x = wrap(array_module(x.array).ones((*x.shape[:at], 1, *x.shape[at + 1:]), x.dtype))
+        x = (sum(x, at, True) + 1).reshape((*x.shape[:at], 1, *x.shape[at + 1:]))       # 1, which a gradient passes
     while (n := x.shape[at]) > 1:
         half = n // 2
         paired = narrow(x, at, 0, half) * narrow(x, at, half, half)
         x = paired if n % 2 == 0 else cat([paired, narrow(x, at, n - 1, 1)], at)
     if dim is None:
         return x.reshape((1,) * input.ndim if keepdim else ())
-    return x if keepdim else squeeze(x, at)
+    return x if keepdim and input.ndim else squeeze(x, at)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
@@ -135,7 +147,9 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over the given dims, without overflow."""
-    axes = dims(dim, _floating(input, "logsumexp").ndim, "logsumexp")
+    axes = dims(dim, operand(input, "logsumexp").ndim, "logsumexp")
+    if not input.array.size and 0 in [n for k, n in enumerate(input.shape) if axes is None or k in axes]:
+        return e.log(sum(e.exp(input), axes, keepdim))      # of nothing: the logarithm of 0
     top = amax(input.detach(), axes, True)
     top = e.where(e.isfinite(top), top, 0.0)
     total = e.log(sum(e.exp(input - top), axes, True)) + top
@@ -158,28 +172,30 @@ def _normal(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
                          f"last, the classes of a batch of rows.")
     x = _floating(operand(input, name) if dtype is None else input.to(dtype), name)
     axis = one_dim(dim, x.ndim, name)
+    if not x.ndim:
+        return _normal(name, x.reshape(1), 0, None).reshape(())
     return apply(OPS[name], x, dim=axis) if x.array.size else e.clone(x)
 
 
 # ---- extremes
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The greatest element over the given dims; ties share the gradient evenly."""
-    return apply(OPS["amax"], not_empty(input, "amax"), dim=dims(dim, input.ndim, "amax"), keepdim=keepdim)
+    return apply(OPS["amax"], not_empty(input, "amax", dim), dim=dims(dim, input.ndim, "amax"), keepdim=keepdim)
 
 
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The least element over the given dims; ties share the gradient evenly."""
-    return apply(OPS["amin"], not_empty(input, "amin"), dim=dims(dim, input.ndim, "amin"), keepdim=keepdim)
+    return apply(OPS["amin"], not_empty(input, "amin", dim), dim=dims(dim, input.ndim, "amin"), keepdim=keepdim)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the greatest element along `dim`, or in the flattened tensor."""
-    return apply(OPS["argmax"], not_empty(input, "argmax"), dim=dim, keepdim=keepdim)
+    return apply(OPS["argmax"], not_empty(input, "argmax", dim), dim=dim, keepdim=keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the least element along `dim`, or in the flattened tensor."""
-    return apply(OPS["argmin"], not_empty(input, "argmin"), dim=dim, keepdim=keepdim)
+    return apply(OPS["argmin"], not_empty(input, "argmin", dim), dim=dim, keepdim=keepdim)
 
 
 def _along(name: str, input: Tensor, dim: int, keepdim: bool, find: Callable[[int], Tensor]) -> Found:
@@ -192,34 +208,55 @@ def _along(name: str, input: Tensor, dim: int, keepdim: bool, find: Callable[[in
     return Found(values, indices) if keepdim else Found(squeeze(values, at), squeeze(indices, at))
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The greatest element; with a dim (values, indices) along it, the gradient going to the chosen one; with another
     tensor the greater of the two, element by element."""
-    return _extreme("max", input, dim, keepdim, amax, e.maximum)
+    return _extreme("max", input, dim if other is None else other, keepdim, amax, e.maximum)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The least element; with a dim (values, indices) along it, the gradient going to the chosen one; with another
     tensor the lesser of the two, element by element."""
-    return _extreme("min", input, dim, keepdim, amin, e.minimum)
+    return _extreme("min", input, dim if other is None else other, keepdim, amin, e.minimum)
 
 
 def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, over_all: Any, of_two: Any) -> Any:
-    not_empty(operand(input, name), name)
+    if isinstance(dim, Tensor):
+        return of_two(operand(input, name), dim)
+    not_empty(input, name, dim)
     if dim is None:
         return over_all(input)
-    if isinstance(dim, Tensor):
-        return of_two(input, dim)
     return _along(name, input, dim, keepdim, lambda at: apply(OPS[f"arg{name}"], input, dim=at, keepdim=True))
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The middle element in order, the lower of two; with a dim (values, indices) along it."""
-    not_empty(operand(input, "median"), "median")
+    """The middle element in order, the lower of two; with a dim (values, indices) along it.
+
+    Where an element is no number, that is the median. Over all, elements that equal it share the gradient; along a
+    dim the chosen one gets it.
+    """
     if dim is None:
-        return median(input.reshape(-1), 0).values
-    return _along("median", input, dim, keepdim,
-                  lambda at: narrow(argsort(input, at), at, (input.shape[at] - 1) // 2, 1))
+        if not operand(input, "median").array.size:
+            return sum(input) * math.nan
+        flat = input.reshape(-1)
+        middle = median(flat.detach(), 0).values
+        return _shared(flat, e.logical_or(flat == middle, e.isnan(flat))) if flat.dtype.kind == "f" else middle
+    not_empty(input, "median", dim)
+    return _along("median", input, dim, keepdim, lambda at: _middle(input, at))
+
+
+def _middle(input: Tensor, at: int) -> Tensor:
+    """The indices of the middle elements in order along a dim, or of what is no number."""
+    chosen = narrow(argsort(input, at), at, (input.shape[at] - 1) // 2, 1)
+    if input.dtype.kind != "f":
+        return chosen
+    strange = e.isnan(input)
+    return e.where(any(strange, at, True), argmax(strange, at, True), chosen)
+
+
+def _shared(flat: Tensor, alike: Tensor) -> Tensor:
+    """The one value of the elements that are `alike`, each of which gets an equal part of the gradient."""
+    return sum(e.where(alike, flat, 0.0)) / count_nonzero(alike)
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -240,22 +277,28 @@ def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
 
 
 # ---- norms
-def norm(input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False) -> Tensor:
+def norm(input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """(Σ |x|**p)**(1/p) over the given dims, or over all; "fro" is p = 2. Its gradient at 0 is 0."""
-    axes = dims(dim, _floating(input, "norm").ndim, "norm")
+    input = operand(input, "norm") if dtype is None else input.to(dtype)
+    if isinstance(p, str) and p != "fro":
+        raise NotImplementedError(f"norm has p='fro' and numbers, not {p!r}: that one needs singular values, which this "
+                                  "engine does not compute.")
     p = 2.0 if p in ("fro", None) else float(p)
+    axes = dims(dim, _floating(input, "norm").ndim, "norm")
     if p == 2.0:
         return _safe_sqrt(sum(input * input, axes, keepdim))
     size = e.abs(input)
     if math.isinf(p):
         return amax(size, axes, keepdim) if p > 0 else amin(size, axes, keepdim)
     if p == 0.0:
-        return sum((size != 0).to(input.dtype), axes, keepdim)
+        return sum(e.sign(size), axes, keepdim)
     if p == 1.0:
         return sum(size, axes, keepdim)
-    zero = sum(size.detach(), axes, keepdim) == 0
-    total = sum(size ** p, axes, keepdim)
-    return e.where(zero, 0.0, e.where(zero, 1.0, total) ** (1.0 / p))
+    zero = size.detach() == 0                   # no slope there, or an infinite one: its power is taken apart
+    power = e.where(zero, 0.0 if p > 0 else math.inf, e.where(zero, 1.0, size) ** p)
+    total = sum(power, axes, keepdim)
+    nothing = total.detach() == 0
+    return e.where(nothing, 0.0, e.where(nothing, 1.0, total) ** (1.0 / p))
 
 
 # ---- orders
@@ -266,20 +309,27 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that put `input` in order along `dim`."""
+    if not operand(input, "argsort").ndim:
+        return wrap(np.int64(0))
     return apply(OPS["argsort"], input, dim=one_dim(dim, input.ndim, "argsort"), descending=descending)
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
     """(values, indices) of the k greatest elements along `dim`, or the least, in order."""
+    if not 0 <= k <= (input.shape[one_dim(dim, input.ndim, "topk")] if operand(input, "topk").ndim else 1):
+        raise ShapeError(f"topk: there are no {k} greatest along dim {dim} of shape {input.shape}.")
     return _along("topk", input, dim, True, lambda at: narrow(argsort(input, at, largest), at, 0, k))
 
 
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The different elements in order; also where each element is among them, and how often each occurs, if asked."""
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
+           dim: int | None = None) -> Any:
+    """The different elements in order, or with a `dim` the different slices along it; also where each element is among
+    them, and how often each occurs, if asked."""
     xp = array_module(input.array)
-    values, inverse, counts = xp.unique(input.array, return_inverse=True, return_counts=True)
+    at = None if dim is None else one_dim(dim, input.ndim, "unique")
+    values, inverse, counts = xp.unique(input.array, return_inverse=True, return_counts=True, axis=at)
     found = [wrap(values)]
-    found += [wrap(inverse.reshape(input.shape))] if return_inverse else []
+    found += [wrap(inverse.reshape(input.shape if at is None else -1))] if return_inverse else []
     found += [wrap(counts)] if return_counts else []
     return found[0] if len(found) == 1 else tuple(found)
 
@@ -290,11 +340,29 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(xp.bincount(input.array, None if weights is None else weights.array, minlength))
 
 
-def searchsorted(sorted_sequence: Tensor, input: Any, *, right: bool = False) -> Tensor:
-    """Where to insert elements into an ordered sequence so that it stays in order; before equal ones, or after."""
-    rows, values = sorted_sequence.array, input.array if isinstance(input, Tensor) else np.asarray(input)
-    xp, side = array_module(rows), "right" if right else "left"
+def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+                 side: str | None = None, sorter: Tensor | None = None) -> Tensor:
+    """Where to insert elements into an ordered sequence so that it stays in order; before equal ones, or after.
+
+    Args:
+        sorted_sequence: (N), or rows (*, N) for as many rows of elements (*, M).
+        input: elements, or one number.
+        out_int32: int32 in place of int64.
+        right: after equal ones; `side` "right" says the same.
+        sorter: the indices that put a sequence in order which is not.
+    """
+    if side not in (None, "left", "right"):
+        raise ValueError(f"searchsorted: side is 'left' or 'right', got {side!r}")
+    sequence = operand(sorted_sequence, "searchsorted")
+    if sorter is not None:
+        sequence = sequence.detach().take_along_dim(sorter, -1)
+    rows, values = sequence.array, input.array if isinstance(input, Tensor) else np.asarray(input)
+    xp, side = array_module(rows), side or ("right" if right else "left")
     if rows.ndim == 1:
-        return wrap(xp.asarray(xp.searchsorted(rows, values, side))[()])
-    flat = zip(rows.reshape(-1, rows.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True)
-    return wrap(xp.stack([xp.searchsorted(r, v, side) for r, v in flat]).reshape(values.shape))
+        places = xp.asarray(xp.searchsorted(rows, values, side))[()]
+    elif rows.shape[:-1] != values.shape[:-1]:
+        raise ShapeError(f"searchsorted needs as many rows of elements as of sequences, got {values.shape} for {rows.shape}.")
+    else:
+        flat = zip(rows.reshape(-1, rows.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True)
+        places = xp.stack([xp.searchsorted(r, v, side) for r, v in flat]).reshape(values.shape)
+    return wrap(places.astype(np.int32) if out_int32 else places)

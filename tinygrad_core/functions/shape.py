@@ -7,24 +7,31 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..device import array_module
 from ..dispatch import apply
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from ..ops import OPS
+from ..symbol import Symbol, known
 from ..tensor import Tensor, remember_view, wrap
 from . import elementwise as e
-from .arguments import Dim, dims, listed, one_dim, operand, size_of
+from .arguments import Dim, listed, one_dim, operand, size_of
+from .arguments import dims as several_dims
 
 
 # ---- shapes
-def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; one size may be -1, to be found from the others."""
-    return apply(OPS["reshape"], operand(input, "reshape"), shape=size_of(shape))
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
+    """The same elements in another shape, `reshape(x, 2, 3)` or `reshape(x, (2, 3))`; one size may be -1, to be found
+    from the others."""
+    wanted = size_of(sizes, shape)
+    if any([type(n) is int and n < -1 for n in wanted]):
+        raise ShapeError(f"reshape: sizes are at least 0, or one of them -1; got {wanted}.")
+    return apply(OPS["reshape"], operand(input, "reshape"), shape=wanted)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """As `reshape`, but always in the same memory: an error where that cannot be."""
-    out = reshape(input, *shape)
+    out = reshape(input, *sizes, shape=size)
     if isinstance(out.array, np.ndarray) and out.array.size and not np.may_share_memory(out.array, input.array):
         raise ShapeError(f"view: a tensor of shape {input.shape} whose memory is not in order cannot be seen as "
                          f"{out.shape} without a copy; use reshape.")
@@ -52,8 +59,8 @@ def ravel(input: Tensor) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim cut up into several of the given sizes; one may be -1."""
     at = one_dim(dim, input.ndim, "unflatten")
-    known = math.prod(n for n in sizes if n != -1)
-    filled = tuple(input.shape[at] // max(known, 1) if n == -1 else n for n in sizes)
+    given = math.prod(n for n in sizes if n != -1)
+    filled = tuple(input.shape[at] // max(given, 1) if n == -1 else n for n in sizes)
     if math.prod(filled) != input.shape[at]:
         raise ShapeError(f"unflatten: {tuple(sizes)} does not make {input.shape[at]}.")
     return reshape(input, input.shape[:at] + filled + input.shape[at + 1:])
@@ -61,7 +68,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     """Dims of size 1 removed: all of them, or those given."""
-    axes = range(input.ndim) if dim is None else dims(dim, input.ndim, "squeeze") or ()
+    axes = range(input.ndim) if dim is None else several_dims(dim, input.ndim, "squeeze") or ()
     return reshape(input, tuple(n for k, n in enumerate(input.shape) if n != 1 or k not in axes))
 
 
@@ -71,17 +78,17 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
 
 
-def expand(input: Tensor, *size: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Dims of size 1 stretched to `size`, without a copy; -1 leaves a dim as it is."""
-    wanted = size_of(size)
+    wanted = size_of(sizes, size)
     extra = len(wanted) - input.ndim
     shape = tuple(input.shape[k - extra] if n == -1 and k >= extra else n for k, n in enumerate(wanted))
     return apply(OPS["expand"], input, shape=shape)
 
 
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`expand` under NumPy's name."""
-    return expand(input, size)
+    return expand(input, *sizes, size=size)
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
@@ -89,20 +96,20 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other.shape)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:
     """The tensor laid beside itself so many times along each dim; new dims come first."""
-    times = size_of(repeats)
-    if len(times) < input.ndim:
-        raise ShapeError(f"repeat needs a number for each of the {input.ndim} dims, got {times}.")
+    times = size_of(times, repeats)
+    if len(times) < input.ndim or any([type(n) is int and n < 0 for n in times]):
+        raise ShapeError(f"repeat needs a number of at least 0 for each of the {input.ndim} dims, got {times}.")
     shape = (1,) * (len(times) - input.ndim) + input.shape
     apart = reshape(input, tuple(n for size in shape for n in (1, size)))
     stretched = expand(apart, tuple(n for count, size in zip(times, shape, strict=True) for n in (count, size)))
     return reshape(stretched, tuple(count * size for count, size in zip(times, shape, strict=True)))
 
 
-def tile(input: Tensor, *repeats: Any) -> Tensor:
+def tile(input: Tensor, *times: Any, dims: Any = None) -> Tensor:
     """`repeat` with the numbers aligned at the right, missing ones 1."""
-    times = size_of(repeats)
+    times = size_of(times, dims)
     return repeat(input, (1,) * (input.ndim - len(times)) + times)
 
 
@@ -114,9 +121,9 @@ def repeat_interleave(input: Tensor, repeats: int, dim: int | None = None) -> Te
 
 
 # ---- orders
-def permute(input: Tensor, *order: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """The dims in another order."""
-    given = size_of(order)
+    given = size_of(order, dims)
     positive = tuple(d % max(input.ndim, 1) for d in given)
     if sorted(positive) != list(range(input.ndim)):
         raise ShapeError(f"permute needs each of the {input.ndim} dims once, got {given}.")
@@ -145,6 +152,8 @@ def t(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dims moved to other positions; the others keep their order."""
     starts, ends = ([one_dim(d, input.ndim, "movedim") for d in listed(given)] for given in (source, destination))
+    if any(len(set(moved)) < len(moved) for moved in (starts, ends)):
+        raise ShapeError(f"movedim: {source} to {destination} names one dim twice.")
     order = [k for k in range(input.ndim) if k not in starts]
     for end, start in sorted(zip(ends, starts, strict=True)):
         order.insert(end, start)
@@ -154,9 +163,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 moveaxis = movedim
 
 
-def flip(input: Tensor, *dim: Any) -> Tensor:
+def flip(input: Tensor, *along: Any, dims: Any = None) -> Tensor:
     """The elements in reverse order along the given dims."""
-    axes = dims(size_of(dim), input.ndim, "flip") or ()
+    axes = several_dims(size_of(along, dims), input.ndim, "flip") or ()
     index = tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(input.ndim))
     return e.clone(apply(OPS["getitem"], input, index=index))
 
@@ -176,9 +185,15 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 # ---- joining and cutting
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dim."""
-    tensors = list(tensors)
-    if not tensors:
+    if isinstance(tensors, Tensor):
+        raise DTypeError("cat takes several tensors, in a list or a tuple; this is one.")
+    given = list(tensors)
+    if not given:
         raise ShapeError("cat needs at least one tensor.")
+    tensors = [t for t in given if t.shape != (0,)] or given    # an empty vector goes with every shape
+    if len(tensors) < len(given):
+        dtype = dtypes.result_type(tuple([t.array for t in given if t.ndim]))
+        tensors = [t.to(dtype) for t in tensors]
     return apply(OPS["cat"], *tensors, dim=one_dim(dim, tensors[0].ndim, "cat"))
 
 
@@ -210,18 +225,18 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     n = tensor.shape[at]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
-        if size < 1:
+        if size < (1 if n else 0):
             raise ShapeError(f"split: pieces must have at least 1 element, got {size}.")
-        stops = [*range(size, n, size), n]
+        stops = [*range(size, n, max(size, 1)), n]
     else:
         stops = np.cumsum(list(split_size_or_sections)).tolist()
-        if not stops or stops[-1] != n:
+        if not stops or stops[-1] != n or min(split_size_or_sections) < 0:
             raise ShapeError(f"split: the sizes {list(split_size_or_sections)} do not add up to {n}.")
     pieces = apply(OPS["split"], tensor, stops=tuple(stops), dim=at)
     for start, stop, piece in zip([0, *stops], stops, pieces):
         index = (slice(None),) * at + (slice(start, stop),)
         piece._view = (tensor, OPS["getitem"], {"index": index})
-        if piece.node is not None:
+        if piece.node is not None or type(piece.array) is Symbol:
             remember_view(tensor, piece)
     return pieces
 
@@ -249,26 +264,35 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 # ---- gathering and scattering
-def _indices(index: Tensor, name: str) -> Any:
+def _grid(index: Any, dim: int) -> tuple[Any, ...]:
+    """The full index that takes, along `dim`, what `index` says and, along the others, the place itself."""
+    xp = array_module(index)
+    places = [xp.arange(n).reshape((-1,) + (1,) * (index.ndim - 1 - k)) for k, n in enumerate(index.shape)]
+    return (*places[:dim], index, *places[dim + 1:])
+
+
+def _indices(index: Tensor, name: str, size: Any) -> Any:
+    """The indices as an array, each checked to be one of a dim's `size` places; none counts from the end."""
     if operand(index, name).dtype.kind not in "iu":
         raise ShapeError(f"{name} needs integer indices, got {index.dtype}: write index.long().")
-    return index.array
-
-
-def _grid(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Any, ...]:
-    """The full index that takes, along `dim`, what `index` says and, along the others, the place itself."""
-    array, at = _indices(index, name), one_dim(dim, input.ndim, name)
-    xp = array_module(array)
-    places = [xp.arange(n).reshape((-1,) + (1,) * (array.ndim - 1 - k)) for k, n in enumerate(array.shape)]
-    return (*places[:at], array, *places[at + 1:])
+    array = index.array
+    if known(array) and type(size) is int and array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= size:
+            raise ShapeError(f"{name} got the index {low if low < 0 else high} for a dim of size {size}: indices run "
+                             f"from 0 to {size - 1}.")
+    return array
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on: elements picked along `dim`, in index's shape."""
-    if index.ndim != input.ndim and input.ndim:
+    at = one_dim(dim, input.ndim, "gather")
+    array = _indices(index, "gather", input.shape[at] if input.ndim else 1)
+    if not input.ndim:
+        return expand(input, index.shape)
+    if index.ndim != input.ndim:
         raise ShapeError(f"gather: index has {index.ndim} dims, input {input.ndim}.")
-    grid = _grid("gather", input, dim, index)
-    return apply(OPS["getitem"], input, index=grid) if input.ndim else input
+    return apply(OPS["getitem"], input, index=_grid(array, at))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -280,56 +304,65 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     sized = tuple(indices.shape[at] if k == at else n for k, n in enumerate(shape))
     whole = tuple(input.shape[at] if k == at else n for k, n in enumerate(shape))
     index = indices if indices.shape == sized else expand(indices, sized)
-    return gather(input if input.shape == whole else expand(input, whole), at, index)
+    if not input.ndim:
+        return expand(input, sized)
+    return apply(OPS["getitem"], input if input.shape == whole else expand(input, whole), index=_grid(index.array, at))
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices along `dim` that a vector of indices names."""
     at = one_dim(dim, input.ndim, "index_select")
-    return apply(OPS["getitem"], input, index=(slice(None),) * at + (_indices(index, "index_select"),))
+    array = _indices(index, "index_select", input.shape[at] if input.ndim else 1)
+    if not input.ndim:
+        return input
+    return apply(OPS["getitem"], input, index=(slice(None),) * at + (array if array.ndim else array.reshape(1),))
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask holds, along one dim."""
+    if operand(mask, "masked_select").dtype.kind != "b":
+        raise DTypeError(f"masked_select needs a mask of booleans, got {mask.dtype}: write mask.bool().")
     shape = np.broadcast_shapes(input.shape, mask.shape)
     return expand(input, shape)[expand(mask, shape)]
 
 
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
-    """`input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on; `src` a tensor or a number."""
-    src = src[tuple(slice(0, n) for n in index.shape)] if isinstance(src, Tensor) else Tensor(src, dtype=input.dtype)
-    return apply(OPS["setitem"], input, src, index=_grid("scatter", input, dim, index))
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+    """`input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on; `src` a tensor, or a number, or `value`."""
+    src = value if src is None else src
+    part = src if isinstance(src, Tensor) else Tensor(src, dtype=input.dtype, device=input.device)
+    return _scattered("scatter", input, dim, index, part, lambda x, y, at: apply(OPS["setitem"], x, y, index=at))
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """`input` with src[i][j] added at out[index[i][j]][j] for dim 0, and so on; equal places add up."""
-    part = src[tuple(slice(0, n) for n in index.shape)]
-    return input + apply(OPS["scatter_into"], part, shape=input.shape, index=_grid("scatter_add", input, dim, index))
+    return _scattered("scatter_add", input, dim, index, operand(src, "scatter_add"),
+                      lambda x, y, at: x + apply(OPS["scatter_into"], y, shape=x.shape, index=at))
+
+
+def _scattered(name: str, input: Tensor, dim: int, index: Tensor, src: Tensor, put: Any) -> Tensor:
+    """What `put` makes of the input, of the elements of `src` that the index is for, and of their places."""
+    if not input.ndim:                          # a number counts as one place
+        return reshape(_scattered(name, reshape(input, 1), 0, reshape(index, 1), reshape(src, 1), put), ())
+    at = one_dim(dim, input.ndim, name)
+    places = _grid(_indices(index, name, input.shape[at]), at)
+    return put(input, src[tuple([slice(0, n) for n in index.shape])] if src.ndim else src, places)
 
 
 # ---- matrices
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of the matrices in two dims, as the last dim; above the main one with a positive offset."""
-    x = movedim(input, (dim1, dim2), (-2, -1))
-    n = max(0, min(x.shape[-2] + min(offset, 0), x.shape[-1] - max(offset, 0)))
-    return apply(OPS["getitem"], x, index=(..., *_places(x, n, offset)))
+    """The diagonal of the matrices in two dims, as the last dim; above the main one with a positive offset; a view."""
+    return apply(OPS["diagonal"], movedim(input, (dim1, dim2), (-2, -1)), offset=offset)
 
 
-def _places(like: Tensor, n: int, offset: int) -> tuple[Any, Any]:
-    """The rows and columns of n elements on a diagonal."""
-    places = array_module(like.array).arange(n)
-    return places + max(-offset, 0), places + max(offset, 0)
-
-
-def diag(input: Tensor, diagonal_: int = 0, *, diagonal: int | None = None) -> Tensor:
-    """A matrix with a vector on its diagonal, or a matrix's diagonal as a vector."""
-    offset = diagonal_ if diagonal is None else diagonal
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """A matrix with a vector on its diagonal, or a matrix's diagonal as a vector, in memory of its own."""
+    offset = diagonal
     if input.ndim == 2:
-        return globals()["diagonal"](input, offset)
+        return e.clone(apply(OPS["diagonal"], input, offset=offset))
     if input.ndim != 1:
         raise ShapeError(f"diag takes a vector or a matrix, got {input.ndim} dims.")
     n = input.shape[0] + abs(offset)
-    return apply(OPS["scatter_into"], input, shape=(n, n), index=_places(input, len(input), offset))
+    return apply(OPS["on_diagonal"], input, shape=(n, n), offset=offset)
 
 
 def trace(input: Tensor) -> Tensor:
@@ -340,7 +373,7 @@ def trace(input: Tensor) -> Tensor:
 def _triangle(input: Tensor, keep: Any) -> Tensor:
     xp = array_module(input.array)
     rows, columns = xp.arange(input.shape[-2])[:, None], xp.arange(input.shape[-1])
-    return e.where(wrap(keep(columns - rows)), input, 0)
+    return e.where(wrap(keep(columns - rows)), input, wrap(input.dtype.type(0)))
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -356,6 +389,9 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Vectors as the coordinates of a grid; with "xy" the first two dims are exchanged."""
     vectors = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
+    if indexing not in ("ij", "xy") or any(v.ndim > 1 for v in vectors):
+        raise ShapeError(f"meshgrid takes vectors, and indexing='ij' or 'xy'; got {[v.shape for v in vectors]} and "
+                         f"{indexing!r}.")
     shape = tuple(v.numel() for v in vectors)
     lone = [reshape(v, tuple(-1 if d == k else 1 for d in range(len(shape)))) for k, v in enumerate(vectors)]
     turned = indexing == "xy" and len(vectors) > 1

@@ -53,10 +53,18 @@ class Applied(Module):
         return type(self).function(*inputs, **settings)
 
 
-def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None) -> type[Applied]:
-    """The module class of a function whose first `tensors` parameters are given at each call."""
+def applied(name: str, function: Callable[..., Any], *, tensors: int = 1, shown: str | None = None, without: str = "",
+            last: str = "") -> type[Applied]:
+    """The module class of a function whose first `tensors` parameters are given at each call.
+
+    Args:
+        shown: the settings that are printed; all by default.
+        without: a parameter that the module does not have.
+        last: the setting that comes last in the module, though not in the function.
+    """
     parameters = list(inspect.signature(function).parameters.values())[tensors:]
-    settings = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters if p.name not in ("training", "dtype")]
+    settings = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters if p.name not in ("training", "dtype", without)]
+    settings.sort(key=lambda p: p.name == last)
 
     def __init__(self: Applied, *args: Any, **kwargs: Any) -> None:
         Applied.__init__(self, *args, **kwargs)
@@ -85,7 +93,8 @@ LogSoftmax = applied("LogSoftmax", F.log_softmax)
 
 # ---- pools and what else slides
 _POOL = "kernel_size stride padding dilation ceil_mode"
-MaxPool1d, MaxPool2d = applied("MaxPool1d", F.max_pool1d, shown=_POOL), applied("MaxPool2d", F.max_pool2d, shown=_POOL)
+MaxPool1d = applied("MaxPool1d", F.max_pool1d, shown=_POOL, last="ceil_mode")
+MaxPool2d = applied("MaxPool2d", F.max_pool2d, shown=_POOL, last="ceil_mode")
 AvgPool1d = applied("AvgPool1d", F.avg_pool1d, shown="kernel_size stride padding")
 AvgPool2d = applied("AvgPool2d", F.avg_pool2d, shown="kernel_size stride padding")
 AdaptiveAvgPool1d = applied("AdaptiveAvgPool1d", F.adaptive_avg_pool1d)
@@ -98,8 +107,9 @@ CosineSimilarity = applied("CosineSimilarity", F.cosine_similarity, tensors=2)
 
 # ---- losses
 _loss = partial(applied, tensors=2, shown="")
-L1Loss, MSELoss = _loss("L1Loss", F.l1_loss), _loss("MSELoss", F.mse_loss)
-SmoothL1Loss, HuberLoss = _loss("SmoothL1Loss", F.smooth_l1_loss), _loss("HuberLoss", F.huber_loss)
+L1Loss, MSELoss = _loss("L1Loss", F.l1_loss, without="weight"), _loss("MSELoss", F.mse_loss, without="weight")
+SmoothL1Loss = _loss("SmoothL1Loss", F.smooth_l1_loss)
+HuberLoss = _loss("HuberLoss", F.huber_loss, without="weight")
 KLDivLoss, BCELoss = _loss("KLDivLoss", F.kl_div), _loss("BCELoss", F.binary_cross_entropy)
 BCEWithLogitsLoss = _loss("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits)
 NLLLoss, CrossEntropyLoss = _loss("NLLLoss", F.nll_loss), _loss("CrossEntropyLoss", F.cross_entropy)

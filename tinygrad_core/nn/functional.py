@@ -51,7 +51,11 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above 0, x * weight below; one weight for all, or one for each channel (dim 1)."""
-    if weight.array.size > 1 and input.ndim > 1:
+    if weight.array.size == 1:
+        weight = functions.reshape(weight, ())
+    elif input.ndim < 2 or weight.shape != input.shape[1:2]:
+        raise ShapeError(f"prelu needs one weight, or one for each channel, got {weight.shape} for {describe(input)}.")
+    else:
         weight = _by_channel(weight, input)
     return functions.where(input > 0, input, input * weight)
 
@@ -63,6 +67,10 @@ def _by_channel(t: Tensor, like: Tensor) -> Tensor:
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between the bounds, the bounds beyond them; the gradient at a bound is 0."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not be greater than max_val, got {min_val} and {max_val}")
+    if input.dtype.kind != "f":
+        min_val, max_val = int(min_val), int(max_val)
     return _into(input, apply(OPS["hardtanh"], input, low=min_val, high=max_val), inplace)
 
 
@@ -166,7 +174,11 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         sparse: not to be had; gradients are whole tables.
     """
     refuse_sparse(sparse)
-    index = _whole_numbers("embedding", "indices", input, weight.shape[0])
+    index, rows = _whole_numbers("embedding", "indices", input, weight.shape[0]), weight.shape[0]
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise ShapeError(f"embedding: padding_idx {padding_idx} is no row of a table with {rows} rows.")
+    if not known(index):
+        index = formulas.from_the_start(input).array
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     if padding_idx is not None:
@@ -221,6 +233,8 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
             raise ShapeError("one_hot of no labels needs num_classes.")
         num_classes = int(labels.max()) + 1
     classes = functions.arange(num_classes, device=input.device)
+    if not known(labels):                       # looked up, so that a run refuses a label which is no class
+        input = classes[formulas.from_the_start(input)]
     return (functions.unsqueeze(input, -1) == classes).long()
 
 
@@ -354,6 +368,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         raise ValueError("attention takes attn_mask or is_causal=True, not both")
     if enable_gqa:
         key, value = (_repeat_heads(t, query.shape[-3] // t.shape[-3]) for t in (key, value))
+    if not key.shape[-2]:                       # nothing to look at
+        return functions.matmul(query, functions.transpose(key, -2, -1)) @ value
     mask = _mask(query, key, attn_mask, is_causal)
     lead = query.shape[:-2]
     key, value = (t if t.shape[:-2] == lead else functions.expand(t, (*lead, *t.shape[-2:])) for t in (key, value))

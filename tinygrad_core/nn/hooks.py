@@ -12,20 +12,27 @@ from ..tensor import Tensor
 class Hooks:
     """The functions that a module calls, in the order in which they were registered."""
 
-    __slots__ = ("after", "backward", "before")
+    __slots__ = ("after", "backward", "before", "before_backward")
 
     def __init__(self) -> None:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
+        self.before_backward: dict[int, Callable[..., Any]] = {}
 
-    def add(self, kind: str, hook: Any) -> Handle:
-        """Register a hook among those of a kind: "before", "after" or "backward"."""
-        return Handle(getattr(self, kind), hook)
+    def add(self, kind: str, hook: Any, first: bool = False) -> Handle:
+        """Register a hook among those of a kind ("before", "after", "backward"), behind them or `first` of all."""
+        hooks = getattr(self, kind)
+        others = dict(hooks) if first else {}
+        if first:
+            hooks.clear()
+        handle = Handle(hooks, hook)
+        hooks.update(others)
+        return handle
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's `forward` with the hooks around it."""
-        if not (self.before or self.after or self.backward):
+        if not (self.before or self.after or self.backward or self.before_backward):
             module.__dict__["_hooks"] = None  # all were taken off: the short way again
             return module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.before.values()):
@@ -37,8 +44,8 @@ class Hooks:
             else:
                 args = changed if isinstance(changed, tuple) else (changed,)
         went_out = None
-        if self.backward:
-            args, went_out = _watched(module, list(self.backward.values()), args)
+        if self.backward or self.before_backward:
+            args, went_out = _watched(module, list(self.before_backward.values()), list(self.backward.values()), args)
         result = module.forward(*args, **kwargs)
         for hook, with_kwargs in list(self.after.values()):
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
@@ -46,7 +53,8 @@ class Hooks:
                 result = changed
         if went_out is None:
             return result
-        passed, _ = _gated(went_out, result if isinstance(result, tuple) else (result,))
+        results = result if isinstance(result, tuple) else (result,)
+        passed, given = _gated(lambda grads: went_out(given, len(results), grads), results)
         return passed if isinstance(result, tuple) else passed[0]
 
 
@@ -72,28 +80,37 @@ def _gated(seen: Callable[..., Any], values: tuple[Any, ...]) -> tuple[tuple[Any
     return tuple(passed.get(k, v) for k, v in enumerate(values)), which
 
 
-def _watched(module: Any, hooks: list[Callable[..., Any]],
+def _whole(places: list[int], count: int, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients at their places among `count` of them, None elsewhere."""
+    by_place = dict(zip(places, grads, strict=True))
+    return tuple(by_place.get(k) for k in range(count))
+
+
+def _watched(module: Any, earlier: list[Callable[..., Any]], hooks: list[Callable[..., Any]],
              args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[..., Any]]:
     """The arguments behind a gate that calls the hooks on the way back, and what a gate behind the results must call."""
     grad_output: tuple[Any, ...] = ()
 
     def call(grads: tuple[Any, ...]) -> tuple[Any, ...]:
         """The inputs' gradients are known; what a hook returns takes their place."""
-        by_place = dict(zip(which, grads, strict=True))
-        grad_input = tuple(by_place.get(k) for k in range(len(args)))
+        grad_input = _whole(which, len(args), grads)
         for hook in hooks:
             changed = hook(module, grad_input, grad_output)
             if changed is not None:
                 grad_input = changed if isinstance(changed, tuple) else (changed,)
         return tuple(grad_input[k] for k in which)
 
-    def went_out(grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    def went_out(places: list[int], count: int, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         """The outputs' gradients are known; where no input wants one, so is everything."""
         nonlocal grad_output
-        grad_output = grads
+        grad_output = _whole(places, count, grads)
+        for hook in earlier:
+            changed = hook(module, grad_output)
+            if changed is not None:
+                grad_output = changed if isinstance(changed, tuple) else (changed,)
         if not which:
             call(())
-        return grads
+        return tuple(grad_output[k] for k in places)
 
     passed, which = _gated(call, args)
     return passed, went_out

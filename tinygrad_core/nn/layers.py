@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functions
+from ..errors import ShapeError
 from ..functions.arguments import one_of
 from ..tensor import Tensor
 from . import functional as F
@@ -235,6 +236,23 @@ class _ConvTranspose(_Conv):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
                          padding_mode, device, dtype)
         self.output_padding, = self.slides.each(output_padding=output_padding)
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The transposed convolution; `output_size` chooses among the sizes that the stride leaves open."""
+        more = self.output_padding if output_size is None else self._more_for(input, tuple(output_size)[-self.slides.n:])
+        return type(self).function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups,
+                                   self.dilation)
+
+    def _more_for(self, input: Tensor, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """The output padding that gives the wanted size."""
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in zip(
+            input.shape[-self.slides.n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
+        more = tuple(w - m for w, m in zip(wanted, least, strict=True))
+        if any(not 0 <= m < s for m, s in zip(more, self.stride, strict=True)):
+            most = [m + s - 1 for m, s in zip(least, self.stride, strict=True)]
+            raise ShapeError(f"{type(self).__name__}: an output_size from {least} to {most} is possible here, asked for "
+                             f"{list(wanted)}.")
+        return more
 
 
 class ConvTranspose1d(_ConvTranspose):

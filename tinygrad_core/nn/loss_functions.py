@@ -5,13 +5,13 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
 from .. import functions, hot
 from ..dispatch import apply
 from ..errors import DTypeError, ShapeError, at_line, learner_frame, learner_line
+from ..formulas import classes_of, numbers
 from ..ops import OPS
-from ..symbol import Dim, known
+from ..ops.fused import highest
+from ..symbol import known
 from ..tensor import Tensor, describe
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div",
@@ -44,15 +44,25 @@ def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     return input - target
 
 
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The squared differences: (input - target)²."""
+def _by_weight(name: str, losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """The losses reduced, each times its weight; their mean is then a weighted one."""
+    if weight is None:
+        return _reduced(losses, reduction)
+    if weight.shape != losses.shape:
+        raise ShapeError(f"{name} needs a weight for each element: {losses.shape}, got {weight.shape}.")
+    weighted = losses * weight
+    return functions.sum(weighted) / functions.sum(weight) if reduction == "mean" else _reduced(weighted, reduction)
+
+
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """The squared differences: (input - target)²; `weight`, in their shape, makes the mean a weighted one."""
     difference = _difference("mse_loss", input, target)
-    return _reduced(difference * difference, reduction)
+    return _by_weight("mse_loss", difference * difference, weight, reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The magnitudes of the differences: |input - target|."""
-    return _reduced(functions.abs(_difference("l1_loss", input, target)), reduction)
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """The magnitudes of the differences: |input - target|; `weight`, in their shape, makes the mean a weighted one."""
+    return _by_weight("l1_loss", functions.abs(_difference("l1_loss", input, target)), weight, reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -64,11 +74,13 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return _reduced(losses if beta in (0, 1) else losses * (1 / beta), reduction)
 
 
-def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d²/2 for differences up to `delta`, delta (|d| - delta/2) for larger ones (Huber 1964)."""
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
+               weight: Tensor | None = None) -> Tensor:
+    """d²/2 for differences up to `delta`, delta (|d| - delta/2) for larger ones (Huber 1964), times `weight`."""
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return _reduced(apply(OPS["huber"], _difference("huber_loss", input, target), delta=delta), reduction)
+    losses = apply(OPS["huber"], _difference("huber_loss", input, target), delta=delta)
+    return _reduced(losses if weight is None else losses * weight, reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -83,10 +95,10 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     if log_target:
         losses = functions.exp(target) * (target - input)
     else:
-        some = target > 0           # 0 log 0 counts as 0, its limit
+        some = target != 0          # 0 log 0 counts as 0, its limit
         losses = functions.where(some, target * functions.log(functions.where(some, target, 1.0)), 0.0) - target * input
     if reduction == "batchmean":
-        return functions.sum(losses) * (1.0 / input.shape[0] if input.ndim else 1.0)
+        return functions.sum(losses) * (1.0 if not input.ndim else 1.0 / input.shape[0] if input.shape[0] else math.nan)
     return _reduced(losses, reduction)
 
 
@@ -142,6 +154,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ign
         ignore_index: a label that counts for nothing.
     """
     _check_classes("nll_loss", input, target, ignore_index)
+    _check_weight("nll_loss", input, weight)
     rows, labels, shape = _as_rows(input, target)
     losses, weights = _picked(rows, labels, weight, ignore_index)
     return _weighted(losses, weights, shape, reduction)
@@ -163,15 +176,17 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
         loss = hot.cross_entropy(input, target)
         if loss is not None:
             return loss
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is a share between 0 and 1, got {label_smoothing}")
+    _check_weight("cross_entropy", input, weight)
     if isinstance(target, Tensor) and target.shape == input.shape and target.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise ValueError("cross_entropy: ignore_index is for labels; probabilities have no label to ignore")
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     fit = _check_classes("cross_entropy", input, target, ignore_index)
-    plain = weight is None and not label_smoothing and reduction == "mean" and fit and ignore_index < 0
-    classes = input.shape[min(1, input.ndim - 1)]
-    # In a graph a label to ignore may come at any run: it must not count from the end.
-    seen = target.ndim if known(target.array) else input.ndim == 2 and isinstance(classes, int) and ignore_index < -classes
-    if plain and target.array.size and seen:
-        return apply(OPS["cross_entropy"], input, target)
+    if weight is None and not label_smoothing and reduction == "mean" and target.ndim and target.array.size:
+        every = fit and known(target.array) and ignore_index < 0        # in a graph a label to ignore may come at any run
+        return apply(OPS["cross_entropy"], input, target, ignore=None if every else ignore_index)
     rows, labels, shape = _as_rows(input, target)
     logs = apply(OPS["log_softmax"], rows, dim=1)
     losses, weights = _picked(logs, labels, weight, ignore_index)
@@ -206,7 +221,7 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} needs an input of shape (N, C) and labels of shape (N,), or (N, C, d1, ...) and "
                          f"(N, d1, ...), got {shape} and {target.shape}.")
     labels, classes = target.array, shape[min(1, len(shape) - 1)]
-    if not known(labels) or not labels.size or hot.highest(labels) < classes:
+    if not known(labels) or not labels.size or highest(labels) < classes:
         return True
     counted = labels[labels != ignore_index]
     wrong = counted[(counted < 0) | (counted >= classes)]
@@ -214,6 +229,11 @@ def _check_classes(name: str, input: Tensor, target: Any, ignore_index: int) -> 
         raise ShapeError(f"{name} got the label {int(wrong.ravel()[0])}, but with {classes} classes labels run "
                          f"from 0 to {classes - 1}.")
     return False
+
+
+def _check_weight(name: str, input: Tensor, weight: Tensor | None) -> None:
+    if weight is not None and weight.shape != input.shape[min(1, input.ndim - 1):][:1]:
+        raise ShapeError(f"{name} needs a weight for each class, got {weight.shape} for an input of shape {input.shape}.")
 
 
 def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
@@ -228,23 +248,13 @@ def _as_rows(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, tuple[int, 
 
 def _picked(logs: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
     """-log p of each row's label, times its class's weight; and those weights, 0 for ignored rows."""
-    rows = _numbers(labels).array
-    counted = labels != ignore_index
-    if weight is None and known(counted.array) and counted.array.all():
-        return -apply(OPS["getitem"], logs, index=(rows, labels.array)), counted.to(logs.dtype)
-    if not known(labels.array) and labels.dtype.kind == "i":    # a negative label would count from the end: no row is there
-        labels = functions.where(labels < 0, int(np.iinfo(labels.dtype).max), labels)
-    safe = functions.where(counted, labels, 0)
-    weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[safe], 0.0)
-    picked = apply(OPS["getitem"], logs, index=(rows, safe.array))
+    if weight is None and known(labels.array) and (labels.array != ignore_index).all():
+        counted = labels != ignore_index
+        return -apply(OPS["getitem"], logs, index=(numbers(labels.array), labels.array)), counted.to(logs.dtype)
+    counted, classes = classes_of(labels, ignore_index)
+    weights = counted.to(logs.dtype) if weight is None else functions.where(counted, weight.detach()[classes], 0.0)
+    picked = apply(OPS["getitem"], logs, index=(numbers(labels.array), classes.array))
     return functions.where(counted, -picked, 0.0) * weights, weights
-
-
-def _numbers(labels: Tensor) -> Tensor:
-    """0, 1, 2, ... for the labels, counted at the run where their number is not known before."""
-    if isinstance(labels.shape[0], Dim):
-        return functions.cumsum(labels.to(np.int64) * 0 + 1, 0) - 1
-    return functions.arange(labels.shape[0], device=labels.device)
 
 
 def _weighted(losses: Tensor, weights: Tensor, shape: tuple[int, ...], reduction: str) -> Tensor:

@@ -96,7 +96,7 @@ class Module:
                                   "`def forward(self, x): ...`")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None and not mode.watched:
+        if self._hooks is None and (mode.plain or not mode.watched):
             return self.forward(*args, **kwargs)
         return self._call(args, kwargs)
 
@@ -111,21 +111,30 @@ class Module:
             if watch is not None:
                 watch.left(self)
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
-        """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output."""
-        return self._own_hooks().add("after", (hook, with_kwargs))
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                              with_kwargs: bool = False) -> Handle:
+        """Call `hook(module, args, output)` after each `forward`; what it returns, if anything, is the output.
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> Handle:
+        With `prepend` before the hooks that are there, with `with_kwargs` as `hook(module, args, kwargs, output)`.
+        """
+        return self._own_hooks().add("after", (hook, with_kwargs), prepend)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> Handle:
         """Call `hook(module, args)` before each `forward`; what it returns, if anything, are the arguments."""
-        return self._own_hooks().add("before", (hook, with_kwargs))
+        return self._own_hooks().add("before", (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_output)` before the module's backward pass; what it returns is taken in its place."""
+        return self._own_hooks().add("before_backward", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the positional inputs are known.
 
         Both are tuples, with None for what wants no gradient; a tuple that the hook returns takes the place of
         `grad_input`. The module must return a tensor or a tuple.
         """
-        return self._own_hooks().add("backward", hook)
+        return self._own_hooks().add("backward", hook, prepend)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
@@ -273,6 +282,14 @@ class Module:
             raise ModuleError(f"there is no parameter {target!r}")
         return found
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise ModuleError(f"there is no buffer {target!r}")
+        return found
+
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call `fn` on every module below this one, then on this one."""
         for module in self.children():
@@ -281,9 +298,15 @@ class Module:
         return self
 
     # ---- state
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """Every parameter and persistent buffer by its dotted name; the tensors share memory with the module's."""
-        state: OrderedDict[str, Tensor] = OrderedDict()
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Every parameter and persistent buffer by its dotted name; the tensors share memory with the module's.
+
+        Args:
+            destination: a dictionary to put them into; by default a new one.
+            prefix: stands before every name.
+            keep_vars: the parameters themselves, in place of tensors without their history.
+        """
+        state: Any = OrderedDict() if destination is None else destination
         for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
             dot = f"{path}." if path else ""
             for name, value in (*module._parameters.items(), *module._buffers.items()):
@@ -291,13 +314,14 @@ class Module:
                     state[dot + name] = value if keep_vars else value.detach()
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
         """Copy values into the parameters and buffers of the same names.
 
         Args:
             state_dict: name to tensor or array; PyTorch's names are these names, so `{k: v.numpy() for k, v
                 in torch_module.state_dict().items()}` loads.
             strict: raise an error unless the names are exactly the module's.
+            assign: take the tensors' memory and dtype over, in place of copying the values.
         """
         own = self.state_dict(keep_vars=True)
         missing = [k for k in own if k not in state_dict]
@@ -310,7 +334,10 @@ class Module:
         if problems:
             raise StateError(f"the state_dict does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
         for k, value in values.items():
-            fill(own[k], place(value, own[k].device))
+            if assign:
+                own[k].data = wrap(unboxed(value))
+            else:
+                fill(own[k], place(value, own[k].device))
         return IncompatibleKeys(missing, unexpected)
 
     # ---- modes
@@ -346,8 +373,11 @@ class Module:
                 t.grad = convert(gradient)
         return self
 
-    def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
-        """Move to a device, or convert floating-point parameters and buffers to a dtype, in place."""
+    def to(self: M, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> M:
+        """Move to a device, or convert floating-point parameters and buffers to a dtype, in place.
+
+        `non_blocking` is taken for PyTorch's sake.
+        """
         dtype, device = destination(args, dtype, device)
         if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
             raise TypeError(f"a module can be converted to floating-point dtypes only, got {dtype}")

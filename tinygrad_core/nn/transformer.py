@@ -245,6 +245,9 @@ class _Stack(Module):
 class TransformerEncoder(_Stack):
     """`num_layers` copies of an encoder layer one after another, and a normalisation after them if one is given."""
 
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__(encoder_layer, num_layers, norm)
+
     def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
                 is_causal: bool | None = None) -> Tensor:
         """The sequence after all layers."""
@@ -253,6 +256,9 @@ class TransformerEncoder(_Stack):
 
 class TransformerDecoder(_Stack):
     """`num_layers` copies of a decoder layer one after another, and a normalisation after them if one is given."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__(decoder_layer, num_layers, norm)
 
     def forward(self, tgt: Tensor, memory: Tensor, *masks: Any, **kwargs: Any) -> Tensor:
         """The target sequence after all layers; masks as in `TransformerDecoderLayer`."""

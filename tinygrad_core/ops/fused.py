@@ -92,12 +92,31 @@ primitive("log_softmax", _log_softmax, label="log softmax", backward=_log_softma
 
 
 # ---- cross-entropy of logits (N, C, *) against class indices (N, *), averaged over these
-def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
-    """The mean loss, and the slope of the losses' sum: softmax - one-hot.
+def highest(labels: Any) -> int:
+    """The highest label, where a negative one counts as very high: read without a sign, it is."""
+    labels = labels.view(f"u{labels.itemsize}").reshape(-1)
+    return int(labels[labels.argmax()])         # which NumPy finds faster than `max`
+
+
+def _counted(target: Any, classes: int, ignore: int) -> Any:
+    """Which labels count, or None where all do; complains about one that is neither a class nor to be ignored."""
+    if target.size and highest(target) < classes and not 0 <= ignore < classes:
+        return None
+    counted = target != ignore
+    wrong = counted & ((target < 0) | (target >= classes))
+    if wrong.any():
+        raise IndexError(f"the label {int(target[wrong][0])} is out of range: with {classes} classes labels run from 0 to "
+                         f"{classes - 1}, and {ignore} is ignored")
+    return counted.reshape(-1)
+
+
+def _cross_entropy(xp: Any, x: Any, target: Any, *, ignore: int | None) -> Any:
+    """The mean loss, and the slope of the losses' mean times N: softmax - one-hot. Without `ignore` all labels are classes.
 
     A few classes are laid out one after the other: NumPy computes along long rows, and spends its time between short ones.
     """
     n, c = target.size, x.shape[1]
+    counted, labels = None if ignore is None else _counted(target, c, ignore), target.reshape(-1)
     if x.ndim == 2:
         slope = x.copy("C" if c > _MANY else "F")
         p = slope.T
@@ -105,14 +124,19 @@ def _cross_entropy(xp: Any, x: Any, target: Any) -> Any:
         slope = x.swapaxes(0, 1).copy().swapaxes(0, 1)
         p = slope.swapaxes(0, 1).reshape(c, n)
     p -= p.max(0)
-    right = target.reshape(-1), xp.arange(n)
+    right = labels if counted is None else xp.where(counted, labels, 0), xp.arange(n)
     losses = -p[right]
     xp.exp(p, out=p)
     sums = column_sums(xp, p)
     p /= sums
     losses += xp.log(sums)
     p[right] = xp.expm1(-losses)                # e^-loss is the right class's share
-    return total(xp, losses) / n, slope
+    if counted is None:
+        return total(xp, losses) / n, slope
+    count = counted.sum().astype(x.dtype)
+    some = xp.maximum(count, 1)
+    p[...] = xp.where(counted, p * (n / some), 0)
+    return xp.where(count > 0, total(xp, xp.where(counted, losses, 0)) / some, xp.nan), slope
 
 
 _MANY = 100
@@ -238,32 +262,29 @@ _GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715
 
 
 def _gelu_tanh(xp: Any, x: Any) -> Any:
-    f = x.dtype.type
     t = x * x
-    t *= f(_GELU_CUBE)
-    t += 1
+    t *= _GELU_SCALE * _GELU_CUBE
+    t += _GELU_SCALE
     t *= x
-    t *= f(_GELU_SCALE)
     xp.tanh(t, out=t)
     out = t + 1
     out *= x
-    out *= f(0.5)
+    out *= 0.5
     return out, t
 
 
 def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
     """g/2 (1 + t + x (1 - t²) √(2/π) (1 + 3·0.044715 x²)), t the saved tanh."""
-    f = x.dtype.type
     d = x * x
-    d *= f(3 * _GELU_CUBE * _GELU_SCALE)
-    d += f(_GELU_SCALE)
+    d *= 3 * _GELU_CUBE * _GELU_SCALE
+    d += _GELU_SCALE
     d *= x
     s = t * t
     xp.subtract(1, s, out=s)
     d *= s
     d += t
     d += 1
-    d *= f(0.5)
+    d *= 0.5
     d *= g
     return (d,)
 

@@ -10,7 +10,7 @@ from .core import primitive
 def _swap(F: Any, x: Any) -> Any:
     """The transpose of the last two dims."""
     n = x.ndim
-    return F.permute(x, dims=(*range(n - 2), n - 1, n - 2))
+    return F.permute(x, dims=(1, 0) if n == 2 else (*range(n - 2), n - 1, n - 2))
 
 
 def _matmul_x(F: Any, g: Any, x_shape: Any, y: Any) -> Any:

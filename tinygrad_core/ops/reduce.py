@@ -50,9 +50,8 @@ def _stretch(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 
 primitive("stretch", _stretch, x=lambda F, g, x_shape: F.sum_to(g, shape=x_shape))
-primitive("sum", _sum, label="Σ", x=_sum_x,
-          notation={"out": "Σ {x}"})
-primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.expand(g, shape=x_shape))
+primitive("sum", _sum, label="Σ", x=_sum_x, notation={"out": "Σ {x}"})
+primitive("sum_to", _sum_to, label="Σ", x=lambda F, g, x_shape: F.stretch(g, shape=x_shape))
 primitive("amax", lambda xp, x, *, dim, keepdim: x.max(dim, keepdims=keepdim), label="max", x=_extreme_x,
           notation={"out": "max {x}", "x": "{g} · [{x} = {out}] / ties"})
 primitive("amin", lambda xp, x, *, dim, keepdim: x.min(dim, keepdims=keepdim), label="min", x=_extreme_x,

@@ -1,6 +1,7 @@
 """Operations that move elements without changing them: shapes, orders of dims, indexing and its reverse."""
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from .core import primitive
 
 
 def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argsort(order))
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 def _is_advanced(index: Any) -> bool:
@@ -47,8 +48,22 @@ def _add_rows(out: Any, index: Any, rows: Any) -> None:
 
 
 def _put(xp: Any, x: Any, y: Any, *, index: Any) -> Any:
-    out = x.copy()
+    out = x.copy() if getattr(x, "ndim", 0) else xp.array(x)       # a scalar cannot be written into
     out[index] = y
+    return out
+
+
+def _diagonal(xp: Any, x: Any, *, offset: int) -> Any:
+    """The diagonal in the last two dims, as a view that can be written through; NumPy's own is read-only."""
+    out = x.diagonal(offset, -2, -1)
+    if x.flags.writeable and not out.flags.writeable:
+        out.flags.writeable = True
+    return out
+
+
+def _on_diagonal(xp: Any, y: Any, *, shape: tuple[int, ...], offset: int) -> Any:
+    out = xp.zeros(shape, y.dtype)
+    _diagonal(xp, out, offset=offset)[...] = y
     return out
 
 
@@ -56,13 +71,14 @@ def _pair(xp: Any, *xs: Any, dim: int) -> Any:
     return xp.concatenate(xs, axis=dim)
 
 
+def _slices(stops: Any, dim: int) -> list[Any]:
+    """The pieces between these places along a dim, as indices."""
+    return [(slice(None),) * dim + (slice(start, stop),) for start, stop in zip((0, *stops), stops)]
+
+
 def _cat_xs(F: Any, g: Any, xs_shape: Any, dim: int) -> list[Any]:
-    grads, start = [], 0
-    for shape in xs_shape:
-        stop = start + shape[dim]
-        grads.append(F.getitem(g, index=(slice(None),) * (dim % len(shape)) + (slice(start, stop),)))
-        start = stop
-    return grads
+    stops = tuple(accumulate(shape[dim] for shape in xs_shape))
+    return [F.getitem(g, index=index) for index in _slices(stops, dim % len(xs_shape[0]))]
 
 
 primitive("reshape", lambda xp, x, *, shape: x.reshape(shape), view=True,
@@ -76,6 +92,10 @@ primitive("getitem", lambda xp, x, *, index: x[index], label="[ ]", view=True,
           notation={"out": "{x}[…]", "x": "{g} where it was taken from, 0 elsewhere"},
           x=lambda F, g, x_shape, index: F.scatter_into(g, shape=x_shape, index=index))
 primitive("scatter_into", _scatter, y=lambda F, g, index: F.getitem(g, index=index))
+primitive("diagonal", _diagonal, view=True, notation={"out": "diag {x}", "x": "{g} on a diagonal of zeros"},
+          x=lambda F, g, x_shape, offset: F.on_diagonal(g, shape=x_shape, offset=offset))
+primitive("on_diagonal", _on_diagonal, notation={"out": "{y} on a diagonal of zeros", "y": "diag {g}"},
+          y=lambda F, g, offset: F.diagonal(g, offset=offset))
 primitive("setitem", _put, label="[ ]=",
           x=lambda F, g, y_shape, index: F.setitem(g, 0.0, index=index),
           y=lambda F, g, y_shape, index: F.sum_to(F.getitem(g, index=index), shape=y_shape))
@@ -98,14 +118,9 @@ def _split_x(F: Any, g: Any, x_shape: Any, stops: Any, dim: int) -> Any:
     """The pieces' gradients put together again; a piece that got none counts as zeros."""
     if all(part is not None for part in g):
         return F.cat(*g, dim=dim)
-    total, start = None, 0
-    for part, stop in zip(g, stops):
-        if part is not None:
-            index = (slice(None),) * dim + (slice(start, stop),)
-            placed = F.scatter_into(part, shape=x_shape, index=index)
-            total = placed if total is None else total + placed
-        start = stop
-    return total
+    arrived = [(part, index) for part, index in zip(g, _slices(stops, dim)) if part is not None]
+    first, *others = [F.scatter_into(part, shape=x_shape, index=index) for part, index in arrived]
+    return sum(others, first)
 
 
 primitive("split", lambda xp, x, *, stops, dim: tuple(xp.split(x, stops[:-1], axis=dim)), several=True, x=_split_x,

@@ -10,9 +10,13 @@ from .optimizer import Optimizer
 
 def track_means(g: Any, m: Any, v: Any, kept: Any, kept_square: Any) -> None:
     """Move the running means: `m` towards `g`, `v` towards `g * g`."""
-    m += (g - m) * (1 - kept)
+    change = g - m
+    change *= 1 - kept          # in place, here and below: what an optimiser waits for is memory
+    m += change
+    square = g * g
+    square *= 1 - kept_square
     v *= kept_square
-    v += g * g * (1 - kept_square)
+    v += square
 
 
 class Adam(Optimizer):
@@ -58,7 +62,11 @@ class Adam(Optimizer):
         if most:
             v, = most
             v[...] = F.maximum(v, state[1])
-        p -= m / (F.sqrt(v) + eps) * size
+        divisor = F.sqrt(v)
+        divisor += eps
+        step = m / divisor
+        step *= size
+        p -= step
 
 
 class AdamW(Adam):

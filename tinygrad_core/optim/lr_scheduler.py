@@ -13,27 +13,36 @@ from .optimizer import Optimizer, OptimizerError
 class LRScheduler:
     """Base of the schedules: `step()` after each epoch sets every group's learning rate.
 
-    A subclass says in `get_lr(group, base)` what the rate is after `last_epoch` steps, from the rate `base` that
-    the group began with; so two schedules on one optimiser do not multiply, the later call wins.
+    A subclass says in `get_lr()` what the rates are after `last_epoch` steps. Most of them move the rates from where
+    they are, so schedules can be chained: two on one optimiser multiply, and a rate changed by hand stays changed.
+
+    Args:
+        optimizer: what to drive.
+        last_epoch: how many steps lie behind, less one, where a training is taken up again; -1 for a new one.
     """
 
-    def __init__(self, optimizer: Optimizer):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
             raise OptimizerError(f"a schedule drives an optimiser, got {type(optimizer).__name__}")
         self.optimizer = optimizer
+        if last_epoch >= 0 and any("initial_lr" not in group for group in optimizer.param_groups):
+            raise OptimizerError(f"last_epoch={last_epoch} takes a training up again: load the optimiser's state first, "
+                                 "whose groups know their initial_lr")
         self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        self.last_epoch = -1
+        self.last_epoch = last_epoch
+        self._taken_up = last_epoch >= 0
         self.step()
+        self._taken_up = False
 
-    def get_lr(self, group: int, base: float) -> float:
-        """The rate of group number `group` after `last_epoch` steps."""
-        raise NotImplementedError(f"{type(self).__name__} defines no get_lr(group, base)")
+    def get_lr(self) -> list[float]:
+        """The rate of each group after `last_epoch` steps."""
+        raise NotImplementedError(f"{type(self).__name__} defines no get_lr()")
 
     def step(self) -> None:
         """Go on by one epoch."""
         self.last_epoch += 1
-        for k, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs, strict=True)):
-            group["lr"] = self.get_lr(k, base)
+        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            group["lr"] = lr
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[float]:
@@ -52,80 +61,108 @@ class LRScheduler:
 class LambdaLR(LRScheduler):
     """The first rate times what a function of the epoch gives; one function, or one for each group."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]):
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+                 last_epoch: int = -1):
         groups = len(optimizer.param_groups)
         self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != groups:
             raise OptimizerError(f"LambdaLR got {len(self.lr_lambdas)} functions for {groups} groups")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
+    def get_lr(self) -> list[float]:
         """`base * lr_lambda(epoch)`."""
-        return base * self.lr_lambdas[group](self.last_epoch)
+        return [base * of(self.last_epoch) for base, of in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
-class StepLR(LRScheduler):
+class _Moved(LRScheduler):
+    """A schedule that moves each rate from where it is: by the quotient of `factor(epoch)` and the one before."""
+
+    least: float = 0.0              # the rate that a factor of 0 stands for
+    steady = True                   # whether the rates stay as they are when a training is taken up again
+
+    def factor(self, epoch: int) -> float:
+        """How far above `least` the rate is, as a part of where it began."""
+        raise NotImplementedError
+
+    def get_lr(self) -> list[float]:
+        """Each rate's distance from `least`, times how `factor` changed; where that comes back from 0, anew."""
+        now = self.factor(self.last_epoch)
+        before = self.factor(self.last_epoch - 1) if self.last_epoch else 1.0
+        if now == before or (self._taken_up and self.steady):
+            return [group["lr"] for group in self.optimizer.param_groups]
+        if not before:
+            return [group["lr"] + (base - self.least) * now
+                    for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True)]
+        return [self.least + (group["lr"] - self.least) * (now / before) for group in self.optimizer.param_groups]
+
+
+class StepLR(_Moved):
     """The rate times `gamma` every `step_size` epochs."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
+    steady = False
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
         self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base * gamma ** (epoch // step_size)`."""
-        return base * self.gamma ** (self.last_epoch // self.step_size)
+    def factor(self, epoch: int) -> float:
+        """`gamma ** (epoch // step_size)`."""
+        return self.gamma ** (epoch // self.step_size)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(_Moved):
     """The rate times `gamma` at each of the `milestones`, epochs."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1):
+    steady = False
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1):
         self.milestones, self.gamma = sorted(milestones), gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base * gamma ** (milestones passed)`."""
-        return base * self.gamma ** bisect_right(self.milestones, self.last_epoch)
+    def factor(self, epoch: int) -> float:
+        """`gamma ** (milestones passed)`."""
+        return self.gamma ** bisect_right(self.milestones, epoch)
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(_Moved):
     """The rate times `gamma` every epoch."""
 
-    def __init__(self, optimizer: Optimizer, gamma: float):
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
         self.gamma = gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base * gamma ** epoch`."""
-        return base * self.gamma ** self.last_epoch
+    def factor(self, epoch: int) -> float:
+        """`gamma ** epoch`."""
+        return self.gamma ** epoch
 
 
-class LinearLR(LRScheduler):
+class LinearLR(_Moved):
     """Warm-up: from `start_factor` to `end_factor` times the rate in equal parts over `total_iters` steps."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
-                 total_iters: int = 5):
+                 total_iters: int = 5, last_epoch: int = -1):
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
             raise OptimizerError(f"LinearLR's factors must lie between 0 and 1, got {start_factor!r}, {end_factor!r}")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`base` times a factor on the line from start to end."""
-        part = min(self.last_epoch, self.total_iters) / self.total_iters
-        return base * (self.start_factor + (self.end_factor - self.start_factor) * part)
+    def factor(self, epoch: int) -> float:
+        """A point on the line from start to end."""
+        part = min(epoch, self.total_iters) / self.total_iters
+        return self.start_factor + (self.end_factor - self.start_factor) * part
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(_Moved):
     """Half a cosine from the rate down to `eta_min` over `T_max` epochs (Loshchilov and Hutter, 2017)."""
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer)
+        self.least = eta_min
+        super().__init__(optimizer, last_epoch)
 
-    def get_lr(self, group: int, base: float) -> float:
-        """`eta_min + (base - eta_min) * (1 + cos(pi * epoch / T_max)) / 2`."""
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+    def factor(self, epoch: int) -> float:
+        """`(1 + cos(pi * epoch / T_max)) / 2`, which is 0 at its end and not merely about that."""
+        return 0.0 if epoch % (2 * self.T_max) == self.T_max else (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
 
 class OneCycleLR(LRScheduler):
@@ -150,7 +187,7 @@ class OneCycleLR(LRScheduler):
                  epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
                  anneal_strategy: str = "cos", cycle_momentum: bool = True, base_momentum: float = 0.85,
                  max_momentum: float = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
-                 three_phase: bool = False):
+                 three_phase: bool = False, last_epoch: int = -1):
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise OptimizerError("OneCycleLR needs total_steps, or epochs and steps_per_epoch")
@@ -165,9 +202,10 @@ class OneCycleLR(LRScheduler):
         self.rates = [[first, peak, *([first] if three_phase else []), first / final_div_factor]
                       for first, peak in zip(firsts, peaks, strict=True)]
         self.momenta = [max_momentum, base_momentum, max_momentum, max_momentum]
-        for group, first in zip(groups, firsts, strict=True):
-            group["initial_lr"] = first
-        super().__init__(optimizer)
+        if last_epoch < 0:
+            for group, first in zip(groups, firsts, strict=True):
+                group["initial_lr"] = first
+        super().__init__(optimizer, last_epoch)
 
     def step(self) -> None:
         """Go on by one batch."""
@@ -182,9 +220,9 @@ class OneCycleLR(LRScheduler):
             elif "momentum" in group:
                 group["momentum"] = momentum
 
-    def get_lr(self, group: int, base: float) -> float:
-        """The rate on this group's curve."""
-        return self._at(self.rates[group])
+    def get_lr(self) -> list[float]:
+        """The rate on each group's curve, which is no one else's: this schedule is not for chains."""
+        return [self._at(rates) for rates in self.rates]
 
     def _at(self, values: list[float]) -> float:
         """Where a curve through the values, one at the end of each phase, stands now."""

@@ -17,7 +17,7 @@ from ..tensor import Tensor, describe, mode, ndarray, unboxed, wrap
 from ..versions import wrote
 from ..writes import store
 
-BLOCK = 1 << 15     # elements; a block of a parameter, its gradient and its state then stays in the cache
+BLOCK = 1 << 16     # elements; a block of a parameter, its gradient and its state then stays in the cache
 _HERE = arrays(np)
 
 # What each option may be: lowest and highest value; an infinite bound is itself excluded.

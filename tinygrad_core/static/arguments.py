@@ -74,9 +74,7 @@ def replaced(value: Any, twins: dict[int, Any]) -> Any:
 
 def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
     """The function's result, with the values where the function would have put them."""
-    if traced.argument_writes:                  # what is or looks into an argument as it was is kept apart from the writes
-        memory = {id(owner(tensors[k].array)) for k, _ in traced.argument_writes}
-        values = [v.copy() if v.ndim and id(owner(v)) in memory else v for v in values]
+    values = unwritten(traced, values, tensors)
     made = {id(t): wrap(v) for t, v in zip(traced.result_tensors, values)}
     at = len(traced.result_tensors)
     for leaf, symbol in traced.grads:
@@ -88,3 +86,11 @@ def finished(traced: Traced, values: list[Any], tensors: list[Tensor]) -> Any:
     for act in traced.graph.after:
         act()
     return replaced(traced.result, made)
+
+
+def unwritten(traced: Traced, values: list[Any], tensors: list[Tensor]) -> list[Any]:
+    """Values, with copies of what is or looks into an argument that is about to be written."""
+    if not traced.argument_writes:
+        return values
+    memory = {id(owner(tensors[k].array)) for k, _ in traced.argument_writes}
+    return [v.copy() if v.ndim and id(owner(v)) in memory else v for v in values]

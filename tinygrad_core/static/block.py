@@ -1,6 +1,7 @@
 """Bodies: graphs that operations of another graph run, made from Python functions; and the bodies of their gradients."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,20 +11,40 @@ from ..autograd import enable_grad, no_grad
 from ..autograd import grad as differentiate
 from ..dispatch import apply
 from ..node import Leaf
-from ..symbol import StaticError, Symbol
+from ..symbol import Dim, StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
 from .backends.interpreter import interpreter
 from .graph import Graph, fill
+from .infer import stand_in
+from .passes import optimised
 from .program import specialise
 
 
 class Block:
     """A body: a graph with inputs and outputs, which is run by another graph's operation."""
 
-    def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol]):
-        self.graph, self.inputs, self.outputs = graph, list(inputs), list(outputs)
+    def __init__(self, graph: Graph, inputs: Sequence[Symbol], outputs: Sequence[Symbol], backend: str = ""):
+        self.graph, self.inputs, self.outputs, self.backend = graph, list(inputs), list(outputs), backend
         self._runs: dict[Any, Any] = {}
         self._gradient: Block | None = None
+        self._plain = self
+        self._twins: dict[str, Block] = {}
+        self._lock = threading.Lock()           # compiled code has one block of memory
+
+    def on(self, backend: str) -> Block:
+        """The same body, run by the back end of this name after the passes; without one it runs as it was written.
+
+        "shapes" runs nothing and returns zeros.
+        """
+        if backend not in self._twins:
+            self._twins[backend] = twin = Block(self.graph, self.inputs, self.outputs, backend)
+            twin._plain = self
+        return self._twins[backend]
+
+    @property
+    def draws(self) -> list[Symbol]:
+        """The random numbers that are drawn, whether anybody needs them or not, as eager mode does."""
+        return [o.results[0] for o in self.graph.operations if o.does == "draw"]
 
     @property
     def stateful(self) -> bool:
@@ -33,16 +54,30 @@ class Block:
     def __call__(self, *arrays: Any) -> list[Any]:
         """The outputs' arrays for the inputs' arrays."""
         shapes = tuple([np.shape(a) for a in arrays])
-        run = self._runs.get(shapes)
-        if run is None:
-            run = self._runs[shapes] = interpreter(specialise(self.outputs, dict(zip(self.inputs, shapes, strict=True))))
-        return run(list(arrays))[0]
+        with self._lock:
+            run = self._runs.get(shapes)
+            if run is None:
+                run = self._runs[shapes] = self._made(shapes)
+            return run(list(arrays))[0][:len(self.outputs)]
+
+    def _made(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
+        """What runs the body for inputs of these shapes."""
+        from .backends import compiled  # which knows bodies
+        program = specialise([*self.outputs, *self.draws], dict(zip(self.inputs, shapes, strict=True)))
+        if self.backend == "shapes":
+            zeros = [stand_in(x.shape, x.dtype) for x in program.outputs]
+            return lambda _: (zeros, [])
+        if not self.backend:
+            return interpreter(program)
+        return compiled(program if self.backend == "c" else optimised(program), self.backend)
 
     def gradient(self) -> Block:
         """The body that computes the gradients of the inputs from the inputs and the gradients of the outputs.
 
         Only floating-point inputs have one, and only floating-point outputs bring one; where there is no path it is zeros.
         """
+        if self._plain is not self:
+            return self._plain.gradient().on(self.backend)
         if self._gradient is None:
             self._gradient = self._differentiated()
         return self._gradient
@@ -74,8 +109,9 @@ def gone_back(outs: Sequence[Tensor], xs: Sequence[Tensor], seeds: Sequence[Tens
 
 def _input(graph: Graph, like: Symbol, name: str = "") -> Symbol:
     """An input of a body: a placeholder like a symbol of another graph."""
-    shape = tuple([n if isinstance(n, int) else None for n in like.shape])
-    return graph.source("placeholder", shape, like.dtype, name or like.operation.name.rpartition("/")[2])
+    x = graph.source("placeholder", like.shape, like.dtype, name or like.operation.name.rpartition("/")[2])
+    x.shape = tuple([Dim(n.hints, (x, k)) if isinstance(n, Dim) else n for k, n in enumerate(like.shape)])
+    return x
 
 
 def leaf(array: Any) -> Tensor:
@@ -93,7 +129,6 @@ def _replayed(block: Block, tensors: list[Tensor]) -> list[Tensor]:
         if o.kind == "constant":
             known[o.results[0]] = wrap(mode.graph.symbol_of(o.value))
         elif o.kind == "operation":
-            assert o.op is not None
             inputs = tuple([known[x] if isinstance(x, Symbol) else x for x in o.inputs])
             attrs = fill(o.attrs, tuple([t.array if isinstance(t, Tensor) else t for t in inputs]))
             out = apply(o.op, *inputs[:o.operands], **attrs)
@@ -111,18 +146,17 @@ class _Body(Graph):
         self.outer: dict[Symbol, Tensor] = {}           # and the tensor that it was
 
     def tensor_of(self, t: Tensor) -> Tensor:
-        """A tensor in this body; one from outside comes in as an input."""
+        """A tensor in this body; one from outside comes in as an input, with what it stands for there, or as a constant."""
         if type(t.array) is Symbol and t.array.operation.graph is self:
             return t
-        if type(t.array) is not Symbol and not isinstance(t.node, Leaf):
-            return super().tensor_of(t)
-        return wrap(self.take(self.around.tensor_of(t)))
+        outer = self.around.tensor_of(t)
+        made = outer.array.operation
+        return wrap(super().symbol_of(made.value) if made.kind == "constant" else self.take(outer))
 
     def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
         """The symbol of an array in this body."""
-        if type(array) is Symbol and array.operation.graph is not self:
-            return self.take(wrap(array))
-        return super().symbol_of(array, tensor)
+        own = type(array) is Symbol and array.operation.graph is self
+        return array if own else self.tensor_of(wrap(array) if tensor is None else tensor).array
 
     def take(self, outer: Tensor) -> Symbol:
         """The input that brings a tensor of the graph around."""

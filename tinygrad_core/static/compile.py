@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..device import CPU, get_default_device
-from ..errors import EngineError, learner_line
+from ..errors import EngineError, Line, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf
 from ..node import ancestors as history
-from ..symbol import Dim, when_size_is_asked
+from ..symbol import Dim, StaticError, when_size_is_asked
 from ..tensor import Tensor, mode
 from .arguments import Call, finished, replaced
 from .backends import choose
@@ -19,7 +19,7 @@ from .guards import Guard, predicate
 from .joint import Both, Joint
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import specialise
-from .session import Plan, UnfitError, watcher
+from .session import Plan, UnfitError, building, watcher
 from .shortcut import MISS, shortcut
 from .trace import Traced, refuse_shared_memory, trace
 
@@ -38,7 +38,7 @@ class Entry:
                  budget: float | None = None):
         self.argument_nodes, self.budget = [call.tensors[k].node for k in traced.given], budget
         self.traced, self.shapes, self.backend = traced, tuple(map(tuple, sizes)), backend
-        self.guards, self.holds = traced.guards, predicate(traced.guards)
+        self.first_shapes, self.guards = call.shapes, traced.guards
         self.result_tensors, self.outputs = traced.result_tensors, traced.outputs
         self.pieces = Pieces(traced, backend) if traced.graph.breaks else None
         self.plans: dict[Any, Any] = {}
@@ -51,10 +51,23 @@ class Entry:
         return bool(roots) and all([node.saved is not FREED for node in history(roots)])
 
     # ---- whether it holds
+    @functools.cached_property
+    def holds(self) -> Callable[[], bool]:
+        """Asks whether every guard does; the first call does without."""
+        return predicate(self.guards)
+
     def fits(self, shapes: tuple[Any, ...]) -> bool:
         """Whether arguments of these shapes can be run by this trace."""
         return shapes == self.shapes or (len(shapes) == len(self.shapes) and all(
-            [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)]))
+            [len(a) == len(b) and all([n is None or n == m for n, m in zip(b, a)]) for a, b in zip(shapes, self.shapes)])
+            and self._alike(shapes))
+
+    def _alike(self, shapes: tuple[Any, ...]) -> bool:
+        """Whether unknown sizes that were equal while tracing are: broadcasting and its gradients go by that."""
+        now: dict[int, int] = {}
+        triples = [n for unknown, then, here in zip(self.shapes, self.first_shapes, shapes, strict=True)
+                   for n in zip(unknown, then, here, strict=True)]
+        return all([now.setdefault(then, here) == here for unknown, then, here in triples if unknown is None])
 
     def serves(self, call: Call) -> bool:
         """Whether this trace can run these arguments now."""
@@ -107,9 +120,10 @@ class Entry:
 
     # ---- a result that can be differentiated outside
     def _run_with_backward(self, tensors: list[Tensor]) -> Any:
-        joint = self.plans.get("joint")
-        if joint is None:
-            joint = self.plans["joint"] = Joint(self)
+        with building:
+            joint = self.plans.get("joint")
+            if joint is None:
+                joint = self.plans["joint"] = Joint(self)
         values = Both.apply(joint, *tensors, *joint.captured)
         return replaced(self.traced.result, {id(t): v for t, v in zip(self.result_tensors, values)})
 
@@ -129,6 +143,7 @@ class Compiled:
         self.breaks: list[str] = []
         self.eager = ""                         # why it runs uncompiled, if it does
         self.shortcut: Callable[[tuple[Any, ...]], Any] | None = None      # for calls like the latest one
+        self.traces = 0                         # how many calls can build on
         self.history: list[str] = []
         self.effects: list[str] = []
 
@@ -145,18 +160,37 @@ class Compiled:
         return self._called(Call(args, kwargs))
 
     def _called(self, call: Call) -> Any:
-        """Run the first trace that serves; where none does, trace anew, unless that has been in vain too often."""
+        """Run the first trace that serves; where none does, trace anew, one thread at a time."""
+        seen = self.traces
+        found, unfit = self._served(call)
+        if found is MISS:
+            with building:
+                if self.traces > seen:          # another thread has traced meanwhile, for a call like this one perhaps
+                    found, unfit = self._served(call)
+                if found is MISS:
+                    found = self._trace(call, unfit)
+        return found
+
+    def _served(self, call: Call) -> tuple[Any, str]:
+        """The result by the first trace that serves; or `MISS`, and which memory did not fit."""
         unfit = ""
         for entry in self.entries.setdefault(call.key, []):
             if entry.serves(call):
                 try:
-                    return self._run(entry, call)
+                    return self._run(entry, call), ""
                 except UnfitError as error:
                     unfit = error.args[0].partition("\n")[0].partition(": ")[0]
                 except NewBranch as new:
                     if len(new.piece.children) >= BRANCHES:
-                        return self._give_up(f"{new}: return the tensor, and take its number outside", call)
+                        return self._give_up(f"{new}: return the tensor, and take its number outside", call), ""
                     break
+        return MISS, unfit
+
+    def _trace(self, call: Call, unfit: str) -> Any:
+        """Call the function with symbols, keep what it did for calls to come, and return its result.
+
+        Where that has been in vain too often, it is called as it is.
+        """
         reason = unfit or self._reason(call)
         if sum([e.fits(call.shapes) for entries in self.entries.values() for e in entries]) >= TRACES:
             return self._give_up(f"it was traced {TRACES} times for arguments alike, and would be again, because {reason}: "
@@ -164,10 +198,6 @@ class Compiled:
         self.history.append(f"traced again: {reason}" if reason else "traced at the first call")
         if reason and watcher() is not None:
             watcher().graphs.guarded(self.__name__, reason)
-        return self._trace(call)
-
-    def _trace(self, call: Call) -> Any:
-        """Call the function with symbols, keep what it did for calls to come, and return its result."""
         entries = self.entries[call.key]
         sizes = self._sizes(call.shapes, entries)
         before = when_size_is_asked(_ask_for_sizes)
@@ -176,7 +206,7 @@ class Compiled:
         except (_SizeNeeded, EngineError) as needed:
             if self.dynamic or sizes == list(call.shapes):
                 raise
-            why = f"Python needs one as a number at {needed.args[0]}" if isinstance(needed, _SizeNeeded) else str(needed)
+            why = f"Python needs one as a number at {needed.line}" if isinstance(needed, _SizeNeeded) else str(needed)
             self.history[-1] += f"; sizes cannot be left unknown: {why}"
             sizes, self.dynamic = list(call.shapes), False
             traced = trace(self.function, call, self.fullgraph, sizes)
@@ -187,15 +217,15 @@ class Compiled:
         if watcher() is not None:
             watcher().graphs.traced(self.__name__, self.history[-1], len(traced.graph))
         entry = Entry(traced, call, sizes, self.backend, self.memory_budget)
-        if entry.pieces is None:
-            entries.append(entry)
-            return self._run(entry, call)
-        self._tell_breaks(traced)
-        known = next((e for e in entries if e.pieces is not None and e.serves(call)), None)
+        known = next((e for e in entries if e.pieces is not None and e.serves(call)), None) if entry.pieces else None
         if known is None:
             entries.append(entry)
         else:
             known.pieces.add(traced)
+        self.traces += 1
+        if entry.pieces is None:
+            return entry.run(call.tensors)
+        self._tell_breaks(traced)
         return finished(traced, finish_first_call(traced), [call.tensors[k] for k in traced.given])
 
     def _give_up(self, why: str, call: Call) -> Any:
@@ -269,8 +299,14 @@ class Compiled:
         return [p for entries in self.entries.values() for e in entries for p in e.plans.values() if isinstance(p, Plan)]
 
 
-class _SizeNeeded(EngineError):
+class _SizeNeeded(StaticError):
     """Python asked for the number of a size that should have stayed unknown."""
+
+    def __init__(self, line: Line | None):
+        super().__init__("with dynamic=True every size is left unknown, and Python needs one as a number, to count with it "
+                         f"or to choose by it.\n  at {line}\nLeave dynamic=True out: then only sizes that change are left "
+                         "unknown, and only where nothing needs them.")
+        self.line = line
 
 
 def _ask_for_sizes(n: Dim) -> int:
@@ -278,7 +314,11 @@ def _ask_for_sizes(n: Dim) -> int:
 
 
 def _shape_difference(old: tuple[Any, ...], new: tuple[Any, ...]) -> str:
-    k = next((k for k, (a, b) in enumerate(zip(old, new)) if a != b), 0)
+    """The first argument whose shape does not fit, in words; where all do, unknown sizes were equal to each other."""
+    k = next((k for k, (a, b) in enumerate(zip(old, new)) if len(a) != len(b) or any(
+        [n is not None and n != m for n, m in zip(a, b)])), None)
+    if k is None:
+        return "sizes that were equal to each other, or of which one was 1, are not any more"
     return f"argument {k} had shape {old[k]} and has {new[k]}"
 
 
@@ -294,7 +334,9 @@ def _told_key(key: Any) -> str:
         return "under enable_grad" if key else "under no_grad"
     if isinstance(key, tuple) and len(key) == 3:
         return f"a {key[0]} tensor with {key[1]} dims" + (" that requires gradients" if key[2] else "")
-    return repr(key[1]) if isinstance(key, tuple) else "another object"
+    if not isinstance(key, tuple):
+        return "another object"
+    return key[1] if isinstance(key[1], str) and key[0] is not str else repr(key[1])     # see guards.exactly
 
 
 def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None = None, fullgraph: bool = False,
@@ -314,11 +356,13 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
             for their time, until that is enough or nothing helps any more. By default only what costs no time to speak of.
 
     What the trace depends on is guarded: dtypes, shapes, Python numbers, globals, variables of enclosing functions, and
-    what is reached through them: attributes of objects, classes and Python modules, items of containers, the numbers in
-    NumPy arrays. `f.explain()` tells why it was traced each time, and a function that no trace serves for long runs
-    uncompiled. Python code does not run again at later calls: printing, appending and the like happen once, which a
-    `TraceWarning` says. A gradient that an optimiser inside the function has used is not kept: `.grad` is None after the
-    call.
+    what is reached through them: attributes and methods of objects, classes and Python modules, the code and defaults of
+    functions, items of containers, the numbers in NumPy arrays, whether a gradient waits at a leaf. `f.explain()` tells why
+    it was traced each time, and a function that no trace serves for long runs uncompiled. Python code does not run again at
+    later calls: printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser
+    inside the function has used is not kept: `.grad` is None after the call.
+
+    Threads may call the function at once: they trace one after the other, and run a plan one after the other.
 
     Not noticed: what installed packages keep to themselves, and what code reads by a name that it puts together at run
     time from another object than those that it mentions.

@@ -102,7 +102,7 @@ def assign(variable: Tensor, value: Any) -> Tensor:
         with no_grad():
             return write(variable, value if isinstance(value, Tensor) else Tensor(value, dtype=variable.dtype))
     symbol = variable.array
-    while symbol.operation.op is not None and symbol.operation.op.name == "assign":
+    while symbol.operation.does == "assign":
         symbol = symbol.operation.inputs[0]
     if symbol.operation.kind != "variable":
         raise StaticError(f"only a variable can be assigned to, and {symbol.name!r} is a {symbol.operation.kind} "

@@ -4,12 +4,13 @@ from __future__ import annotations
 import builtins
 import random
 import sys
+import threading
 from typing import Any
 
 import numpy as np
 
 from ..errors import learner_line
-from .environment import Environment, contents, said_by
+from .environment import Environment, contained, contents, said_by
 from .guards import first_use
 
 
@@ -17,7 +18,7 @@ class Effects:
     """`with Effects(environment) as effects:` around the call; then `effects.found` tells what was noticed."""
 
     def __init__(self, environment: Environment):
-        self.environment = environment
+        self.environment, self.thread = environment, threading.get_ident()
         self.found: list[str] = []
 
     def __enter__(self) -> Effects:
@@ -26,13 +27,16 @@ class Effects:
         self._states = {what: _state(source) for what, source in self._sources.items()}
         self._written = [(f, name, f.__globals__.get(name, self)) for f in self.environment.functions
                          for name in said_by(f.__code__).written]
+        self._cells = [(name, cell, contained(cell)) for f in self.environment.functions
+                       for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)]
         self._print = builtins.print
         builtins.print = self._noticed_print
         return self
 
     def _noticed_print(self, *args: Any, **kwargs: Any) -> None:
-        self._note(f"print(...) at {learner_line(2)} runs while tracing only: later calls run no Python. To see values at "
-                   "every run, return them")
+        if threading.get_ident() == self.thread:
+            self._note(f"print(...) at {learner_line(2)} runs while tracing only: later calls run no Python. To see values "
+                       "at every run, return them")
         self._print(*args, **{**kwargs, "file": kwargs.get("file") or sys.stdout})
 
     def _note(self, words: str) -> None:
@@ -58,6 +62,11 @@ class Effects:
             if function.__globals__.get(name, self) is not before:
                 self._note(f"the global {name!r} was written{self._where(name, 'STORE_GLOBAL')}: later calls write it only "
                            "where they trace anew. Return the value instead")
+
+        for name, cell, before in self._cells:
+            if contained(cell) is not before:
+                self._note(f"{name!r} of the enclosing function was written{self._where(name, 'STORE_DEREF')}: later calls "
+                           "write it only where they trace anew. Return the value instead")
 
     def _where(self, name: str, opname: str) -> str:
         lines = (first_use(f.__code__, name, opname) for f in self.environment.functions)

@@ -29,7 +29,7 @@ _INSTALLED = tuple({_PACKAGE, *map(sysconfig.get_path, ("stdlib", "platstdlib", 
 _LOOKS_AT_ALL = {"getattr", "hasattr", "vars", "__dict__", "asdict", "astuple", "copy", "deepcopy", "eval", "exec"}
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 _WRAPPERS = (property, classmethod, staticmethod, functools.partial, functools.cached_property)
-_REGISTRIES = ("_parameters", "_buffers", "_modules")      # guarded as a whole
+_REGISTRIES = ("_parameters", "_buffers", "_modules", "_non_persistent")     # guarded as a whole; what is saved, never
 _BEGINNING = {"__init__", "__new__", "__post_init__"}                # of objects that are not there yet
 _UNUSED = {"__repr__", "__str__", "__eq__", "__hash__", "__del__", "__reduce__", "__getstate__", "__setstate__"}
 _EMPTY = object()
@@ -202,7 +202,7 @@ class Environment:
                     self._guard(f"{function.__name__}.{part}", "values", held, None, tuple(held.values()))
         said = said_by(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            if (value := _cell(cell)) is not _EMPTY:
+            if (value := contained(cell)) is not _EMPTY:
                 self._walk(f"{name} (of the enclosing function)", value, depth + 1,
                            ("attribute", cell, "cell_contents", (code, name)))
         for name in said.read:
@@ -247,7 +247,8 @@ class Environment:
             if isinstance(room, (type, types.ModuleType)) or not isinstance(own, dict):
                 continue
             if kind not in known:
-                known[kind] = [name for name in self._names if isinstance(getattr(kind, name, None), _FUNCTIONS)]
+                known[kind] = [name for name in (["forward"] if _installed(kind) else self._names)
+                               if isinstance(getattr(kind, name, None), _FUNCTIONS)]
             for name in known[kind]:
                 if name not in own:
                     self._guard(f"{what}.{name}", "absent", own, name, True)
@@ -281,7 +282,8 @@ def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, st
             elif hasattr(type(value), "__get__"):                   # a function, a property: not asked for, but walked
                 if name in names or (name.startswith("__") and name.endswith("__") and name not in _UNUSED
                                      and (room is kind or name not in _BEGINNING)):
-                    yield name, value, "", None
+                    read = ("item", vars(base)) if isinstance(value, property) else ("", None)
+                    yield name, value, *read
             elif (everything or name in names) and not name.startswith("__"):
                 yield name, getattr(room, name), "attribute", room
 
@@ -305,7 +307,8 @@ def _installed(thing: Any) -> bool:
     return file.startswith(_INSTALLED) if file is not None else name.partition(".")[0] in sys.stdlib_module_names
 
 
-def _cell(cell: Any) -> Any:
+def contained(cell: Any) -> Any:
+    """What a variable of an enclosing function holds."""
     try:
         return cell.cell_contents
     except ValueError:

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..device import get_default_device, is_array, place
 from ..dispatch import _casts, _casts_needed, _several, _unpack, record
-from ..errors import EngineError, at_line, here, learner_frame, learner_line
+from ..errors import EngineError, Line, ShapeError, at_line, here, learner_frame, learner_line
+from ..formulas import BELOW
 from ..node import Leaf
 from ..ops import OPS, Op
-from ..symbol import PROBES, Dim, NoValueError, StaticError, Symbol, mapped, shape_text
+from ..symbol import Dim, NoValueError, StaticError, Symbol, first_symbol, hint, leaves, mapped, probes, shape_text
 from ..tensor import Tensor, describe, mode, root_of, view_chain, wrap
 from .infer import NEW, concrete, infer
 
@@ -44,6 +45,7 @@ class Operation:
     Attributes:
         kind: "placeholder", "variable", "constant" or "operation".
         op: the entry of the table; None for the other kinds.
+        does: its name; "" for the other kinds.
         inputs: symbols, Python numbers or None; set by `read`.
         sources: those that are symbols.
         attrs: the operation's attributes; `Ref`s stand for inputs.
@@ -55,13 +57,16 @@ class Operation:
         again: whether it computes anew, near its readers, what another operation computed before.
     """
 
-    __slots__ = ("graph", "kind", "op", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
+    __slots__ = ("graph", "kind", "op", "does", "inputs", "attrs", "results", "control", "value", "name", "where", "module",
                  "number", "operands", "again", "sources")
+
+    op: Any                         # an Op wherever `does` says something
 
     def __init__(self, graph: Graph, kind: str, op: Op | None, inputs: tuple[Any, ...], attrs: dict[str, Any],
                  name: str, value: Any = None):
         self.graph, self.kind, self.op, self.attrs, self.name, self.value = graph, kind, op, attrs, name, value
         self.read(inputs)
+        self.does = "" if op is None else op.name
         self.results: tuple[Any, ...] = ()
         self.control: tuple[Operation, ...] = ()
         self.where: Any = None
@@ -84,19 +89,32 @@ class Operation:
     @property
     def stateful(self) -> bool:
         """Whether two runs may differ, or change something: random numbers, and assignments."""
-        return self.op is not None and (self.op.name in STATEFUL or any([getattr(v, "stateful", False)
-                                                                         for v in self.attrs.values()]))
+        return self.does in STATEFUL or any([getattr(v, "stateful", False) for v in self.attrs.values()])
 
     def compute(self, xp: Any, values: tuple[Any, ...], sizes: Any = None,
                 other: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """The results for arrays (and numbers) in the place of the inputs; `other` attributes take the place of its own."""
-        assert self.op is not None
         attrs = concrete(self.attrs, sizes) if sizes is not None else self.attrs
         if self.operands < len(values):
             attrs = fill(attrs, values)
         if other:
             attrs = {**attrs, **other}
         return results_of(self.op, self.op.forward(xp, *values[:self.operands], **attrs))
+
+    def run(self, xp: Any, values: tuple[Any, ...], sizes: Any = None) -> tuple[Any, ...]:
+        """`compute`, with errors that name the line which defined the operation."""
+        try:
+            return self.compute(xp, values, sizes)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise self.failed(error) from None
+
+    def failed(self, error: Exception) -> EngineError:
+        """The error to raise when a run of the operation failed."""
+        kind = ShapeError if isinstance(error, (ValueError, IndexError)) else StaticError
+        words = str(error).replace(str(BELOW), "below 0")
+        return kind(f"{self.name}: {words}.\n  defined at {Line.at(self.where) if self.where is not None else 'no line'}")
 
     def __repr__(self) -> str:
         from .show import listing_line
@@ -166,7 +184,7 @@ class Graph:
         self._inside: list[Any] = []                # the modules whose forward is running
         self._known: dict[int, tuple[Any, Symbol]] = {}     # id of an array -> (what keeps it alive, its symbol)
         self._controls: list[tuple[Operation, ...]] = []
-        self._views: list[ref[Tensor]] = []         # in the order in which they were taken
+        self.views: list[ref[Tensor]] = []         # in the order in which they were taken
         self.slots: dict[int, Slot] = {}            # by the id of their array at the start
 
     # ---- where operations are written down
@@ -205,15 +223,12 @@ class Graph:
         if mask and mode.grad and outs[0].dtype.kind == "f":
             result.node = record(op, parents, mask, outs[0], values, aux, attrs)
         if op.view and not _copies(attrs.get("index")):
-            result._view = (given[0], op, attrs)
-            self._views.append(ref(result))
+            self._looks_into(result, given[0], op, attrs)
         return result
 
     def add(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None = None) -> tuple[Symbol, ...]:
         """Append an operation on symbols and numbers; its results as symbols."""
-        if self.finalized:
-            raise StaticError(f"this graph is finalized, and {op.name} would add to it: define everything before "
-                              f"finalize().")
+        self._open_for(op.name)
         inputs = tuple([self.symbol_of(x) if hasattr(x, "dtype") and not isinstance(x, np.generic) else x
                         for x in inputs])
         operands = len(inputs)
@@ -231,6 +246,10 @@ class Graph:
         operation.results = tuple([None if d is None else _symbol(d[0], d[1], operation, k) for k, d in enumerate(described)])
         self._append(operation)
         return operation.results
+
+    def _open_for(self, what: str) -> None:
+        if self.finalized:
+            raise StaticError(f"this graph is finalized, and {what} would add to it: define everything before finalize().")
 
     def _counted(self, index: Any) -> Any:
         """An index with the numbers of the masks in it, which decide how many elements there are."""
@@ -289,14 +308,15 @@ class Graph:
             own = vars(self._inside[-1]).get("_parameters", {}) if self._inside else {}
             called = next((n for n, p in own.items() if p is not None and p.array is array), None)
             name = tensor.name or called or _called(tensor)
-            return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), tensor)
+            return self.source("variable", array.shape, array.dtype, as_name(name), tensor)
         return self.source("constant", np.shape(array), array.dtype, "constant", place(array, self.device))
 
     def source(self, kind: str, shape: tuple[Any, ...], dtype: Any, name: str, value: Any = None) -> Symbol:
         """Append what has no inputs: a placeholder, variable or constant."""
+        self._open_for(f"a {kind}")
         operation = Operation(self, kind, None, (), {}, self.unique(name), value)
         symbol = Symbol(shape, np.dtype(dtype), operation)
-        symbol.shape = tuple([Dim(PROBES, (symbol, k)) if n is None else n for k, n in enumerate(shape)])
+        symbol.shape = tuple([Dim(probes(0), (symbol, k)) if n is None else n for k, n in enumerate(shape)])
         operation.results = (symbol,)
         self._append(operation)
         return symbol
@@ -321,70 +341,104 @@ class Graph:
         self._known[id(array)] = (array, symbol)
         return symbol
 
-    # ---- order among operations that change something
+    # ---- memory that several tensors look into, and order among operations that change something
+    def alias(self, t: Tensor) -> Tensor:
+        """Another tensor on the same memory, which gradients do not pass: what `t.detach()` is."""
+        twin = wrap(t.array)
+        self._looks_into(twin, t, OPS["identity"], {})
+        return twin
+
+    def _looks_into(self, view: Tensor, base: Tensor, op: Op, attrs: dict[str, Any]) -> None:
+        """Note that a tensor is a view of another, which shows what is written into that."""
+        view._view = (base, op, attrs)
+        self.views.append(ref(view))
+
     def write(self, t: Tensor, result: Tensor) -> Tensor:
         """A tensor written in place: from here on it stands for another symbol; see `writes.write`."""
-        new = self.tensor_of(result).array
+        new = self.tensor_of(result)
         if t.shape != result.shape:
             raise StaticError(f"an in-place operation cannot change a tensor's shape: it has {t.shape}, the result has "
                               f"{result.shape}.")
         if new.dtype != t.dtype:
-            new, = self.add(OPS["cast"], (new,), {"dtype": t.dtype})
-        if t._view is not None:
-            self._write_through(t, new, result)
-        self.become(t, new)
-        t.node = result.node if not isinstance(t.node, Leaf) else t.node
+            new = self.define(OPS["cast"], (new,), {"dtype": t.dtype})
+        if t._view is not None and not _shows(t):
+            t._view = None
+        self.may_write(t)
+        self._write_through(t, new)
         self._refresh_views(t)
         return t
 
+    def _write_through(self, t: Tensor, new: Tensor) -> None:
+        """Let a tensor, and what it looks into, stand for new values; a leaf stays one."""
+        history = new.node                      # of what was given: that may be `t` itself
+        if t._view is not None:
+            base, op, attrs = t._view
+            whole = self._put(base, op, attrs, new)
+            if op.name == "identity":           # a detached tensor's history is its own
+                whole = wrap(whole.array)
+                whole.node = base.node
+            self._write_through(base, whole)
+        self.become(t, new.array)
+        if mode.grad and not isinstance(t.node, Leaf):
+            t.node = history
+
+    def _put(self, base: Tensor, op: Op, attrs: dict[str, Any], new: Tensor) -> Tensor:
+        """What a tensor is with new values in the place that a view of it shows."""
+        if op.name == "identity":
+            return new
+        if op.name == "getitem":
+            return self.define(OPS["setitem"], (base, new), attrs)
+        if op.name == "reshape":
+            return self.define(op, (new,), {"shape": base.shape})
+        if op.name == "permute":
+            return self.define(op, (new,), {"dims": tuple([attrs["dims"].index(k) for k in range(base.ndim)])})
+        raise StaticError(f"writing into a {op.name} of a tensor cannot be traced, because it shows one number in several "
+                          "places: write the new values into the tensor itself, as in x[index] = value.")
+
     def _refresh_views(self, written: Tensor) -> None:
         """Every other living view of the written memory shows what is there from here on."""
-        root = root_of(written)
-        alive = [v for v in [r() for r in self._views] if v is not None and v is not written and root_of(v) is root]
-        for view in filter(_looks_into_root, alive):
-            source, op, attrs = view._view
-            again = self.define(op, (source,), attrs)
-            view.array, view.node = again.array, None if view.node is None else again.node
+        memory = _memory(written)
+        self.views = [r for r in self.views if r() is not None]
+        for view in [r() for r in self.views]:
+            if view is None or view is written or view._view is None or _memory(view) != memory or not _shows(view):
+                continue
+            base, op, attrs = view._view
+            if op.name == "identity":
+                view.array = self.tensor_of(base).array
+            else:
+                again = self.define(op, (base,), attrs)
+                view.array, view.node = again.array, None if view.node is None else again.node
+
+    def may_write(self, t: Tensor) -> None:
+        """Refuse to write into what has no value yet, or is not part of the graph."""
+        root = root_of(t)
+        if type(root.array) is not Symbol or isinstance(root.node, Leaf):
+            name = root.array.name if type(root.array) is Symbol else describe(root)
+            raise StaticError(f"{name!r} cannot be written in place in a graph, where nothing happens before a run: give a "
+                              f"Variable its new value with assign(variable, value).")
 
     def become(self, t: Any, new: Symbol) -> None:
         """Let a tensor stand for `new` from here on."""
-        if type(t.array) is not Symbol or isinstance(t.node, Leaf):
-            name = t.array.name if type(t.array) is Symbol else describe(t)
-            raise StaticError(f"{name!r} cannot be written in place in a graph, where nothing happens before a run: give a "
-                              f"Variable its new value with assign(variable, value).")
         t.array = new
-
-    def _write_through(self, view: Tensor, new: Symbol, result: Tensor) -> None:
-        """A write into a part `base[index]` gives the base new values, and a new history."""
-        base, op, attrs = view._view
-        if op.name != "getitem" or base._view is not None:
-            raise StaticError(f"writing into a {op.name} of a tensor cannot be traced: write the new values into the tensor "
-                              f"itself, as in x[index] = value.")
-        values = wrap(new)
-        values.node = result.node
-        put = self.define(OPS["setitem"], (base, values), {"index": attrs["index"]})
-        self.become(base, put.array)
-        base.node = put.node if not isinstance(base.node, Leaf) else base.node
 
     def _after_assignments(self, x: Any) -> Any:
         """A variable read under control of an assignment to it is what was assigned."""
         if isinstance(x, Symbol) and x.operation.kind == "variable":
             for controls in reversed(self._controls):
                 for c in reversed(controls):
-                    if c.op is not None and c.op.name == "assign" and c.inputs[0] is x:
+                    if c.does == "assign" and c.inputs[0] is x:
                         return c.results[0]
         return x
 
     def _check_sources(self, operation: Operation) -> None:
         for x in operation.sources:
             if x.operation.graph is not self:
-                raise StaticError(f"{operation.op.name if operation.op else operation.name} in graph {self.name!r} got "
+                raise StaticError(f"{operation.does or operation.name} in graph {self.name!r} got "
                                   f"{x.name!r} of another graph ({x.operation.graph.name!r}, defined at {x.line}): a graph "
                                   f"can only compute with its own tensors.")
 
     def _explain(self, operation: Operation, error: Exception) -> EngineError:
         from ..dispatch import explain
-        assert operation.op is not None
         return explain(operation.op, tuple([wrap(x) if isinstance(x, Symbol) else x for x in operation.inputs]),
                        operation.attrs, error)
 
@@ -416,7 +470,7 @@ class Graph:
     def _nothing(self, *_: Any) -> None:
         """What happens while a graph is built concerns the graph alone."""
 
-    seeded = visited = freed = collected = updated = ran = wrote = failed = _nothing
+    made = seeded = visited = freed = collected = updated = ran = wrote = failed = _nothing
 
     # ---- looking
     def finalize(self) -> None:
@@ -452,6 +506,11 @@ class Graph:
         return mimebundle(self)
 
 
+def as_name(text: str) -> str:
+    """A tensor's name, which may be any text, as one that an operation can have."""
+    return re.sub(r"[^A-Za-z0-9_./\-]|^[/\-]", "_", text) or "tensor"
+
+
 def _called(tensor: Tensor) -> str:
     """What the learner's code calls a tensor, where that can name an operation."""
     from ..recorder import variable_name
@@ -465,12 +524,17 @@ def _copies(index: Any) -> bool:
     return any([isinstance(p, (list, bool, np.bool_)) or bool(getattr(p, "ndim", 0)) for p in parts])
 
 
-def _looks_into_root(view: Tensor) -> bool:
-    """Whether a view is one: a reshape copies where numbers have to move. Of unknown sizes it is taken to be one."""
-    root = root_of(view)
-    if any([isinstance(n, Dim) for n in (*root.shape, *view.shape)]):
-        return True
-    memory = array = np.empty(root.shape, np.bool_)
+def _memory(t: Tensor) -> int:
+    """What tells memory apart: a tensor from outside is its array, whatever tensors hold it; another one is itself."""
+    root = root_of(t)
+    return id(root if type(root.array) is Symbol else root.array)
+
+
+def _shows(view: Tensor) -> bool:
+    """Whether a view looks into its root: a reshape copies where numbers have to move. It is tried out."""
+    memory = array = np.empty(tuple([hint(n, 0) for n in root_of(view).shape]), np.bool_)
     for op, attrs in view_chain(view):
-        array = op.forward(np, array, **attrs)
-    return np.may_share_memory(array, memory)
+        if first_symbol([v.array if isinstance(v, Tensor) else v for v in leaves(attrs)]) is not None:
+            return True                         # a part whose place a run decides
+        array = op.forward(np, array, **concrete(attrs, 0))
+    return isinstance(array, np.generic) or np.may_share_memory(array, memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import dis
 import reprlib
 from collections.abc import Callable, Sequence
+from operator import is_
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ from ..errors import Line
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
-# How things are read: o is what they are read from, k an item's key or an attribute's name.
+# How things are read, as code: o is what they are read from, k an item's key.
 _READS = {"item": "{o}[{k}]", "attribute": "{o}.{name}", "result": "{o}()", "items": "{o}", "values": "{o}.values()",
           "numbers": "{o}.tobytes()", "absent": "{k} not in {o}"}
 _MANY = ("items", "values")     # compared element by element
-_FEW = 64                       # so many elements are named one by one
+_FEW = 64                       # so many elements are compared one by one
+_PART = 40                      # so many guards are one function: Python is slower with names beyond a function's first 127
 
 
 class Guard(NamedTuple):
@@ -30,35 +32,35 @@ class Guard(NamedTuple):
     expected: Any
     place: tuple[CodeType, str] | None = None   # code that reads it, and the name that it says for it
 
-    def expression(self, owner: str, key: str) -> str:
-        """What reads it now, in Python."""
-        name = ""
-        if self.read == "attribute":        # the only thing that gets into code as it is
-            name = self.key
-            assert name.isidentifier(), name
-        return _READS[self.read].format(o=owner, k=key, name=name)
+    def question(self, name: Callable[[Any], str]) -> tuple[str, str]:
+        """Code that asks whether it is the very same: what comes before, and the condition. `name` names objects.
 
-    def question(self, n: int, names: dict[str, Any]) -> str:
-        """Python that returns False where it is not as it was; what it names is added to `names`."""
-        owner, key, expected = f"o{n}", f"k{n}", f"e{n}"
-        names |= {owner: self.owner, key: self.key, expected: self.expected}
-        now = self.expression(owner, key)
-        if self.read not in _MANY:
-            delicate = isinstance(self.expected, (*PLAIN, tuple))
-            same = f"(now := {now}) is {expected} or alike(now, {expected})" if delicate else f"{now} is {expected}"
-            return f"if not ({now if self.read == 'absent' else same}): return False"
-        if len(self.expected) > _FEW:
-            return f"if not alike(tuple({now}), {expected}): return False"
-        names |= {f"{expected}_{k}": e for k, e in enumerate(self.expected)}    # named one by one, which is far faster
-        parts = [f"x{k}" for k in range(len(self.expected))]
-        same = " and ".join([f"{x} is {expected}_{x[1:]}" for x in parts]) or "True"
-        return f"[{', '.join(parts)}] = {now}; ok = {same} or alike(({''.join([x + ',' for x in parts])}), {expected})" \
-               "\nif not ok: return False"
+        An attribute is the only thing that gets into code as it is.
+        """
+        assert self.read != "attribute" or self.key.isidentifier(), self.key
+        owner, expected = name(self.owner), name(self.expected)
+        now = _READS[self.read].format(o=owner, k=name(self.key), name=self.key)
+        if self.read in _MANY and len(self.expected) <= _FEW:       # taken apart, which is by far the fastest way
+            x, y = ([f"{letter}{k}" for k in range(len(self.expected))] for letter in "xy")
+            return (f"[{', '.join(x)}] = {now}; [{', '.join(y)}] = {expected}",
+                    " and ".join([f"{a} is {b}" for a, b in zip(x, y, strict=True)]) or "True")
+        if self.read in _MANY:
+            return "", f"len({owner}) == len({expected}) and all(map(is_, {now}, {expected}))"
+        if self.read in ("result", "numbers"):                      # made whenever they are read
+            return "", f"alike({now}, {expected})"
+        return "", now if self.read == "absent" else f"{now} is {expected}"
 
     def now(self) -> Any:
         """What it is now."""
-        found = eval(self.expression("o", "k"), {"o": self.owner, "k": self.key})
-        return tuple(found) if self.read in _MANY else found
+        if self.read == "item":
+            return self.owner[self.key]
+        if self.read == "attribute":
+            return getattr(self.owner, self.key)
+        if self.read == "absent":
+            return self.key not in self.owner
+        if self.read in _MANY:
+            return tuple(self.owner.values() if self.read == "values" else self.owner)
+        return self.owner() if self.read == "result" else self.owner.tobytes()
 
     def change(self) -> str:
         """What has changed, in words; empty where nothing has."""
@@ -116,16 +118,31 @@ def exactly(value: Any) -> Any:
 
 def predicate(guards: Sequence[Guard]) -> Callable[[], bool]:
     """One function that asks whether everything is as it was: every call asks, so it is generated, without a loop."""
-    names: dict[str, Any] = {"alike": alike}
-    lines = "\n".join([guard.question(n, names) for n, guard in enumerate(guards)]).replace("\n", "\n        ")
+    parts = {f"p{n}": _part(guards[n:n + _PART]) for n in range(0, len(guards), _PART)}
+    exec(f"def holds():\n    return {' and '.join([f'{part}()' for part in parts]) or 'True'}\n", parts)
+    return parts["holds"]
+
+
+def _part(guards: Sequence[Guard]) -> Callable[[], bool]:
+    """That of some guards: asks whether what is there is the very same, and only otherwise whether it is alike."""
+    names: dict[int, str] = {}
+    space: dict[str, Any] = {"alike": alike, "is_": is_, "again": lambda: all([alike(g.now(), g.expected) for g in guards])}
+
+    def name(thing: Any) -> str:
+        known = names.setdefault(id(thing), f"h{len(names)}")
+        space[known] = thing
+        return known
+
+    asked = [guard.question(name) for guard in guards]
+    plain = " and ".join([same for before, same in asked if not before])    # one condition is much faster compiled than many
+    lines = "".join([f"        {before}\n        if not ({same}): return again()\n" for before, same in asked if before])
     exec(f"""def holds():
     try:
-        {lines}
-        return True
+{lines}        return {plain or 'True'} or again()
     except Exception:           # what cannot be read any more is not as it was
         return False
-""", names)
-    return names["holds"]
+""", space)
+    return space["holds"]
 
 
 def first_use(code: CodeType, name: str, opname: str = "LOAD") -> Line | None:

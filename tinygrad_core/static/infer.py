@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .graph import Operation
 
 NEW: tuple[Any, ...] = ("the size of this result along this dim",)
-_OF_ITS_OWN = {"draw": {"generator": Generator(), "device": CPU}}      # what is tried out must not advance a random stream
+_OF_ITS_OWN = {"generator": Generator(), "device": CPU}     # what is tried out must not advance a random stream
 # Operations that are not tried out, because only real numbers end them, and what tells their results.
 described: dict[str, Callable[[Operation], list[Any]]] = {}
 _zeros: dict[np.dtype[Any], Any] = {}
@@ -56,16 +56,17 @@ def infer(operation: Operation) -> list[Any]:
     Sizes that are not known are tried out with two numbers: one that comes out the same both times does not depend
     on them, any other is a new unknown, "the size of this result along this dim".
     """
-    assert operation.op is not None
-    if operation.op.name in described:
-        return described[operation.op.name](operation)
+    if operation.does in described:
+        return described[operation.does](operation)
     unknown = any([isinstance(n, Dim) for x in operation.sources for n in x.shape]) \
         or any([isinstance(v, Dim) for v in leaves((operation.attrs, operation.inputs))])
     first = _tried(operation, 0)
     if not unknown:
         return first
     second = _tried(operation, 1)
-    known = {n.hints: n for x in operation.sources for n in x.shape if isinstance(n, Dim)}
+    known: dict[Any, Dim | None] = {}
+    for n in [n for x in operation.sources for n in x.shape if isinstance(n, Dim)]:
+        known[n.hints] = n if known.get(n.hints, n) is n else None      # of two that look alike it may be either
     return [None if a is None else (_joined(a[0], b[0], known), a[1]) for a, b in zip(first, second, strict=True)]
 
 
@@ -74,13 +75,12 @@ def described_input(x: Any) -> tuple[tuple[Any, ...], np.dtype[Any]]:
     return (x.shape, x.dtype) if isinstance(x, Symbol) else (np.shape(x), np.asarray(x).dtype)
 
 
-def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim]) -> tuple[Any, ...]:
+def _joined(a: tuple[int, ...], b: tuple[int, ...], known: dict[Any, Dim | None]) -> tuple[Any, ...]:
     return tuple([m if m == n else known.get((m, n)) or Dim((m, n), NEW) for m, n in zip(a, b, strict=True)])
 
 
 def _tried(operation: Operation, k: int) -> list[Any]:
     op, like = operation.op, _like(operation, k)
-    assert op is not None
     found = _known.get(like)
     if found is None:
         found = [_stretched(operation, k)] if op.broadcasts and not operation.attrs else _measured(operation, k)
@@ -106,11 +106,17 @@ def _like(operation: Operation, k: int) -> Any:
 
 
 def _measured(operation: Operation, k: int) -> list[Any]:
-    assert operation.op is not None
     values = tuple([_value(x, k) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs])
     with np.errstate(all="ignore"):
-        outs = operation.compute(_numpy, values, k, _OF_ITS_OWN.get(operation.op.name, {}))
+        outs = operation.compute(_numpy, values, k, _instead(operation))
     return [None if out is None else (np.shape(out), getattr(out, "dtype", None) or np.asarray(out).dtype) for out in outs]
+
+
+def _instead(operation: Operation) -> dict[str, Any]:
+    """What takes the place of attributes while an operation is tried out: bodies run nothing, and give zeros."""
+    if operation.does == "draw":
+        return _OF_ITS_OWN
+    return {name: body.on("shapes") for name, body in operation.attrs.items() if hasattr(body, "on")}
 
 
 def _value(x: Symbol, k: int) -> Any:
@@ -124,7 +130,6 @@ def _is_known_mask(x: Symbol) -> bool:
 
 def _stretched(operation: Operation, k: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Of elementwise operations the shape is known, and the dtype that of single elements."""
-    assert operation.op is not None
     shapes = [tuple([hint(n, k) for n in x.shape]) for x in operation.sources]
     values = [stand_in((1,) if x.shape else (), x.dtype) if isinstance(x, Symbol) else hint(x, k) for x in operation.inputs]
     with np.errstate(all="ignore"):

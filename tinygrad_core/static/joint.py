@@ -8,6 +8,8 @@ from ..autograd import grad as differentiate
 from ..node import Leaf
 from ..symbol import StaticError, Symbol
 from ..tensor import Tensor, mode, wrap
+from .arguments import finished, unwritten
+from .pieces import ends
 from .program import ancestors, specialise
 from .session import Plan
 
@@ -45,8 +47,9 @@ class Joint:
         if found is None:
             entry, graph = self.entry, self.entry.traced.graph
             given = dict(zip(entry.traced.placeholders, shapes, strict=True))
-            forward = specialise([*entry.outputs, *self.kept], given, list(graph.updates.items()))
-            known = {x: y.shape for x, y in zip([*entry.outputs, *self.kept], forward.outputs, strict=True)}
+            outputs = [*ends(entry.traced), *self.kept]
+            forward = specialise(outputs, given, list(graph.updates.items()))
+            known = {x: y.shape for x, y in zip(outputs, forward.outputs, strict=True)}
             behind = {s: known[entry.outputs[k]] for s, k in zip(self.seeds, self.wanted, strict=True)}
             behind.update({x: known[x] for x in self.kept})
             behind.update({x: given.get(x, x.shape) for x in self.inputs})
@@ -67,13 +70,15 @@ class Both(Function):
 
     @staticmethod
     def forward(ctx: Any, joint: Joint, *tensors: Tensor) -> Any:
-        count = len(joint.entry.traced.placeholders)
-        arrays = [t.array for t in tensors[:count]]
-        first, ctx.second = joint.planned(tuple([a.shape for a in arrays]))
-        values = first.run(arrays)
-        results = len(joint.entry.outputs)
-        ctx.joint, ctx.kept, ctx.arrays = joint, values[results:], [t.array for t in tensors]
-        return tuple([wrap(v) for v in values[:results]])
+        traced = joint.entry.traced
+        given = list(tensors[:len(traced.placeholders)])
+        first, ctx.second = joint.planned(tuple([t.shape for t in given]))
+        captured = [t.array.copy() if any([t is v for v in first.changed]) else t.array for t in joint.captured]
+        values = unwritten(traced, first.run([t.array for t in given]), given)
+        ctx.joint, ctx.kept = joint, values[len(values) - len(joint.kept):]
+        ctx.arrays = [*unwritten(traced, [t.array for t in given], given), *captured]
+        finished(traced, values, given)
+        return tuple([wrap(v) for v in values[:len(joint.entry.outputs)]])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:

@@ -14,32 +14,32 @@ from .graph import Operation, fill
 from .program import Program, Rewriter
 
 
-def lower(program: Program, keep: frozenset[str] = frozenset()) -> Program:
-    """The program with every fused operation, except those named in `keep`, as operations that are not.
+def lower(program: Program) -> Program:
+    """The program with every fused operation as operations that are not.
 
     Formulas may hold fused operations themselves, so this is done until nothing changes. What a gradient's formula
     computes a second time is the same computation on the same inputs: the pass that merges equal operations makes it
     one again.
     """
     for _ in range(4):
-        bound = _bound(program, keep)
-        if any([o not in bound and _can_be_written_out(o, keep) for o in program.operations]):
-            program = _lowered(program, keep, bound)
+        bound = _bound(program)
+        if any([o not in bound and _can_be_written_out(o) for o in program.operations]):
+            program = _lowered(program, bound)
     return program
 
 
-def _bound(program: Program, keep: frozenset[str]) -> set[Operation]:
+def _bound(program: Program) -> set[Operation]:
     """Operations with a by-product that is read by something else than a gradient that will be written out as well."""
-    by_products = {x: o for o in program.operations if o.op is not None and o.op.aux
+    by_products = {x: o for o in program.operations if o.does and o.op.aux
                    for x in o.results[len(o.results) - len(o.op.aux):]}
     bound = {by_products[x] for x in program.results if x in by_products}
     for o in program.operations:
-        if not _can_be_written_out(o, keep) or "needs" not in o.attrs:
+        if not _can_be_written_out(o) or "needs" not in o.attrs:
             bound |= {by_products[x] for x in o.sources if x in by_products}
     return bound
 
 
-def _lowered(program: Program, keep: frozenset[str], bound: set[Operation]) -> Program:
+def _lowered(program: Program, bound: set[Operation]) -> Program:
     r = Rewriter(program.graph.name)
     for x in program.inputs:
         r.input(x)
@@ -47,7 +47,7 @@ def _lowered(program: Program, keep: frozenset[str], bound: set[Operation]) -> P
         for o in program.graph.operations:
             if o.kind in ("placeholder", "variable"):
                 continue
-            if o.kind == "constant" or o in bound or not _can_be_written_out(o, keep):
+            if o.kind == "constant" or o in bound or not _can_be_written_out(o):
                 r.keep(o)
                 continue
             for old, new in zip(o.results, _written_out(r, o), strict=False):
@@ -56,15 +56,11 @@ def _lowered(program: Program, keep: frozenset[str], bound: set[Operation]) -> P
     return r.program(program)
 
 
-def _can_be_written_out(o: Operation, keep: frozenset[str]) -> bool:
-    """Whether there is a formula for it; an operation and its gradient are kept together."""
-    op = o.op
-    assert op is not None
-    if op.name.partition("_backward")[0] in keep:
-        return False
-    if op.name in PLAIN:
-        return not PLAIN[op.name](o)
-    return op.name in FORMULAS or op.formula is not None
+def _can_be_written_out(o: Operation) -> bool:
+    """Whether there is a formula for it."""
+    if o.does in PLAIN:
+        return not PLAIN[o.does](o)
+    return o.does in FORMULAS or o.op.formula is not None
 
 
 def _is_plain_product(o: Operation) -> bool:
@@ -81,8 +77,6 @@ PLAIN: dict[str, Callable[[Operation], bool]] = {"matmul": _is_plain_product, "s
 
 
 def _written_out(r: Rewriter, o: Operation) -> tuple[Any, ...]:
-    op = o.op
-    assert op is not None
     first = len(r.graph.operations)
     # By-products have no symbol any more; only gradients read them, and their formulas do without.
     inputs = tuple([wrap(r.new[x]) if isinstance(x, Symbol) and x in r.new else None if isinstance(x, Symbol) else x
@@ -93,9 +87,7 @@ def _written_out(r: Rewriter, o: Operation) -> tuple[Any, ...]:
         for t in inputs:                        # gradients are taken with respect to leaves
             if isinstance(t, Tensor) and t.dtype.kind == "f":
                 t.node = Leaf()
-    formula = FORMULAS.get(op.name) or op.formula
-    assert formula is not None
-    out = formula(*inputs, **attrs)
+    out = (FORMULAS.get(o.does) or o.op.formula)(*inputs, **attrs)
     for made in r.graph.operations[first:]:     # what an operation becomes still comes from the learner's line
         made.where, made.module = o.where, o.module
     return out if isinstance(out, tuple) else (out,)

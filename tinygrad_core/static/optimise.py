@@ -16,15 +16,16 @@ from .define import group as make_group
 from .guards import Guard
 
 
-class Option(NamedTuple):
-    """Reads a number among an optimiser's options as it is now, in the type of the parameters."""
+class Item(NamedTuple):
+    """Reads an item of a dictionary as it is now: what an optimiser remembers, or a number among its options as `kind`."""
 
-    group: dict[str, Any]
-    name: str
-    kind: Callable[[Any], Any]
+    owner: dict[str, Any]
+    key: str
+    kind: Callable[[Any], Any] | None = None
 
     def __call__(self) -> Any:
-        return self.kind(self.group[self.name])
+        found = self.owner[self.key]
+        return found if self.kind is None else self.kind(found)
 
 
 class Step:
@@ -143,7 +144,7 @@ class Step:
             kind, number = type(optimizer).__name__, dtype.type
             options = [name for name, option in group.items() if option is value]
             if len(options) == 1:               # the usual case, read at every run, the short way
-                return wrap(self.graph.slot(Option(group, options[0], number), None, f"{kind}.{options[0]}"))
+                return wrap(self.graph.slot(Item(group, options[0], number), None, f"{kind}.{options[0]}"))
             return wrap(self.graph.slot(lambda: number(now()[k]), None, f"{kind}.number_{k}"))
 
         values = now()
@@ -170,11 +171,7 @@ class Step:
         """The symbols of what the optimiser remembers for a parameter."""
         state = self.optimizer.state[p]
         self.optimizer._remembered(p, group, self.optimizer.buffers(group))
-        return [self.graph.slot(_reader(state, n), _writer(state, n), n) for n in self.optimizer.buffers(group)]
-
-
-def _reader(state: dict[str, Any], name: str) -> Callable[[], Any]:
-    return lambda: state[name]
+        return [self.graph.slot(Item(state, n), _writer(state, n), n) for n in self.optimizer.buffers(group)]
 
 
 def _writer(state: dict[str, Any], name: str) -> Callable[[Any], None]:

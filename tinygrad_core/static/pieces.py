@@ -89,7 +89,7 @@ class Piece:
 
 def ends(traced: Traced) -> list[Symbol]:
     """Everything that the last piece has to return."""
-    draws = [o.results[0] for o in traced.graph.operations if o.op is not None and o.op.name == "draw"]
+    draws = [o.results[0] for o in traced.graph.operations if o.does == "draw"]
     return [*traced.outputs, *[g for _, g in traced.grads if g is not None], *[s for _, s in traced.argument_writes], *draws]
 
 
@@ -103,7 +103,7 @@ class Pieces:
     def __init__(self, traced: Traced, backend: str):
         self.backend = backend
         self.root = Piece(traced, 0)
-        self.draws = any(o.op is not None and o.op.name == "draw" for o in traced.graph.operations)
+        self.draws = any(o.does == "draw" for o in traced.graph.operations)
         self.add(traced)
 
     def add(self, traced: Traced) -> None:
@@ -112,7 +112,7 @@ class Pieces:
         for number, found in enumerate(traced.graph.breaks):
             piece.plans.clear()                 # pieces may have to hand on more than before
             piece = piece.children.setdefault(answer(found, found.value), Piece(traced, number + 1))
-        self.draws |= any(o.op is not None and o.op.name == "draw" for o in traced.graph.operations)
+        self.draws |= any(o.does == "draw" for o in traced.graph.operations)
 
     def run(self, tensors: list[Tensor]) -> tuple[Traced, list[Any]]:
         """One call: piece after piece; the trace that it followed, and the values at its end."""

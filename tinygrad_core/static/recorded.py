@@ -8,7 +8,11 @@ from ..errors import Line
 from ..ops.notation import forward_notation, rule_notation
 from ..recording import value_of
 from ..symbol import Dim, Symbol
+from ..tensor import mode
+from ..versions import owner
+from .backends import memory_of
 from .graph import Operation
+from .passes.rewrites import noting
 from .program import Program
 
 _KINDS = {"variable": "parameter", "placeholder": "placeholder", "constant": "constant", "operation": "operation"}
@@ -20,31 +24,24 @@ class GraphEvents:
     def __init__(self, recorder: Any):
         self.recorder = recorder
         self.nodes: dict[Operation, int] = {}
+        self.plans: dict[Any, Any] = {}
 
     def defined(self, o: Operation) -> int:
         """An operation was written down: a `define` event, without a value."""
-        recorder = self.recorder
-        links = []
-        op = o.op
-        if op is not None:
-            own = o.inputs[:o.operands]
-            names = [f"{op.inputs[0]}{k}" for k in range(len(own))] if op.variadic and op.inputs else list(op.inputs)
-            names += [f"index{k}" for k in range(len(o.inputs) - len(names))]
-            for name, x in zip(names, o.inputs, strict=False):
-                if isinstance(x, Symbol):
-                    links.append({"edge": recorder.next_edge, "node": self.node(x.operation), "arg": name})
-                    recorder.next_edge += 1
+        recorder, op, links = self.recorder, o.op, []
+        if o.does:
+            names = [*op.names(o.operands), *[f"index{k}" for k in range(len(o.inputs))]]
+            links = [recorder.link(self.node(x.operation), name) for name, x in zip(names, o.inputs, strict=False)
+                     if isinstance(x, Symbol)]
         first = next((r for r in o.results if r is not None), None)
-        node = self.nodes[o] = recorder.new_id(o, None)
-        simple = op is not None and not op.variadic
-        recorder.defines[node] = recorder.emit(
-            "define", node, op=op.name if op is not None else o.kind, kind=_KINDS[o.kind], name=o.name,
-            label=op.label if op is not None else o.name, inputs=links, requires_grad=o.kind == "variable",
+        simple = o.does and not op.variadic
+        node = self.nodes[o] = recorder.introduce(
+            o, None, op=o.does or o.kind, kind=_KINDS[o.kind], name=o.name,
+            label=op.label if o.does else o.name, inputs=links, requires_grad=o.kind == "variable",
             shape=[0 if isinstance(n, Dim) else n for n in first.shape] if first is not None else [],
             unknown=[k for k, n in enumerate(first.shape) if isinstance(n, Dim)] if first is not None else [],
-            dtype=str(first.dtype) if first is not None else "",
-            forward=forward_notation(op) if simple and op is not None else "",
-            rules=rule_notation(op) if simple and op is not None else {}, listing=str(o))
+            dtype=str(first.dtype) if first is not None else "", listing=str(o),
+            forward=forward_notation(op) if simple else "", rules=rule_notation(op) if simple else {})
         if o.where is not None:
             self._at(recorder.defines[node], Line.at(o.where))
         return node
@@ -61,7 +58,27 @@ class GraphEvents:
 
     def rewrote(self, name: str, o: Operation, why: str) -> None:
         """A pass changed something."""
-        self.recorder.emit("rewrite", None, name=name, about=o.name, why=why)
+        event = self.recorder.emit("rewrite", None, name=name, about=o.name, why=why)
+        if o.where is not None:
+            self._at(event, Line.at(o.where))
+
+    def planned(self, program: Program, backend: str) -> dict[str, Any] | None:
+        """A program goes through the passes, and its memory is planned; the first time, that is told. What the plan is."""
+        key = backend, program.budget, str(program)
+        if key not in self.plans:
+            watch, mode.watch = mode.watch, None        # what passes write down is no definition
+            try:
+                with noting() as found:
+                    report = memory_of(program, backend)
+            finally:
+                mode.watch = watch
+            for r in found:
+                self.rewrote(*r)
+            self.plans[key] = report and {
+                "backend": backend, "bytes": report.total, "most": report.most, "alone": report.alone,
+                "again": [r.operation.name for r in found if r.name == "recompute"],
+                "steps": [{"about": [o.name for o in made], "alive": alive} for made, alive in report.steps if made]}
+        return self.plans[key]
 
     def traced(self, name: str, why: str, count: int) -> None:
         """A function was traced."""
@@ -75,16 +92,23 @@ class GraphEvents:
 class RunEvents:
     """Tells a recorder of one run of a program, operation by operation."""
 
-    def __init__(self, events: GraphEvents, program: Program, origins: Sequence[Operation]):
-        self.events = events
+    def __init__(self, events: GraphEvents, program: Program, origins: Sequence[Operation], backend: str):
+        self.events, self.backend = events, backend
         named = {o.name: o for o in origins}
         self.origin = {o: named[o.name] for o in program.graph.operations if o.name in named}
         self.lengths: dict[Symbol, int] = {}
+        self.blocks: dict[Symbol, int] = {}             # which block of memory a computed value looks into
+        self.alive: dict[int, list[int]] = {}           # how many values look into a block, and its bytes
 
     def began(self, program: Program, values: dict[Symbol, Any]) -> None:
         """A run begins: what was fed, and the values of variables and constants, are there."""
+        for o in program.graph.operations:
+            self.events.node(self.origin.get(o, o))
         fed = [self._node(x) for x in program.inputs if x.operation.kind == "placeholder"]
-        self.events.recorder.emit("run", None, feeds=fed, fetches=[self._node(x) for x in program.outputs])
+        plan = self.events.planned(program, self.backend)
+        self.events.recorder.emit("run", None, feeds=fed, fetches=[self._node(x) for x in program.outputs],
+                                  **({"plan": plan} if plan else {}))
+        self.given = {id(owner(v)) for v in values.values()}
         for x in program.inputs:
             kind = "feed" if x.operation.kind == "placeholder" else "execute"
             self._tell(kind, self._node(x), values[x])
@@ -95,20 +119,34 @@ class RunEvents:
         """The id of what a symbol of the program was in the graph."""
         return self.events.node(self.origin.get(x.operation, x.operation))
 
-    def _tell(self, kind: str, node: int, array: Any) -> None:
-        self.events.recorder.emit(kind, node, value=value_of(array), bytes=int(array.nbytes))
+    def _tell(self, kind: str, node: int, array: Any, **more: Any) -> None:
+        self.events.recorder.emit(kind, node, value=value_of(array), bytes=int(array.nbytes), **more)
 
     def ran(self, o: Operation, values: dict[Symbol, Any]) -> None:
         """An operation has its value."""
-        first = next((r for r in o.results if r is not None), None)
-        if first is not None:
-            self._tell("execute", self._node(first), values[first])
-            self.lengths[first] = int(values[first].nbytes)
+        made = [r for r in o.results if r is not None]
+        for x in made:
+            block = owner(values[x])
+            if id(block) not in self.given:             # memory of a feed or a variable is not the run's
+                self.blocks[x] = id(block)
+                self.alive.setdefault(id(block), [0, int(block.nbytes)])[0] += 1
+        if made:
+            self.lengths[made[0]] = int(values[made[0]].nbytes)
+            self._tell("execute", self._node(made[0]), values[made[0]], alive=self._alive())
 
     def freed(self, x: Symbol) -> None:
-        """A value was let go."""
+        """A value was let go; memory that another one looks into stays."""
+        block = self.blocks.pop(x, None)
+        if block is not None:
+            self.alive[block][0] -= 1
+            if not self.alive[block][0]:
+                del self.alive[block]
         if x.index == 0:
-            self.events.recorder.emit("free", self._node(x), bytes=self.lengths.get(x, 0))
+            self.events.recorder.emit("free", self._node(x), bytes=self.lengths.get(x, 0), alive=self._alive())
+
+    def _alive(self) -> int:
+        """How many bytes the run holds."""
+        return sum([size for _, size in self.alive.values()])
 
     def ended(self, program: Program, values: dict[Symbol, Any]) -> None:
         """The run is over: what was asked for is handed out, and every other value is gone."""

@@ -81,7 +81,7 @@ def _written(operations: list[Operation]) -> list[Any]:
             raise StaticError(f"{o.name} belongs to an optimiser, and a file holds what predicts, not what trains: save the "
                               "outputs that do not depend on it")
         value = o.value.array if o.kind == "variable" else o.value
-        made.append({"kind": o.kind, "op": o.op.name if o.op is not None else None, "name": o.name,
+        made.append({"kind": o.kind, "op": o.does or None, "name": o.name,
                      "inputs": [plain(x) for x in o.inputs], "operands": o.operands, "module": o.module,
                      "attrs": [[k, plain(v)] for k, v in o.attrs.items()],
                      "results": [None if r is None else [[plain(n) if isinstance(n, Dim) and n.of[0] is not r else

@@ -24,6 +24,8 @@ from .passes import optimised
 from .passes.rewrites import Rewrite
 from .program import Program, ancestors, specialise, uncollected
 
+building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
+
 
 class FeedError(StaticError, ValueError):
     """A feed that is missing, or does not fit its placeholder."""
@@ -97,8 +99,8 @@ class Session:
     def _plan(self, fetched: list[Any], feeds: dict[Symbol, Any], arrays: list[Any], watch: Any) -> Plan:
         for x in [*fetched, *feeds]:
             if x.operation.graph is not self.graph:
-                raise StaticError(f"{x.name!r} belongs to graph {x.operation.graph.name!r}, and this session runs "
-                                  f"{self.graph.name!r}\n  defined at {x.line}")
+                raise StaticError(f"{x.name!r} belongs to another graph ({x.operation.graph.name!r}) than the one that this "
+                                  f"session runs ({self.graph.name!r})\n  defined at {x.line}")
         needed = ancestors(fetched, feeds)
         for o in needed:
             if o.kind == "placeholder" and o.results[0] not in feeds:
@@ -106,7 +108,7 @@ class Session:
                 raise FeedError(f"placeholder {o.name!r} ({x.dtype} {shape_text(x.shape)}) is needed for "
                                 f"{', '.join(repr(f.name) for f in fetched if o in ancestors([f], feeds))} and was not fed: "
                                 f"session.run(..., feed_dict={{{o.name}: value}})\n  defined at {x.line}")
-        updates = [(o.inputs[0], o.results[0]) for o in needed if o.op is not None and o.op.name == "assign"]
+        updates = [(o.inputs[0], o.results[0]) for o in needed if o.does == "assign"]
         program = specialise(fetched, {s: a.shape for s, a in zip(feeds, arrays, strict=True)}, updates, needed)
         return Plan(program, self.backend, len(feeds), watch, self.graph.operations)
 
@@ -142,9 +144,9 @@ class Plan:
         self.lock = threading.Lock()            # a plan has one block of memory
         if watch is not None:
             self.program = program
-            self.code = interpreter(program, watch.running(program, origins))
+            self.code = interpreter(program, watch.running(program, origins, backend))
         else:
-            with uncollected():                 # generated code may be kept from another process: then no pass runs
+            with building, uncollected():       # generated code may be kept from another process: then no pass runs
                 self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property

@@ -8,7 +8,7 @@ from .. import versions
 from ..tensor import Tensor, mode, wrap
 from .arguments import Call, finished
 from .guards import PLAIN, alike
-from .optimise import Option
+from .optimise import Item
 
 MISS = object()         # what a shortcut returns for a call that has to go the long way
 
@@ -25,10 +25,7 @@ def shortcut(entry: Any, plan: Any, call: Call) -> Callable[[tuple[Any, ...]], A
     alone = hasattr(code, "place") and not code.news and not traced.argument_writes     # the code does all there is to do
     if not plain or not alone or traced.fixed or len(traced.given) < len(call.tensors):
         return None
-    writer = _Writer(code, bool(plan.changed))
-    writer.arguments(call)
-    writer.variables(plan.variables)
-    writer.ending(traced)
+    writer = _Writer(code, call, plan, traced)
     names = {"MISS": MISS, "mode": mode, "alike": alike, "holds": entry.holds, "plan": plan, "lock": plan.lock,
              "last": code.last, "takes": plan.takes, "check": code.check, "wrote_again": versions.wrote_again, "wrap": wrap,
              "finished": finished, "traced": traced, **writer.names}
@@ -37,42 +34,42 @@ def shortcut(entry: Any, plan: Any, call: Call) -> Callable[[tuple[Any, ...]], A
 
 
 class _Writer:
-    """Writes a shortcut's text. Every name in it is a letter and a number that this class gave, and no data gets into it."""
+    """Writes a shortcut's text. Every name in it is letters and a number that this class gave, and no data gets into it."""
 
-    def __init__(self, code: Any, writes: bool):
-        self.code, self.writes = code, writes
+    def __init__(self, code: Any, call: Call, plan: Any, traced: Any):
+        self.code, self.writes = code, bool(plan.changed)
         self.names: dict[str, Any] = {f"call{k}": step for k, step in enumerate(code.calls)}
-        self.arguments_: list[str] = []
-        self.given: list[str] = []              # the tensors among them
+        self.given: list[str] = []              # the arguments that are tensors
         self.unlike: list[str] = []             # what sends a call the long way,
         self.elsewhere: list[str] = []          # and what does because memory is another: asked while nobody runs the plan
-        self.numbers: list[str] = []            # how inputs without dims are handed over
-        self.end: list[str] = []
-        self.wanted = 0
+        self.steps: list[str] = []              # what a run consists of
+        self.arguments(call)
+        self.variables(plan.variables)
+        self.steps += [f"if (wrong := call{k}()) >= 0: check(wrong)" for k in range(len(code.calls))]
+        self.end = self.ending(traced)
+        self.taken = [f"t{n}" for n in range(len(call.args))]
 
     def arguments(self, call: Call) -> None:
         """What is asked of the arguments."""
-        self.unlike.append("not mode.plain" if call.grad else "mode.watched or mode.grad")
+        self.unlike.append("not mode.plain and (not mode.grad or mode.watched)" if call.grad else "mode.grad or mode.watched")
         for n, value in enumerate(call.args):
-            t = f"t{n}"
             if isinstance(value, Tensor):
-                self.tensor(t, f"T{n}", value)
+                self.tensor(n, value)
             else:
                 self.names[f"c{n}"] = value
-                self.unlike.append(f"{t} is not c{n}" + f" and not alike({t}, c{n})" * isinstance(value, PLAIN))
-            self.arguments_.append(t)
+                self.unlike.append(f"t{n} is not c{n}" + f" and not alike(t{n}, c{n})" * isinstance(value, PLAIN))
 
-    def tensor(self, t: str, kind: str, value: Tensor) -> None:
-        """What is asked of one tensor, and where its numbers go."""
-        k, learns = len(self.given), value.node is not None
-        self.unlike += [f"type({t}) is not {kind}", f"{t}.node is {'' if learns else 'not '}None",
+    def tensor(self, n: int, value: Tensor) -> None:
+        """What is asked of an argument that is a tensor, and where its numbers go."""
+        k, t, learns = len(self.given), f"t{n}", value.node is not None
+        self.unlike += [f"type({t}) is not T{n}", f"{t}.node is {'' if learns else 'not '}None",
                         *[f"{other} is {t}" for other in self.given]]
-        self.names[kind] = type(value)
+        self.names[f"T{n}"] = type(value)
         self.given.append(t)
         if k in self.code.slots:
             self.names |= {f"s{k}": type(value.array), f"n{k}": self.code.slots[k]}
             self.elsewhere.append(f"type({t}.array) is not s{k}")
-            self.numbers.append(f"n{k}[...] = {t}.array")
+            self.steps.append(f"n{k}[...] = {t}.array")
         else:
             self.names[f"s{k}"] = value.array.shape
             self.elsewhere.append(f"((a := {t}.array) is not l{k} or a.shape != s{k}) and not takes({k}, a)")
@@ -81,45 +78,48 @@ class _Writer:
         """What is asked of tensors from outside, and how numbers from outside are read."""
         for k, variable in enumerate(variables, len(self.given)):
             read = getattr(variable, "read", None)
+            now = f"v{k}.array"
             self.names |= {f"v{k}": variable, f"n{k}": self.code.slots.get(k)}
+            if isinstance(read, Item):
+                now = f"o{k}[k{k}]"
+                self.names |= {f"o{k}": read.owner, f"k{k}": read.key}
             if k not in self.code.slots:
-                self.elsewhere.append(f"v{k}.array is not l{k}")
-            elif isinstance(read, Option):      # mostly the same number as before, there already
-                self.names |= {f"o{k}": read.group, f"k{k}": read.name}
-                self.numbers += [f"n = o{k}[k{k}]",
-                                 f"if n is not l{k} or type(n) is not float: n{k}[...] = last[{k}] = n"]
+                self.elsewhere.append(f"{now} is not l{k}")
+            elif isinstance(read, Item):        # mostly the same number as before, there already
+                self.steps += [f"n = {now}", f"if n is not l{k} or type(n) is not float: n{k}[...] = last[{k}] = n"]
             else:
-                self.numbers.append(f"n{k}[...] = v{k}.array")
+                self.steps.append(f"n{k}[...] = {now}")
+        if self.writes:
+            self.elsewhere.append("plan.writes is None")
 
-    def ending(self, traced: Any) -> None:
+    def ending(self, traced: Any) -> list[str]:
         """What happens when the code has run."""
-        self.wanted = len(traced.outputs) + sum([g is not None for _, g in traced.grads])
-        self.names |= {f"r{k}": self.code.outputs[k] for k in range(self.wanted)}
-        if self.wanted == 1 and traced.result_tensors and traced.result is traced.result_tensors[0]:
-            leaves, acts = [leaf for leaf, _ in traced.grads], traced.graph.after
-            self.names |= {f"g{k}": leaf for k, leaf in enumerate(leaves)} | {f"act{k}": act for k, act in enumerate(acts)}
-            self.end = [*[f"g{k}.grad = None" for k in range(len(leaves))], *[f"act{k}()" for k in range(len(acts))],
-                        "return wrap(y0)"]
-        else:
-            values = "".join([f"y{k}, " for k in range(self.wanted)])
-            self.end = [f"return finished(traced, [{values}], [{', '.join(self.given)}])"]
+        values = [f"y{k}" for k in range(len(traced.outputs) + sum([g is not None for _, g in traced.grads]))]
+        self.names |= {f"r{k}": self.code.outputs[k] for k in range(len(values))}
+        self.steps += ["wrote_again(plan.writes)"] * self.writes + [f"{y} = r{y[1:]}()" for y in values]
+        found = traced.result_tensors
+        if not len(values) == len(found) == 1 or traced.result is not found[0]:
+            return [f"return finished(traced, [{', '.join(values)}], [{', '.join(self.given)}])"]
+        leaves, acts = [leaf for leaf, _ in traced.grads], traced.graph.after
+        self.names |= {f"g{k}": leaf for k, leaf in enumerate(leaves)} | {f"act{k}": act for k, act in enumerate(acts)}
+        clear, act = [f"g{k}.grad = None" for k in range(len(leaves))], [f"act{k}()" for k in range(len(acts))]
+        return [*clear, *act, "return wrap(y0)"]
 
     def text(self) -> str:
         """The whole function."""
-        places = "".join([f"l{k}, " for k in range(len(self.code.last))])
-        steps = [*self.numbers, *[f"if (wrong := call{k}()) >= 0: check(wrong)" for k in range(len(self.code.calls))],
-                 *["wrote_again(plan.writes)"] * self.writes, *[f"y{k} = r{k}()" for k in range(self.wanted)]]
+        places = ", ".join([f"l{k}" for k in range(len(self.code.last))])
+        run, end = "\n        ".join(self.steps), "\n    ".join(self.end)
         return f"""def shortcut(args):
     try:
-        [{', '.join(self.arguments_)}] = args
+        [{', '.join(self.taken)}] = args
     except ValueError:
         return MISS
     if {' or '.join(self.unlike)} or not holds():
         return MISS
     with lock:
         [{places}] = last
-        if {' or '.join(['False', *self.elsewhere, *['plan.writes is None'] * self.writes])}:
+        if {' or '.join(self.elsewhere) or 'False'}:
             return MISS
-        {chr(10).join(steps).replace(chr(10), chr(10) + ' ' * 8)}
-    {chr(10).join(self.end).replace(chr(10), chr(10) + ' ' * 4)}
+        {run}
+    {end}
 """

@@ -29,12 +29,11 @@ def listing_line(o: Operation) -> str:
     types = ", ".join("-" if r is None else f"{r.dtype} {shape_text(r.shape)}" for r in o.results)
     if o.kind != "operation":
         return f"{o.name}: {types} = {o.kind}"
-    assert o.op is not None
     inputs = [x.name if isinstance(x, Symbol) else _short(x) for x in o.inputs[:o.operands]]
     attrs = [f"{k}={_short(fill(v, tuple(x.name if isinstance(x, Symbol) else x for x in o.inputs)))}"
              for k, v in o.attrs.items() if v is not default_generator and v is not CPU]
     after = f"  after {', '.join(c.name for c in o.control)}" if o.control else ""
-    return f"{o.name}: {types} = {o.op.name}({', '.join(inputs + attrs)}){after}"
+    return f"{o.name}: {types} = {o.does}({', '.join(inputs + attrs)}){after}"
 
 
 def _short(value: Any) -> str:

@@ -12,12 +12,13 @@ from ..device import CPU, array_module, is_array
 from ..device import place as placed_on
 from ..errors import Line, learner_line
 from ..node import Leaf
-from ..symbol import StaticError, Symbol, size_of
-from ..tensor import Tensor, unboxed, wrap
+from ..symbol import Dim, StaticError, Symbol, probes, size_of
+from ..tensor import Tensor, mode, unboxed, wrap
+from ..writes import unlinked
 from .arguments import Call, leaves_of, replaced
 from .effects import Effects
 from .environment import Environment
-from .graph import Graph, Operation
+from .graph import Graph, Operation, as_name
 from .guards import Guard
 from .program import uncollected
 
@@ -39,8 +40,9 @@ class Break(NamedTuple):
 class TraceGraph(Graph):
     """The graph that a call of a function leaves behind.
 
-    Every tensor from outside that it meets is a variable, which later runs read anew; what is written in place
-    becomes a new symbol for the same tensor, and an update when the call ends.
+    Every tensor from outside that it meets is a variable, which later runs read anew; one that the function makes is a
+    constant. What is written in place becomes a new symbol for the same tensor, and for a variable an update when the call
+    ends.
     """
 
     def __init__(self, name: str, environment: Environment, fullgraph: bool):
@@ -57,19 +59,29 @@ class TraceGraph(Graph):
         self.stepped: list[Any] = []                    # the optimisers that took a step, in order
         self.after: list[Callable[[], None]] = []       # what Python has to do after every run
         self._done = 0
+        self._made: dict[int, Any] = {}
+        self._sizes: dict[int, int] = {}                # the sizes of this first call that are left unknown, numbered
+
+    def probes(self, size: int) -> tuple[int, int]:
+        """What an unknown size is tried out with that is this in the first call: sizes that differ are told apart."""
+        return probes(self._sizes.setdefault(size, len(self._sizes)))
 
     # ---- what stands for what
+    def made(self, array: Any) -> None:
+        """The function has made a tensor, as it will at every call: its numbers are part of the graph."""
+        self._made[id(array)] = array
+
     def capture(self, array: Any, tensor: Tensor | None) -> Symbol:
-        """A symbol for an array from outside."""
+        """A symbol for an array: a variable for one from outside, a constant for one that the function made."""
         known = next((t for t in self.environment.tensors.values() if t.array is array), tensor)
-        if known is None:
-            return super().capture(array, None)
+        if known is None or id(array) in self._made:
+            return super().capture(array.copy(), None)      # what is done to the array later is another matter
         inside = id(known) not in self.environment.tensors and not isinstance(array, np.generic)
         if inside and known.device != self.device:
             known = wrap(placed_on(array, self.device))     # array code made it, which does not know the device
         name = known.name or next((n for m in self.environment.modules.values() for n, p in m.named_parameters()
                                    if p is known), self.environment.names.get(id(known), "tensor"))
-        return self.source("variable", array.shape, array.dtype, name.replace(" ", "_"), known)
+        return self.source("variable", array.shape, array.dtype, as_name(name), known)
 
     def symbol_of(self, array: Any, tensor: Tensor | None = None) -> Symbol:
         """What an array's memory holds at this point of the function."""
@@ -81,17 +93,24 @@ class TraceGraph(Graph):
         symbol = super().slot(read, store, name)
         return next((new for key, new in self.now.items() if self._known[key][1] is symbol), symbol)
 
+    def may_write(self, t: Tensor) -> None:
+        """Refuse what eager mode refuses: a leaf, unless through a detached tensor."""
+        what = "a leaf" if t._view is None else "a view of a leaf"
+        while t._view is not None and t._view[1].name != "identity":
+            t = t._view[0]
+        if mode.grad and isinstance(t.node, Leaf):
+            raise unlinked(what)
+
     def become(self, t: Any, new: Symbol) -> None:
         """Let a tensor (or slot) stand for `new` from here on."""
         if type(t.array) is Symbol:
             t.array = new
             return
-        variable = self.symbol_of(t.array, t)
-        while variable.operation.kind != "variable":            # written before: the variable it began as
-            variable = next(v for v, x in self.updates.items() if x is variable)
+        self.symbol_of(t.array, t)
+        first = self._known[id(t.array)][1]                     # what it was when the function began, or made it
         self.now[id(t.array)] = new
-        if variable.operation.value is not None:
-            self.updates[variable] = new
+        if first.operation.kind == "variable":
+            self.updates[first] = new
 
     def collected(self, leaf: Leaf, g: Any, before: Any) -> None:
         """A leaf takes a gradient: what it does with it depends on whether one waits there."""
@@ -128,7 +147,7 @@ class TraceGraph(Graph):
             outs = (unboxed(o.value),)
         else:
             inputs = tuple([self.values[x] if isinstance(x, Symbol) else x for x in o.inputs])
-            outs = o.compute(array_module(*inputs), inputs, self._size)
+            outs = o.run(array_module(*inputs), inputs, self._size)
         for symbol, out in zip(o.results, outs, strict=True):
             if symbol is not None:
                 self.values[symbol] = unboxed(out)
@@ -177,6 +196,7 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     graph.device = next((d for d in devices if d != CPU), CPU if devices else graph.device)
     given, twins = _stand_ins(graph, call.tensors, sizes)
     before = {key: leaf.grad for key, leaf in environment.leaves.items()}
+    histories = [(t, t.node) for t in environment.tensors.values()]
     for key, g in before.items():
         if g is not None:
             leaf = environment.leaves[key]
@@ -191,6 +211,12 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     finally:
         for key, g in before.items():
             environment.leaves[key].grad = g
+        written = [t for t, node in histories if t.node is not node]
+        for t, node in histories:
+            t.node = node
+    for name in [environment.names.get(id(t), t.name or "a tensor") for t in written]:
+        effects.found.append(f"{name} was written with values that gradients pass through: after the call it has the values "
+                             "without their history. Return it as well")
     placeholders = list(graph.arguments)
     now = [twins[id(call.tensors[k])].array for k in given]
     writes = [(k, x) for k, (x, symbol) in enumerate(zip(now, placeholders, strict=True)) if x is not symbol]
@@ -214,7 +240,9 @@ def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, 
             environment.leaves[id(t.node)] = t.node
         if id(t) in twins or id(t) in environment.tensors or id(t.array) in outside:    # one thing under two names
             continue
-        symbol = graph.source("placeholder", shape, t.dtype, t.name or f"x{k}")
+        symbol = graph.source("placeholder", shape, t.dtype, as_name(t.name or f"x{k}"))
+        symbol.shape = tuple([Dim(graph.probes(here), n.of) if isinstance(n, Dim) else n
+                              for n, here in zip(symbol.shape, t.shape, strict=True)])
         twin = twins[id(t)] = wrap(symbol)
         twin.node = t.node
         given.append(k)

@@ -16,15 +16,16 @@ from ...products import layout
 from ...symbol import Symbol
 from ..graph import Operation, Ref
 from ..lower import lower
-from ..memory import most_alive
+from ..memory import Report, report
 from ..passes import enabled, optimised, switched_off, without
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, is_view, owner, reduction
 from ..passes.inline import inline
 from ..passes.narrow import narrow
 from ..passes.recompute import Planned, recompute
-from ..passes.rewrites import noting
+from ..passes.rewrites import noted, noting
 from ..passes.tiles import own_windows, tiles
+from ..passes.turn import turn
 from ..program import Program, Rewriter, rewritten
 from ..toolchain import compiler, for_both_types, library_name, load, products
 from . import c_plan
@@ -38,9 +39,9 @@ _DTYPES, _FLOATS = set(map(np.dtype, TYPES)), {np.dtype("float32"), np.dtype("fl
 COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
-KEPT: frozenset[str] = frozenset()
+STOP = "if (wrong >= 0) return;"
 SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
-_PLAIN_FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
+FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
 EXPRESSIONS = {
@@ -51,7 +52,7 @@ EXPRESSIONS = {
     "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "({0} != 0) & ({1} != 0)",
     "logical_or": "({0} != 0) | ({1} != 0)", "logical_not": "{0} == 0",
     "isnan": "{0} != {0}", "isinf": "isinf({0})", "isfinite": "isfinite({0})", "pow": "pow{f}({0}, {1})",
-    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in _PLAIN_FUNCTIONS}}
+    "identity": "{0}", "cast": "{0}", **{name: name + "{f}({0})" for name in FUNCTIONS}}
 _INTEGERS_TOO = {"add", "sub", "mul", "neg", "where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
                  "logical_not", "cast", "identity"}
 
@@ -67,12 +68,14 @@ typedef int64_t I;
 SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD float sinf(float); SIMD float cosf(float);
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
-static _Thread_local I wrong;
+static _Thread_local I wrong;           /* the number of the step that was given a wrong index */
+/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
+static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
+"""
+PRODUCTS = r"""
 static void (*sproduct)(int, int, int, int, int, const float *, int, const float *, int, int, float *, int);
 static void (*dproduct)(int, int, int, int, int, const double *, int, const double *, int, int, double *, int);
 void use(void *s, void *d) { sproduct = s; dproduct = d; }
-/* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
-static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """
 
 
@@ -95,16 +98,39 @@ def c(program: Program) -> Any:
         made = generate()
         recipe, library = made.recipe, load(made.code)
         c_plan.keep(name, recipe, program)
-    library.use(*products())
+    if hasattr(library, "use"):                 # it has products that are not written out
+        library.use(*products())
     return c_plan.Run(recipe, library, program, generate, made)
+
+
+def memory_of(program: Program) -> Report:
+    """What the program's memory plan comes to; nothing is compiled for that."""
+    return reported(*_Generated.laid_out(_prepared(program)))
+
+
+def reported(schedule: Schedule, layout: Layout) -> Report:
+    """What a layout in memory comes to."""
+    return report(layout.plan, layout.lives.values(), [step.operations for step in schedule.steps])
+
+
+def _tell(schedule: Schedule, layout: Layout) -> None:
+    """Note what was fused, and what lies where something else did."""
+    for step in schedule.steps:
+        if step.kind == "fused" and len(step.operations) > 1 and enabled("fuse"):
+            *others, last = step.operations
+            noted("fuse", last, f"one loop with {', '.join([o.name for o in others])}")
+    for new, old in layout.over.items():
+        noted("memory", new.operation, f"written where {old.name} lies, which nobody reads any more")
+    for new, variable in layout.in_place.items():
+        noted("memory", new.operation, f"written straight into {variable.name}")
 
 
 def _prepared(program: Program) -> Program:
     """Written out, simplified, and with copies where a view would not be one."""
-    program = _with_sums(optimised(lower(optimised(program), KEPT)))
-    for name, change in (("narrow", narrow), ("tiles", own_windows)):
+    program = _with_sums(optimised(lower(optimised(program))))
+    for name, change in (("turn", turn), ("narrow", narrow), ("tiles", own_windows), ("dce", dce)):
         program = change(program) if enabled(name) else program
-    return _with_copies(dce(program))
+    return _with_copies(program)
 
 
 def _with_sums(program: Program) -> Program:
@@ -114,7 +140,7 @@ def _with_sums(program: Program) -> Program:
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "sum":
+        if o.does != "sum":
             return None
         x = o.sources[0]
         made = x.operation.op
@@ -152,8 +178,7 @@ def _with_copies(program: Program) -> Program:
 
 def supported(o: Operation) -> bool:
     """Whether a loop can hold the operation: its name, and the types that it works on."""
-    assert o.op is not None
-    name = o.op.name
+    name = o.does
     if reduction(o):
         return o.results[0].dtype in _FLOATS
     if name not in EXPRESSIONS and name != "clamp":
@@ -178,7 +203,7 @@ def _tiled(first: Operation, second: Operation) -> bool:
     except ValueError:
         return False
     seen = [shells[x] for x in second.sources if owner(x) is tile]
-    product = first if first.op is not second.op and first.op.name == "matmul" else second      # type: ignore[union-attr]
+    product = first if first.op is not second.op and first.does == "matmul" else second
     factors = [shells[x] for x in product.sources]
     most = max([a.ndim for a in factors])
     return (all([_Generated.has_types(o) for o in (first, second)]) and tile.dtype.kind == "f" and 0 not in tile.shape
@@ -192,20 +217,16 @@ class _Generated:
 
     def __init__(self, program: Program):
         with noting() as found:
-            program = recompute(program, self.planned) if enabled("recompute") else program
+            self.schedule, self.layout = self.laid_out(program)
+        self.program = program = self.layout.program
         self.recomputed = {r.operation.name: r for r in found if r.name == "recompute"}
-        self.program, self.schedule = program, self.scheduled(program)
-        if enabled("inline"):
-            inline(self.schedule)
-        self.layout = Layout(program, self.schedule)
-        self.layout.settle()
         self.pointers: dict[int, int] = {}      # base address -> number in the table of pointers
         self.bases: list[np.ndarray] = []
         self.functions: dict[str, tuple[str, str, list[str]]] = {}
         self.origins: dict[str, dict[str, None]] = {}   # for each function, the learner's lines that it computes
         self.lines: dict[str, None] = {}                # those of the step that is being written
         self.segments: list[Any] = [[]]         # lists of C statements, and operations for NumPy in between
-        self.small_products = False             # whether there are any
+        self.small = self.large = False         # whether there are products that are written out, and that are called
         self.outer = 0                          # how many dims have a loop around the statements already
         for x in program.inputs:
             self.base(self.layout.array(x))
@@ -214,6 +235,19 @@ class _Generated:
                 self.emit(number, step)
         self._copy_updates()
         self._compile()
+
+    @classmethod
+    def laid_out(cls, program: Program) -> tuple[Schedule, Layout]:
+        """What runs in which order, and where its values lie: all that is decided before code is written."""
+        if enabled("recompute"):
+            program = recompute(program, cls.planned)
+        schedule = cls.scheduled(program)
+        if enabled("inline"):
+            inline(schedule)
+        layout = Layout(program, schedule)
+        layout.settle()
+        _tell(schedule, layout)
+        return schedule, layout
 
     @classmethod
     def scheduled(cls, program: Program) -> Schedule:
@@ -272,8 +306,7 @@ class _Generated:
 
     def kernel(self, o: Operation, number: int) -> bool:
         """Generate an operation that is not fused; False where no kernel fits."""
-        assert o.op is not None
-        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.op.name, ())])
+        return self.has_types(o) and any([kernel(o, number) for kernel in self.kernels.get(o.does, ())])
 
     @property
     def kernels(self) -> dict[str, tuple[Any, ...]]:
@@ -295,8 +328,8 @@ class _Generated:
 
     def fused(self, step: Step) -> None:
         """A loop over rows and columns, as a function that equal loops share."""
-        from .c_loops import Loop
-        loop = Loop(self.layout, step)
+        from .c_loops import Loop, ShortRows
+        loop = (ShortRows if ShortRows.pays(step, FUNCTIONS) else Loop)(self.layout, step)
         name = self.function(loop.signature, loop.body)
         self.say(f"{name}({', '.join(self.pointer(x) for x in loop.operands)});")
 
@@ -356,6 +389,7 @@ class _Generated:
         t, add = self.type_of(out), " | ".join(later)
         letter = "s" if t == "float" else "d"
         if not small:
+            self.large = True
             self.say(f"{loops}{letter}product({ta}, {tb}, {rows}, {columns}, {inner}, {left}, {lda}, {right}, {ldb}, {add}, "
                      f"{to}, {columns});")
             return True
@@ -363,7 +397,7 @@ class _Generated:
         name = self.function(f"(const {t} *restrict a, const {t} *restrict b, {t} *restrict c, int add)",
                              f"{{ {letter}small({rows}, {columns}, {inner}, a, {steps[0]}, b, {steps[1]}, c, {steps[2]}, "
                              f"{'add' if later[1:] else 0}); }}")
-        self.small_products = True
+        self.small = True
         self.say(f"{loops}{name}({left}, {right}, {to}, {add});")
         return True
 
@@ -465,6 +499,7 @@ class _Generated:
             inside = f"{{ {t} *d = w + {place}; for (I j = 0; j < {inner}; j++) d[j] += r[i * {step} + j]; }}"
         name = self.function(f"({signature})", f"{{ for (I i = 0; i < {count}; i++) {inside} }}")
         self.say(f"{name}({', '.join(self.pointer(x) for x in (whole, rows, *places))});")
+        self.say(STOP)                          # before anything is computed of it, and weights are changed
         return True
 
     def picked(self, o: Operation) -> tuple[Symbol, Symbol, list[Symbol], int, int] | None:
@@ -475,7 +510,7 @@ class _Generated:
             return None
         places = [o.inputs[p.input] for p in parts]
         arrays = [self.layout.array(p) for p in places]
-        taken = o.op is not None and o.op.name == "getitem"
+        taken = o.does == "getitem"
         whole, rows = (o.sources[0], o.results[0]) if taken else (o.results[0], o.sources[0])
         table, picked = self.layout.array(whole), self.layout.array(rows)
         if any([a.dtype.name not in ("int64", "int32") or a.shape != arrays[0].shape or not a.flags.c_contiguous
@@ -535,7 +570,7 @@ class _Generated:
     def _compile(self) -> None:
         self.segments = [s for s in self.segments if not isinstance(s, list) or any([";" in line for line in s])]
         recipe = self._recipe()
-        parts = [RUNTIME, for_both_types("tile.c")] if self.small_products else [RUNTIME]
+        parts = [RUNTIME, *[PRODUCTS] * self.large, *[for_both_types("tile.c")] * self.small]
         for name, signature, body in self.functions.values():
             parts += list(self.origins[name])[:6]
             parts.append(f"static __attribute__((noinline)) void {name}{signature} {body[0]}")
@@ -545,7 +580,7 @@ class _Generated:
                 pieces = [segment[i:i + 200] for i in range(0, len(segment), 200)]
                 for j, piece in enumerate(pieces):
                     parts.append(f"static void s{k}_{j}(char *A, void **P) {{\n  " + "\n  ".join(piece) + "\n}")
-                calls = " ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
+                calls = " if (wrong >= 0) return wrong; ".join(f"s{k}_{j}(A, P);" for j in range(len(pieces)))
                 parts.append(f"I step{k}(void **P) {{ char *A = P[{len(self.bases)}]; wrong = -1; {calls} return wrong; }}")
                 runs.append(k)
         self.code = "\n".join(parts) + "\n"
@@ -573,11 +608,7 @@ class _Generated:
 
     def memory(self) -> str:
         """How large the plan's block is."""
-        layout, steps = self.layout, self.schedule.steps
-        where, most = most_alive(layout.lives.values())
-        kind = steps[where].operations[0].name if where < len(steps) and steps[where].operations else "the end"
-        return (f"memory: {layout.plan.total:,} bytes in one block; {most:,} are alive at once, at {kind} (step {where + 1} "
-                f"of {len(steps)}), and {layout.plan.alone:,} would be if no two values shared a place")
+        return str(reported(self.schedule, self.layout))
 
 
 def _comment(line: Line) -> str:

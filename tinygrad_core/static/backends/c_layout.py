@@ -20,12 +20,11 @@ from .c_plan import aligned
 
 def viewed(o: Operation, array: Any) -> Any:
     """The array that a view operation gives of another, in the same memory; a ValueError where that cannot be."""
-    assert o.op is not None
-    if o.op.name == "reshape":
+    if o.does == "reshape":
         return reshaped(array, o.results[0].shape)
-    if o.op.name == "stretch":
+    if o.does == "stretch":
         return np.broadcast_to(array, o.results[0].shape)
-    if o.op.name == "getitem":                  # with an ellipsis a single element is a view too, not a copy
+    if o.does == "getitem":                  # with an ellipsis a single element is a view too, not a copy
         index = o.attrs["index"] if isinstance(o.attrs["index"], tuple) else (o.attrs["index"],)
         return array[index if any([i is Ellipsis for i in index]) else (*index, ...)]
     return o.op.forward(np, array, **o.attrs)
@@ -54,7 +53,7 @@ class Layout:
     def __init__(self, program: Program, schedule: Schedule):
         self.program, self.schedule = program, schedule
         self.outputs = {owner(x) for x in program.results}
-        self.in_place = self._updated_in_place()
+        self.in_place = self._updated_in_place() if enabled("memory") else {}
         self.tiles = {step.operations[0].results[0] for step in schedule.steps if step.kind == "tiles"}
         # In the order of the steps, not a set: equal programs must give equal code, which is compiled once.
         self.stored = dict.fromkeys([r for step in schedule.steps for o in step.operations for r in o.results
@@ -159,7 +158,7 @@ class Layout:
                 if domain(x.shape) != loop.domain:
                     return False
                 while x is not old:
-                    if x.operation.op is None or x.operation.op.name != "reshape":
+                    if x.operation.does != "reshape":
                         return False
                     x = x.operation.sources[0]
         return True

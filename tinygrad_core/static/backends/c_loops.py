@@ -12,6 +12,8 @@ from ..graph import Operation
 from ..passes.fuse import Step, domain, owner, reduction, through
 
 _ON_STACK = 1 << 12            # elements of a temporary row; threads may have small stacks
+_LANES = 8                      # numbers that the compiler computes with at once
+_BLOCK = 32                     # short rows that are computed together
 
 
 class Loop:
@@ -92,9 +94,9 @@ class Loop:
 
     def _row_number(self, o: Operation) -> str:
         out = o.results[0]
-        text = f"{self._type(out)} w{id(out)} = {self._expression(o, self.level[out])};"
+        text = self._begun(out, self._expression(o, self.level[out]))
         if out in self.layout.stored:
-            text += " " + self._once(f"{self._element(out, out.shape, True)} = w{id(out)};")
+            text += " " + self._once(f"{self._element(out, out.shape, True)} = {self._of_row(out)};")
         return text
 
     def _loop(self, operations: list[Operation], level: int) -> str:
@@ -102,23 +104,21 @@ class Loop:
         starts, inner, stores, ends = [], [], [], []
         for o in operations:
             out, kind = o.results[0], reduction(o)
-            t, name = self._type(out), f"{id(out)}"
             if kind is None:
-                inner.append(f"{t} v{name} = {self._expression(o, level)};")
+                inner.append(f"{self._type(out)} v{id(out)} = {self._expression(o, level)};")
                 if out in self.layout.stored:
-                    stores.append(f"{self._element(out, out.shape, True)} = v{name};")
+                    stores.append(f"{self._element(out, out.shape, True)} = v{id(out)};")
                 elif self.read.get(out, 0) > level:
-                    stores.append(f"{self._kept(out)} = v{name};")
+                    stores.append(f"{self._kept(out)} = v{id(out)};")
                 continue
             value = self._value(o.sources[0], o.sources[0].shape, level)
             if kind == "row":
-                largest = o.op is not None and o.op.name == "amax"
-                starts.append(f"{t} w{name} = {'-INFINITY' if largest else '0'};")
-                inner.append(f"w{name} = {value} > w{name} || {value} != {value} ? {value} : w{name};" if largest
-                             else f"w{name} += {value};")
-                ends += self._row_done(f"w{name}", largest)
+                largest, w = o.does == "amax", self._of_row(out)
+                starts.append(self._begun(out, "-INFINITY" if largest else "0"))
+                inner.append(f"{w} = {value} > {w} || {value} != {value} ? {value} : {w};" if largest else f"{w} += {value};")
+                ends += self._row_done(w, largest)
                 if out in self.layout.stored:
-                    ends.append(self._once(f"{self._element(out, out.shape, True)} = w{name};"))
+                    ends.append(self._once(f"{self._element(out, out.shape, True)} = {w};"))
             else:
                 inner.append(f"{self._total(out) if kind == 'all' else self._column(out)} += {value};")
         return self._over_columns(starts, "\n      ".join([*inner, *stores]), ends, level)
@@ -129,6 +129,14 @@ class Loop:
             return "\n    ".join([*starts, "const I j = 0; (void)j;" if level == 0 else "", body, *ends])
         loop = f"for (I j = 0; j < {self.columns}; j++) {{\n      {body}\n    }}"
         return "\n    ".join([*starts, '_Pragma("GCC ivdep")', loop, *ends])
+
+    def _of_row(self, x: Symbol) -> str:
+        """The variable with a row's number."""
+        return f"w{id(x)}"
+
+    def _begun(self, x: Symbol, value: str) -> str:
+        """Its beginning."""
+        return f"{self._type(x)} {self._of_row(x)} = {value};"
 
     def _once(self, store: str) -> str:
         """A store of a row's number."""
@@ -173,17 +181,16 @@ class Loop:
         working = next((x.dtype for x in (out, *o.sources) if x.dtype.kind == "f"), out.dtype)
         values = [self._value(x, out.shape, level, working) for x in o.inputs[:o.operands]]
         f, t = "f" if working.name == "float32" else "", self.types[working.name]
-        assert o.op is not None
-        if o.op.name == "clamp":
+        if o.does == "clamp":
             text = values[0]
             for key, sign in (("low", "<"), ("high", ">")):
                 if o.attrs[key] is not None:
                     bound = self._literal(o.attrs[key], working)
                     text = f"({text} {sign} {bound} ? {bound} : {text})"
             return text
-        if o.op.name == "cast":
+        if o.does == "cast":
             return f"({self._type(out)})({values[0]}{' != 0' if out.dtype.name == 'bool' else ''})"
-        return self.expressions[o.op.name].format(*[f"({v})" for v in values], f=f, t=t)
+        return self.expressions[o.does].format(*[f"({v})" for v in values], f=f, t=t)
 
     def _value(self, x: Any, shape: tuple[int, ...], level: int, working: Any = None) -> str:
         """An input as C, where the loop stands: a literal, a value of this row or column, or an element of memory."""
@@ -193,7 +200,7 @@ class Loop:
         if s in self.inside:
             o = s.operation
             if reduction(o) or self._is_row_number(o):
-                return f"w{id(s)}"
+                return self._of_row(s)
             if self.level[s] == level or self.columns == 1:
                 return f"v{id(s)}"
             return self._element(s, s.shape, True) if s in self.layout.stored else self._waiting(s)
@@ -256,3 +263,52 @@ class Loop:
         """Numbers in the order of appearance in place of identities, so that equal loops have equal text."""
         names: dict[str, str] = {}
         return re.sub(r"\b([vwtqc])(\d{4,})\b", lambda m: m[1] + names.setdefault(m[2], str(len(names))), text)
+
+
+class ShortRows(Loop):
+    """A loop whose rows leave the better part of a vector empty: the inner loop runs down a block of them.
+
+    What is left over behind the last whole vector goes through functions of the math library one by one, which takes as long
+    as a vector each. Down the rows there are no such ends, and numbers that lie apart cost less.
+    """
+
+    @staticmethod
+    def pays(step: Step, functions: set[str]) -> bool:
+        """Whether a loop calls such functions on rows that end with more single numbers than there are whole vectors."""
+        rows, columns = step.domain
+        return (rows >= _LANES and columns < _LANES * (columns % _LANES) and columns > 1
+                and any([o.does in functions for o in step.operations])
+                and not any([reduction(o) == "column" for o in step.operations]))
+
+    def _text(self) -> str:
+        over = "const I R = 0;" if self.rows <= _BLOCK else f"for (I R = 0; R < {self.rows}; R += {_BLOCK})"
+        stop = (str(self.rows) if self.rows <= _BLOCK else f"R + {_BLOCK}" if self.rows % _BLOCK == 0
+                else f"R + {_BLOCK} < {self.rows} ? R + {_BLOCK} : {self.rows}")
+        passes = self._passes()
+        return "\n  ".join(["{", *self.temporary, *self.before, f"{over} {{", f"  const I N = {stop};",
+                            *[f"  {text}" for text in passes], "}", *self.behind]) + "\n}"
+
+    @staticmethod
+    def _down(*lines: str) -> str:
+        return f'_Pragma("GCC ivdep") for (I r = R; r < N; r++) {{ {" ".join(lines)} }}'
+
+    def _row_number(self, o: Operation) -> str:
+        return self._down(super()._row_number(o))
+
+    def _over_columns(self, starts: list[str], body: str, ends: list[str], level: int) -> str:
+        loop = f"for (I j = 0; j < {self.columns}; j++) {self._down(body)}"
+        return "\n    ".join([*[self._down(*starts)] * bool(starts), loop, *[self._down(*ends)] * bool(ends)])
+
+    def _of_row(self, x: Symbol) -> str:
+        return f"w{id(x)}[r - R]"
+
+    def _begun(self, x: Symbol, value: str) -> str:
+        self.temporary.append(f"{self._type(x)} w{id(x)}[{_BLOCK}];")
+        return f"{self._of_row(x)} = {value};"
+
+    def _kept(self, x: Symbol) -> str:
+        self.temporary.append(f"{self._type(x)} t{id(x)}[{self.columns * _BLOCK}];")
+        return self._waiting(x)
+
+    def _waiting(self, x: Symbol) -> str:
+        return f"t{id(x)}[j * {_BLOCK} + r - R]"

@@ -18,7 +18,7 @@ import numpy as np
 
 from ... import dtypes
 from ...device import CPU, Device, Generator, place
-from ...errors import _PACKAGE, Line, ShapeError
+from ...errors import _PACKAGE
 from ...ops import OPS
 from ...symbol import Symbol
 from ...tensor import mode
@@ -115,7 +115,7 @@ class Run:
 
     def _by_numpy(self, call: ByNumpy) -> int:
         inputs = tuple([self._array(p)[()] if isinstance(p, Place) else p for p in call.inputs])
-        for p, out in zip(call.results, call.operation.compute(np, inputs), strict=True):
+        for p, out in zip(call.results, call.operation.run(np, inputs), strict=True):
             if p is not None:
                 self._array(p)[...] = out
         return -1
@@ -182,8 +182,7 @@ class Run:
 
 def complain(o: Operation) -> None:
     """Say which operation was given an index that is out of range."""
-    where = f"\n  defined at {Line.at(o.where)}" if o.where is not None else ""
-    raise ShapeError(f"{o.name}: an index is out of range for a table of shape {o.sources[0].shape}.{where}")
+    raise o.failed(IndexError(f"an index is out of range for a table of shape {o.sources[0].shape}"))
 
 
 def aligned(size: int) -> Any:
@@ -257,7 +256,7 @@ def _words(program: Program) -> Iterator[bytes]:
             raise _UnkeptError(op)
     for n, o in enumerate(program.graph.operations):
         results = [None if r is None else (_word(r.shape, number), r.dtype.str) for r in o.results]
-        yield (f"{n} {o.kind} {o.op and o.op.name} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
+        yield (f"{n} {o.kind} {o.op and o.does} {o.operands} {_word(o.inputs, number)} {_word(o.attrs, number)} {results} "
                f"{[c.number for c in o.control]}\n").encode()
         if o.kind == "constant":
             yield hashlib.sha256(np.asarray(place(o.value, CPU), order="C").data).digest()
@@ -356,7 +355,7 @@ def _written(recipe: Recipe, program: Program) -> dict[str, Any]:
             return [number, c.inputs, c.results]
         if not all([_is_plain(v) for v in o.attrs.values()]):
             raise _UnkeptError(o)
-        return [[o.op.name, o.operands, o.attrs], c.inputs, c.results]
+        return [[o.does, o.operands, o.attrs], c.inputs, c.results]
 
     return {**recipe._asdict(), "constants": [[base, constant(v)] for base, v in recipe.constants.items()],
             "calls": [call(c) for c in recipe.calls]}

@@ -23,7 +23,7 @@ from ..lower import lower
 from ..passes import enabled, optimised
 from ..passes.dce import dce
 from ..passes.fuse import LONGEST, Schedule, Step, reduction
-from ..program import Program, Rewriter
+from ..program import Program
 from . import c, cuda_device
 from .c_plan import complain
 from .cuda_loops import RUNTIME, CudaLoop, Partial, blocks_for, each, element, threads_for
@@ -65,18 +65,13 @@ def cuda(program: Program) -> Any:
 
 def generated(program: Program) -> _Generated:
     """The program's kernels."""
-    return _Generated(c._with_copies(_draws_first(dce(optimised(lower(optimised(program), c.KEPT))))))
+    return _Generated(c._with_copies(_draws_first(dce(optimised(lower(optimised(program)))))))
 
 
 def _draws_first(program: Program) -> Program:
     """Random numbers, which the library draws, before everything else and in the order they had: the rest is one graph."""
-    r = Rewriter(program.graph.name)
-    for x in program.inputs:
-        r.input(x)
-    rest = [o for o in program.graph.operations if o.kind in ("constant", "operation")]
-    for o in sorted(rest, key=lambda o: o.op is None or o.op.name != "draw"):
-        r.keep(o)
-    return r.program(program)
+    program.graph.operations.sort(key=lambda o: o.kind == "operation" and o.does != "draw")
+    return program
 
 
 def supported(o: Operation) -> bool:
@@ -110,7 +105,7 @@ class _Generated(c._Generated):
     def listing(self) -> str:
         """The calls of one run, in order."""
         return "\n".join(line for s in self.segments
-                         for line in (map(str, s) if isinstance(s, list) else [f"{s.op.name} by CuPy"]))
+                         for line in (map(str, s) if isinstance(s, list) else [f"{s.does} by CuPy"]))
 
     # ---- where things are, and calls
     def pointer(self, x: Symbol, part: Any = None) -> Place:
@@ -302,7 +297,6 @@ class _Run:
         self.staged: set[int] = set()
         self.warm = False
         self.plays: list[Any] = [None] * len(made.segments)
-        self.bytes = made.layout.block.nbytes
         self.returned = {v: k for k, (v, _) in enumerate(program.updates)}
 
     def source(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from ...device import array_module
 from ...symbol import Symbol
 from ...tensor import unboxed
+from ...versions import owner
 from ..graph import Operation
 from ..program import Program
 
@@ -15,11 +16,7 @@ def last_readers(program: Program) -> dict[Operation, list[Symbol]]:
     """For each operation the symbols that nobody reads after it."""
     last: dict[Symbol, Operation] = {}
     for o in program.operations:
-        for x in o.sources:
-            last[x] = o
-        for r in o.results:
-            if r is not None:
-                last.setdefault(r, o)
+        last.update(dict.fromkeys((*o.sources, *[r for r in o.results if r is not None]), o))
     kept = {*program.results, *program.inputs}
     ends: dict[Operation, list[Symbol]] = {}
     for x, o in last.items():
@@ -36,6 +33,7 @@ def interpreter(program: Program, watch: Any = None) -> Any:
             `ran(operation, values)`, of what is let go, `freed(symbol)`, and of the end, `ended(program, values)`.
     """
     constants = {o.results[0]: unboxed(o.value) for o in program.constants}
+    fixed = {id(owner(v)) for v in constants.values() if v.ndim}
     operations, ends = program.operations, last_readers(program)
 
     def run(arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -45,7 +43,7 @@ def interpreter(program: Program, watch: Any = None) -> Any:
             watch.began(program, values)
         for o in operations:
             inputs = tuple([values[x] if isinstance(x, Symbol) else x for x in o.inputs])
-            outs = o.compute(array_module(*inputs), inputs)
+            outs = o.run(array_module(*inputs), inputs)
             for symbol, out in zip(o.results, outs, strict=True):
                 if symbol is not None:
                     values[symbol] = unboxed(out)
@@ -57,6 +55,9 @@ def interpreter(program: Program, watch: Any = None) -> Any:
                     watch.freed(x)
         if watch is not None:
             watch.ended(program, values)
-        return [values[x] for x in program.outputs], [values[new] for _, new in program.updates]
+        outputs = [values[x] for x in program.outputs]
+        if fixed:                               # what is handed out may be written into, and a constant may not
+            outputs = [v.copy() if id(owner(v)) in fixed else v for v in outputs]
+        return outputs, [values[new] for _, new in program.updates]
 
     return run

@@ -4,23 +4,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
-from ...errors import Line
+from ...errors import EngineError, Line
 from ...symbol import Symbol
 from ...tensor import unboxed
 from ..graph import Operation
-from ..memory import Life, plan_memory
+from ..memory import Life, Report, plan_memory, report
+from ..passes import enabled
+from ..passes.dce import dce
 from ..passes.fuse import is_view
-from ..program import Program
+from ..passes.turn import turn
+from ..program import Program, Rewriter, rewritten
 
 # Operations that are one call of a ufunc, which can write into memory that is there already.
 UFUNCS: dict[str, Any] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative, "exp": np.exp,
     "log": np.log, "tanh": np.tanh, "sqrt": np.sqrt, "abs": np.absolute, "maximum": np.maximum, "minimum": np.minimum,
-    "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1}
+    "sin": np.sin, "cos": np.cos, "floor": np.floor, "ceil": np.ceil, "log1p": np.log1p, "expm1": np.expm1,
+    "sum": np.add.reduce, "matmul": np.matmul}
+_FILE = "<generated for NumPy>"
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
@@ -38,8 +44,10 @@ class _Writer:
         self._allocate()
         for o in program.constants:
             self.names[o.results[0]] = self.hold(unboxed(o.value))
+        self.origins: list[Operation] = []              # of each line
         for o in program.operations:
             self.write(o)
+            self.origins += [o] * (len(self.lines) - len(self.origins))
 
     def hold(self, value: Any) -> str:
         """A name for something that the text refers to."""
@@ -72,7 +80,7 @@ class _Writer:
         return found
 
     def _by_ufunc(self, o: Operation) -> bool:
-        if o.op is None or not (o.op.name in UFUNCS or o.op.name in ("sum", "matmul")):
+        if o.does not in UFUNCS:
             return False
         out = o.results[0]
         return bool(out.shape) and out.dtype.kind == "f" and all([x.dtype == out.dtype for x in o.sources])
@@ -85,6 +93,7 @@ class _Writer:
             if self._by_ufunc(o) and out not in self.into:
                 lives[out] = Life(math.prod(out.shape) * out.itemsize, self.order[o], self.last.get(out, self.order[o]))
         plan = plan_memory(lives)
+        self.memory = report(plan, lives.values(), [[o] for o in self.program.operations])
         block = np.empty(plan.total, np.uint8)
         self.buffers = {x: block[at:at + lives[x].size].view(x.dtype).reshape(x.shape) for x, at in plan.offsets.items()
                         if isinstance(x, Symbol)}
@@ -97,24 +106,19 @@ class _Writer:
 
     def write(self, o: Operation) -> None:
         """Write down one operation."""
-        assert o.op is not None
-        name = o.op.name
+        name = o.does
         line = f"  # {Line.at(o.where)}".replace("\n", " ") if o.where is not None else ""
         inputs = [self.value(x) for x in o.inputs[:o.operands]]
         out = o.results[0]
         target = f"v{self.order[o]}"
         if self._by_ufunc(o):
-            into = self.names[self.into[out]] if out in self.into else self.hold(self.buffers[out])
+            self.names[out] = into = self.names[self.into[out]] if out in self.into else self.hold(self.buffers[out])
+            function = UFUNCS[name]
             if name == "sum":
-                how = f"{o.attrs['dim']!r}, None, {into}, {bool(o.attrs['keepdim'])}"
-                call = f"{self.hold(np.add.reduce)}({inputs[0]}, {how})"
-            elif name == "matmul":
-                flat = all([x.ndim == 2 for x in o.sources])
-                call = f"{self.hold(np.dot if flat else np.matmul)}({', '.join(inputs)}, {into})"
-            else:
-                call = f"{self.hold(UFUNCS[name])}({', '.join(inputs)}, out={into})"
-            self.lines.append(f"{call}{line}")
-            self.names[out] = into
+                inputs += [repr(o.attrs["dim"]), f"keepdims={bool(o.attrs['keepdim'])}"]
+            elif name == "matmul" and all([x.ndim == 2 for x in o.sources]):
+                function = np.dot
+            self.lines.append(f"{self.hold(function)}({', '.join(inputs)}, out={into}){line}")
             return
         if name in SIGNS and not out.shape and out.dtype.kind == "f" and len({x.dtype for x in o.sources}) == 1:
             self.lines.append(f"{target} = {inputs[0]} {SIGNS[name]} {inputs[1]}{line}")
@@ -124,7 +128,6 @@ class _Writer:
 
     def _write_call(self, o: Operation, target: str, inputs: list[str], line: str) -> None:
         """An operation as a call of its forward computation."""
-        assert o.op is not None
         if o.operands == len(o.inputs) and not (o.op.aux and o.op.several):
             call = f"{self.hold(partial(o.op.forward, np, **o.attrs))}({', '.join(inputs)})"
         else:
@@ -150,16 +153,21 @@ class _Writer:
         return f"def run({given}):\n{body}    return [{outs}], [{news}]\n"
 
 
+def memory_of(program: Program) -> Report:
+    """What the memory plan of the outputs that are allocated beforehand comes to."""
+    return _Writer(_prepared(program)).memory
+
+
 def _may_share(o: Operation) -> bool:
     """Whether a result may be, or look into, an input's memory."""
     sharing = ("identity", "array", "split", "patch", "sum_to", "stretch", "cast")
-    return is_view(o) or (o.op is not None and (o.op.view or o.op.name in sharing))
+    return is_view(o) or o.op.view or o.does in sharing
 
 
 def _computed(o: Operation, *values: Any) -> Any:
     """What an operation gives whose attributes hold inputs, or whose results have by-products beside them."""
     outs = o.compute(np, values)
-    return outs if len(o.results) > 1 or (o.op is not None and o.op.several) else outs[0]
+    return outs if len(o.results) > 1 or (o.op.several) else outs[0]
 
 
 class _Run:
@@ -169,8 +177,8 @@ class _Run:
         writer = _Writer(program)
         self.text = writer.text()
         space = {"__name__": __name__, **writer.held}         # warnings are this module's, which says none
-        exec(compile(self.text, "<generated for NumPy>", "exec"), space)
-        self.function = space["run"]
+        exec(compile(self.text, _FILE, "exec"), space)
+        self.function, self.origins = space["run"], writer.origins
         self.copied = [bool(x.shape) for x in program.outputs]
         self.fresh = [bool(new.shape) for _, new in program.updates]
 
@@ -179,7 +187,13 @@ class _Run:
         return self.text
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        outputs, news = self.function(*arrays)
+        try:
+            outputs, news = self.function(*arrays)
+        except EngineError:
+            raise
+        except Exception as error:
+            lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == _FILE]
+            raise self.origins[lines[0] - 2].failed(error) from None
         # What is handed out must not lie in memory that the next run writes into.
         return [v.copy() if copied else v for v, copied in zip(outputs, self.copied)], \
             [v if v is None or not fresh else v.copy() for v, fresh in zip(news, self.fresh)]
@@ -187,4 +201,20 @@ class _Run:
 
 def numpy(program: Program) -> Any:
     """The program as a function that makes NumPy calls and decides nothing."""
-    return _Run(program)
+    return _Run(_prepared(program))
+
+
+def _prepared(program: Program) -> Program:
+    """The program with products turned as they are read, and in which ufuncs stretch their inputs themselves."""
+    def change(r: Rewriter, o: Operation) -> Any:
+        if o.does not in UFUNCS or not o.op.broadcasts:
+            return None
+        inputs = [x.operation.inputs[0] if isinstance(x, Symbol) and x.operation.does in ("stretch", "expand") else x
+                  for x in o.inputs]
+        if np.broadcast_shapes(*[x.shape for x in inputs if isinstance(x, Symbol)]) != o.results[0].shape:
+            return None
+        twin = r.keep(o)
+        twin.read(tuple([r.map(x) for x in inputs]))
+        return twin.results
+
+    return dce(rewritten(turn(program) if enabled("turn") else program, change))

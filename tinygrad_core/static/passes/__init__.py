@@ -13,7 +13,7 @@ from .simplify import simplify
 Pass = Callable[[Program], Program]
 PASSES: dict[str, Pass] = {"dce": dce, "fold": fold, "simplify": simplify, "cse": cse}
 # What back ends do with the order and the memory of operations, when they generate code.
-PLANNING = ("narrow", "tiles", "fuse", "recompute", "inline", "memory")
+PLANNING = ("turn", "narrow", "tiles", "fuse", "recompute", "inline", "memory")
 _off: set[str] = set()
 
 

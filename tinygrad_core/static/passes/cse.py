@@ -20,11 +20,10 @@ def cse(program: Program) -> Program:
     def merged(r: Rewriter, o: Operation) -> Any:
         if o.stateful:
             return None
-        assert o.op is not None
         inputs = [_key(r.map(x)) for x in o.inputs]
-        if o.op.name in COMMUTATIVE:
+        if o.does in COMMUTATIVE:
             inputs.sort(key=repr)
-        key = (o.op.name, tuple(inputs), _key(o.attrs))
+        key = (o.does, tuple(inputs), _key(o.attrs))
         found = seen.get(key)
         if found is None:
             seen[key] = r.keep(o).results

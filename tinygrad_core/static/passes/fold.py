@@ -23,7 +23,7 @@ def fold(program: Program) -> Program:
 
 def _folded(r: Rewriter, o: Operation) -> Any:
     inputs = tuple([r.map(x) for x in o.inputs])
-    cheap = o.op is not None and o.op.name in ("stretch", "expand")     # and they fuse better than arrays do
+    cheap = o.does in ("stretch", "expand")     # and they fuse better than arrays do
     if o.stateful or cheap or any([isinstance(x, Symbol) and x.operation.kind != "constant" for x in inputs]):
         return None
     if sum(math.prod(x.shape) * x.itemsize for x in o.results if x is not None) > LARGEST:

@@ -9,12 +9,6 @@ from ...symbol import Symbol
 from ..graph import Operation
 from ..program import Program
 
-# Elementwise operations that a loop's body can hold.
-ELEMENTWISE = frozenset({
-    "add", "sub", "mul", "div", "neg", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan",
-    "tanh", "sinh", "cosh", "asin", "acos", "atan", "abs", "sign", "relu", "maximum", "minimum", "clamp", "inside", "ceil",
-    "floor", "trunc", "round", "where", "cast", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
-    "logical_not", "isnan", "isinf", "isfinite", "pow", "erf", "identity", "assign"})
 VIEWS = frozenset({"reshape", "permute", "expand", "stretch"})
 LONGEST = 400                   # operations in one loop; a longer body only costs the compiler time,
 SINGLE = 32                     # and of a body that runs once also the run: short ones are often alike, and stay in the cache
@@ -27,8 +21,7 @@ def domain(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def is_view(o: Operation) -> bool:
     """Whether the result is the input's memory, looked at differently."""
-    return o.op is not None and (o.op.name in VIEWS or (o.op.name == "getitem" and o.operands == len(o.inputs)
-                                                       and _basic(o.attrs["index"])))
+    return o.does in VIEWS or (o.does == "getitem" and o.operands == len(o.inputs) and _basic(o.attrs["index"]))
 
 
 def _basic(index: Any) -> bool:
@@ -38,12 +31,12 @@ def _basic(index: Any) -> bool:
 
 def reduction(o: Operation) -> str | None:
     """How a loop can compute a sum or maximum: along a "row", down a "column", over "all", or not (None)."""
-    if o.op is None or o.op.name not in ("sum", "amax") or not o.attrs["keepdim"]:
+    if o.does not in ("sum", "amax") or not o.attrs["keepdim"]:
         return None
     axes, ndim = o.attrs["dim"], o.sources[0].ndim
     if axes == (ndim - 1,):
         return "row"
-    if o.op.name == "amax":
+    if o.does == "amax":
         return None
     if len(axes) == ndim:
         return "all"
@@ -59,9 +52,9 @@ class Step:
 
 def through(x: Symbol) -> Symbol:
     """The symbol behind views that leave rows and columns where they are, or stretch a row's number along the row."""
-    while x.operation.op is not None and x.operation.op.name in ("reshape", "stretch", "expand"):
+    while x.operation.does in ("reshape", "stretch", "expand"):
         source = x.operation.sources[0]
-        along = x.operation.op.name != "reshape" and source.shape == (*x.shape[:-1], 1)
+        along = x.operation.does != "reshape" and source.shape == (*x.shape[:-1], 1)
         if domain(source.shape) != domain(x.shape) and not along:
             break
         x = source
@@ -79,6 +72,7 @@ class Schedule:
     """The steps of a program, in order.
 
     Args:
+        supported: tells whether a loop can hold an operation: an elementwise one, a sum or a maximum.
         longest: operations in one loop at most.
         together: operations that run image by image with the one that reads them.
 
@@ -104,11 +98,11 @@ class Schedule:
             if o in earlier:
                 self.place[earlier[o]] = self.place[o] = len(self.steps)
                 self.steps.append(Step("tiles", [earlier[o], o]))
-            elif supported(o) and (o.op.name in ELEMENTWISE or reduction(o)):     # type: ignore[union-attr]
+            elif supported(o):
                 self._fuse(o)
             else:
                 self.place[o] = len(self.steps)
-                self.steps.append(Step(o.op.name, [o]))                         # type: ignore[union-attr]
+                self.steps.append(Step(o.does, [o]))
 
     def index(self, operations: list[Operation]) -> None:
         """Note who reads what."""

@@ -60,13 +60,13 @@ class _Again:
         """Whether a value as large as the loop comes out of an earlier loop as something cheap."""
         o = x.operation
         place = self.schedule.place.get(o, -1)
-        return (o.op is not None and o.op.name in CHEAP and 0 <= place < self.number and x not in self.kept
+        return (o.does in CHEAP and 0 <= place < self.number and x not in self.kept
                 and self.schedule.steps[place].kind == "fused" and domain(x.shape) == self.step.domain
                 and self.step.domain[1] > 1)
 
     def _repeatable(self, reader: Operation, x: Symbol) -> bool:
         """Whether this reader may be given a copy."""
-        return self._is_from_before(x) and not (reader.op is not None and reader.op.name in EXACT and x.dtype.kind == "f")
+        return self._is_from_before(x) and not (reader.does in EXACT and x.dtype.kind == "f")
 
     def _possible(self, x: Symbol, leaves: set[Symbol], depth: int) -> bool:
         """Whether `x` can be computed from what is in memory in any case; collects what would be read."""

@@ -14,15 +14,15 @@ from .rewrites import noted
 
 def narrow(program: Program) -> Program:
     """The program with 32-bit places of maxima, where nothing else than gradients reads them; smaller ones cost time."""
-    if not any([o.op is not None and o.op.name == "max_pool" for o in program.operations]):
+    if not any([o.does == "max_pool" for o in program.operations]):
         return program
     wide = set(program.results)
     for o in program.operations:
-        places = o.op is not None and o.op.name in ("pick", "unpick")
+        places = o.does in ("pick", "unpick")
         wide.update([x for k, x in enumerate(o.sources) if not (k == 1 and places)])
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "max_pool" or o.results[1] in wide or math.prod(o.sources[0].shape[2:]) >= 1 << 31:
+        if o.does != "max_pool" or o.results[1] in wide or math.prod(o.sources[0].shape[2:]) >= 1 << 31:
             return None
         out, place = r.keep(o).results
         noted("narrow", o, "32 bits can say where in an image a maximum stood")

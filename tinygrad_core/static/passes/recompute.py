@@ -138,12 +138,11 @@ def _early(planned: Planned) -> list[Step]:
 
 def time_of(o: Operation) -> float:
     """How long an operation takes, in nanoseconds; infinite for what may not be computed twice."""
-    assert o.op is not None
-    if o.op.name == "matmul":
+    if o.does == "matmul":
         return math.prod(o.results[0].shape) * o.sources[0].shape[-1] / MULTIPLICATIONS
-    if o.op.name not in SPEEDS or o.stateful or len(o.results) > 1:
+    if o.does not in SPEEDS or o.stateful or len(o.results) > 1:
         return math.inf
-    return SPEEDS[o.op.name] * max([math.prod(x.shape) for x in (*o.sources, o.results[0])])
+    return SPEEDS[o.does] * max([math.prod(x.shape) for x in (*o.sources, o.results[0])])
 
 
 def cost_of_keeping(x: Symbol, price: float) -> float:
@@ -164,7 +163,7 @@ class _Network:
                       for part in (steps[where:since], steps[since:]))
         free = {*program.inputs, *[owner(x) for x in program.results], *soon}   # these are there in any case
         self.room: dict[Any, dict[Any, float]] = {}
-        exact = {owner(x) for o in program.operations if o.op is not None and o.op.name in EXACT for x in o.sources
+        exact = {owner(x) for o in program.operations if o.does in EXACT for x in o.sources
                  if x.dtype.kind == "f"}
         stack = [x for x in dict.fromkeys(late) if place.get(x.operation, where) < where and x not in free
                  and math.prod(x.shape) * x.itemsize > least]

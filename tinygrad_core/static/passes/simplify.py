@@ -20,8 +20,7 @@ RULES: dict[str, Rule] = {}
 def simplify(program: Program) -> Program:
     """The program with every rule applied wherever it fits; only rules that keep every bit, NaN and infinity."""
     def change(r: Rewriter, o: Operation) -> Any:
-        assert o.op is not None
-        rule = RULES.get(o.op.name)
+        rule = RULES.get(o.does)
         if rule is None:
             return None
         inputs = tuple([r.map(x) for x in o.inputs])
@@ -206,4 +205,4 @@ def _itself(r: Rewriter, o: Operation, inputs: tuple[Any, ...]) -> Any:
 def _behind(x: Any, name: str) -> Operation | None:
     """The operation of this name that computed `x`, if it did."""
     o = x.operation if isinstance(x, Symbol) else None
-    return o if o is not None and o.op is not None and o.op.name == name else None
+    return o if o is not None and o.does == name else None

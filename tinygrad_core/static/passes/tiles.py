@@ -16,16 +16,16 @@ WINDOWS = ("unfold", "fold")
 
 def own_windows(program: Program) -> Program:
     """The program in which every product that reads unfolded windows has its own: unfolding again costs less than keeping."""
-    if not any([_name(o) == "unfold" for o in program.operations]):
+    if not any([o.does == "unfold" for o in program.operations]):
         return program
     readers: dict[Symbol, int] = {}
     for o in program.operations:
-        if _name(o) in PRODUCTS:
+        if o.does in PRODUCTS:
             for x in o.sources:
                 readers[owner(x)] = readers.get(owner(x), 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if _name(o) not in PRODUCTS or not any([_repeated(x) for x in o.sources]):
+        if o.does not in PRODUCTS or not any([_repeated(x) for x in o.sources]):
             return None
         inputs = []
         for x in o.inputs:
@@ -35,7 +35,7 @@ def own_windows(program: Program) -> Program:
         return twin.results
 
     def _repeated(x: Any) -> bool:
-        return isinstance(x, Symbol) and _name(owner(x).operation) == "unfold" and readers[owner(x)] > 1
+        return isinstance(x, Symbol) and owner(x).operation.does == "unfold" and readers[owner(x)] > 1
 
     return rewritten(program, change)
 
@@ -60,7 +60,7 @@ def tiles(program: Program, fits: Callable[[Operation, Operation], bool]) -> dic
     Args:
         fits: whether the back end can do so with a pair of operations whose views between them keep images apart.
     """
-    if not any([_name(o) in WINDOWS for o in program.operations]):
+    if not any([o.does in WINDOWS for o in program.operations]):
         return {}
     results = {owner(x) for x in program.results}
     users: dict[Symbol, list[Operation]] = {}
@@ -70,15 +70,11 @@ def tiles(program: Program, fits: Callable[[Operation, Operation], bool]) -> dic
                 users.setdefault(owner(x), []).append(o)
     found: dict[Operation, Operation] = {}
     for o in program.operations:
-        if _name(o) not in ("unfold", "matmul") or o in found.values():
+        if o.does not in ("unfold", "matmul") or o in found.values():
             continue
         x, readers = o.results[0], users.get(o.results[0], [])
         if len(readers) == 1 and x not in results and x.ndim > 2 and x.shape[0] > 1:
-            pair = _name(o), _name(readers[0])
+            pair = o.does, readers[0].does
             if pair in {("unfold", "matmul"), ("unfold", "summed_product"), ("matmul", "fold")} and fits(o, readers[0]):
                 found[o] = readers[0]
     return found
-
-
-def _name(o: Operation) -> str:
-    return o.op.name if o.op is not None else ""
