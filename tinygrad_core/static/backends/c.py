@@ -413,13 +413,20 @@ class _Generated:
 
     def copied(self, to: np.ndarray, source: np.ndarray, to_pointer: Any, source_pointer: Any, how: str = "=") -> Any:
         """A copy between layouts (or a sum, by `how` "+="), as loops whose innermost runs along what is written."""
-        loops, left, right = "", f"*({to_pointer}", f"*({source_pointer}"
+        loops, left, right = "", "", ""
         for k, (n, a, b) in enumerate(zip(to.shape, to.strides, source.strides, strict=True)):
             if n != 1:
-                loops += self.loop(k, n)
-                left += f" + i{k} * {a // to.itemsize}"
-                right += f" + i{k} * {b // source.itemsize}"
-        return f"{loops}{left}) {how} {right});"
+                there, here = f" + i{k} * {a // to.itemsize}", f" + i{k} * {b // source.itemsize}"
+                if k < self.outer:              # the loop stands around the call
+                    to_pointer, source_pointer = to_pointer + there, source_pointer + here
+                else:
+                    loops, left, right = loops + self.loop(k, n), left + there, right + here
+        return self.moved(to, source, to_pointer, source_pointer, f"{loops}*(t{left}) {how} *(x{right});")
+
+    def moved(self, to: np.ndarray, source: np.ndarray, to_pointer: Any, source_pointer: Any, body: str) -> str:
+        """A function from memory `x` to memory `t` apart from it, called; equal ones are one, and compiled once."""
+        types = f"{TYPES[to.dtype.name]} *restrict t, const {TYPES[source.dtype.name]} *restrict x"
+        return f"{self.function(f'({types})', f'{{ {body} }}')}({to_pointer}, {source_pointer});"
 
     def loop(self, k: int, n: int) -> str:
         """A loop over dim k, unless one stands around the statement already."""
@@ -458,8 +465,7 @@ class _Generated:
         if o.results[0].dtype.kind != "f":
             return False
         x, out = self.layout.array(o.sources[0]), self.layout.array(o.results[0])
-        left, right = f"*({self.pointer(o.results[0])}", f"*({self.pointer(o.sources[0])}"
-        outer, inner, dims = "", "", o.attrs["dim"]
+        left, right, outer, inner, dims = "", "", "", "", o.attrs["dim"]
         for k, n in enumerate(x.shape):
             if n != 1:
                 loop = f"for (I i{k} = 0; i{k} < {n}; i{k}++) "
@@ -471,7 +477,8 @@ class _Generated:
                 else:
                     outer += loop
         self.say(self.zeroed(o.results[0]))
-        self.say(f"{outer}{{ {TYPES[out.dtype.name]} s = 0; {inner}s += {right}); {left}) += s; }}")
+        body = f"{outer}{{ {TYPES[out.dtype.name]} s = 0; {inner}s += *(x{right}); *(t{left}) += s; }}"
+        self.say(self.moved(out, x, self.pointer(o.results[0]), self.pointer(o.sources[0]), body))
         return True
 
     def indexed(self, o: Operation, number: int) -> bool:
