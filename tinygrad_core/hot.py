@@ -67,7 +67,7 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
             return apply(op, a, b)
         shapes = None
         if type(out) is not _scalar:
-            if out.dtype is not float32:
+            if out.dtype is not float32 or x.dtype is not float32 or (q is not None and y.dtype is not float32):
                 return apply(op, a, b)
             shape = out.shape
             if (p is not None and x.shape != shape) or (q is not None and y.shape != shape):
@@ -153,6 +153,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
     a, w, p, q = input.array, weight.array, input.node, weight.node
     b, r = (None, None) if bias is None else (bias.array, bias.node)
+    usual = mode.plain and type(a) is ndarray and a.dtype is w.dtype and (b is None or b.dtype is w.dtype)
+    if usual and w.ndim == 2 and (q is not None or p is not None or r is not None):
+        try:
+            return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w))
+        except (ValueError, IndexError):
+            pass                                # shapes that do not fit
     if a.ndim and w.ndim == 1:                  # one output: no dim for it
         out = matmul(input, weight)
         return out if bias is None else out + bias
@@ -160,11 +166,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ShapeError(f"linear got {describe(input)} and a weight of shape {weight.shape}: the input's last dim "
                          f"must be {weight.shape[-1]}, the layer's in_features. To make rows of an image batch, "
                          f"flatten it first: torch.flatten(x, 1).")
-    if not mode.plain or type(a) is not ndarray or (p is None and q is None and r is None):
-        return apply(_LINEAR, input, weight, bias)
-    if a.dtype is not w.dtype or (b is not None and b.dtype is not w.dtype):
-        return apply(_LINEAR, input, weight, bias)
-    return _result(_LINEAR.forward(np, a, w, b), _LINEAR, (p, q, r), (a, w))
+    return apply(_LINEAR, input, weight, bias)
 
 
 _CROSS_ENTROPY = OPS["cross_entropy"]

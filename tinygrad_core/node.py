@@ -16,7 +16,7 @@ class Absent(LookupError):
 class _Freed:
     """Stands in a node for what it had saved, once a backward pass has used it."""
 
-    def __getitem__(self, place: int) -> Any:
+    def __iter__(self) -> Any:
         raise Absent
 
 

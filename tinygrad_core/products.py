@@ -22,7 +22,7 @@ def matmul(xp: Any, x: Any, y: Any, out: Any = None) -> Any:
         if found is not None:
             return found
     # Of two matrices NumPy's `dot` gives the same product with less ceremony.
-    return x.dot(y, out) if x.ndim == 2 == y.ndim and xp is np else xp.matmul(x, y, out=out)
+    return x.dot(y, out) if xp is np and x.ndim == 2 and y.ndim == 2 else xp.matmul(x, y, out=out)
 
 
 def column_sums(xp: Any, x: Any) -> Any:

@@ -8,7 +8,8 @@ import pytest
 
 import tinygrad_core as tg
 from tinygrad_core import autograd
-from tinygrad_core.errors import DTypeError, GradError, ShapeError
+from tinygrad_core.autograd import engine
+from tinygrad_core.errors import DTypeError, GradError, Line, ShapeError
 
 
 def leaf(value, **kw):
@@ -320,3 +321,24 @@ def test_training_does_not_grow_without_the_garbage_collector():
         assert len(gc.get_objects()) - before < 100
     finally:
         gc.enable()
+
+
+def test_a_fresh_gradient_is_kept_and_not_copied(monkeypatch):
+    layer, x = tg.nn.Linear(3, 2), tg.randn(4, 3)
+    monkeypatch.setattr(engine, "_collect", lambda *_: pytest.fail("a gradient that nobody else holds was copied"))
+    layer(x).relu().sum().backward()
+    assert layer.weight.grad.shape == (2, 3)
+
+
+def test_operations_within_a_sweep_know_whose_line_they_are():
+    def hook(g):
+        seen.append(tg.nn.functional.relu(g * 2) * 3)
+    seen = []
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    y.register_hook(hook)
+    g, = tg.autograd.grad((y * x).sum(), x, create_graph=True)
+    lines = [Line.at(t.node.where) for t in (seen[0], g)]
+    assert [line.file for line in lines] == [__file__] * 2
+    assert lines[0].function == "hook" and "autograd.grad(" in lines[1].text
+    assert Line.at(tg.relu(x).node.where).function == "test_operations_within_a_sweep_know_whose_line_they_are"

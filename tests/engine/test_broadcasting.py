@@ -1,4 +1,6 @@
 """Broadcasting and indexing over generated shapes: against NumPy, and gradients that add up."""
+import itertools
+
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 import tinygrad_core as tg
 from tinygrad_core import hot
 from tinygrad_core.dispatch import apply
+from tinygrad_core.errors import Line
 from tinygrad_core.ops import OPS
 
 pairs = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=4)
@@ -152,6 +155,51 @@ def test_inline_operations_equal_apply(shapes, name, dtype, left, right):
         assert (mine is None) == (other is None)
         if mine is not None:
             np.testing.assert_array_equal(mine, other)
+
+
+LABELS, WHOLE = tg.tensor([2, 0, 1, 2]), {"dim": None, "keepdim": False}
+
+
+@pytest.mark.parametrize("function, op, shapes, attrs", [
+    (tg.relu, "relu", [(4, 3)], {}), (tg.tanh, "tanh", [(4, 3)], {}),
+    (tg.sum, "sum", [(4, 3)], WHOLE), (tg.sum, "sum", [(40, 50)], WHOLE),
+    (tg.matmul, "matmul", [(4, 3), (3, 5)], {}), (tg.matmul, "matmul", [(2, 4, 3), (3,)], {}),
+    (tg.matmul, "matmul", [(3,), (3,)], {}), (tg.nn.functional.linear, "linear", [(4, 3), (5, 3), (5,)], {}),
+    (tg.nn.functional.linear, "linear", [(2, 4, 3), (5, 3), (5,)], {}),
+    (lambda x: tg.nn.functional.cross_entropy(x, LABELS), "cross_entropy", [(4, 3)], {"ignore": None}),
+    (lambda x: tg.nn.functional.cross_entropy(x, LABELS), "cross_entropy", [(4, 300)], {"ignore": None})])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_records_itself_leaves_what_apply_leaves(function, op, shapes, attrs, dtype):
+    rng = np.random.default_rng(2)
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    others = [LABELS] if op == "cross_entropy" else []
+    for wanted in itertools.product([True, False], repeat=len(arrays)):
+        results = []
+        for run in (function, lambda *xs: apply(OPS[op], *xs, *others, **attrs)):
+            inputs = [tg.tensor(a, requires_grad=w) for a, w in zip(arrays, wanted, strict=True)]
+            out = run(*inputs)
+            node = out.node
+            results.append([out.detach().numpy()])
+            if node is not None:
+                saved = [s.tolist() if isinstance(s, np.ndarray) else s for s in node.saved]
+                parents = [p is None for p in node.parents]
+                results[-1].append((node.op, node.shapes, parents, saved, Line.at(node.where).file))
+                out.sum().backward()
+                results[-1] += [None if t.grad is None else t.grad.numpy() for t in inputs]
+        for mine, other in zip(*results, strict=True):
+            assert type(mine) is type(other)
+            if isinstance(mine, tuple):
+                assert mine == other
+            elif mine is not None:
+                np.testing.assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul"])
+def test_gradients_have_the_dtypes_of_what_was_mixed(name):
+    for dtypes in itertools.product(["float16", "float32", "float64"], repeat=2):
+        x, y = (tg.ones(2, dtype=d, requires_grad=True) for d in dtypes)
+        getattr(x, f"__{name}__")(y).sum().backward()
+        assert (x.grad.dtype, y.grad.dtype) == dtypes
 
 
 @pytest.mark.parametrize("number", [2, -1.5, True])

@@ -211,3 +211,16 @@ def test_an_option_that_needs_memory_may_be_switched_on_later():
             optimizer.step()
             optimizer.param_groups[0][option] = value
         assert w.isfinite().all()
+
+
+@pytest.mark.parametrize("shape, dtype", [((3, 2), "float32"), ((3, 2), "float64"), ((), "float32"), ((70_000,), "float32")])
+def test_plain_descent(shape, dtype):
+    p = tg.tensor(np.full(shape, 0.5, dtype), requires_grad=True)
+    (p * p).sum().backward()
+    optimizer = tg.optim.SGD([p], lr=0.1)
+    optimizer.step()
+    np.testing.assert_allclose(p.detach().numpy(), np.full(shape, 0.4, dtype), rtol=1e-6 if dtype == "float32" else 1e-15)
+    assert p.dtype == dtype and p._version == 1
+    optimizer.param_groups[0]["momentum"] = 0.9         # as if it had been there from the start
+    optimizer.step()
+    np.testing.assert_allclose(p.detach().numpy(), np.full(shape, 0.3, dtype), rtol=1e-6)

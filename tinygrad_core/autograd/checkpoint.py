@@ -18,7 +18,7 @@ class _Segment:
         self.function, self.args, self.kwargs, self.random = function, args, kwargs, random
         self.nodes: list[Node] = []
 
-    def __getitem__(self, place: int) -> Any:
+    def __iter__(self) -> Any:
         raise Absent
 
     def restore(self) -> None:

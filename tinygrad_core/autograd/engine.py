@@ -241,23 +241,19 @@ def _run(order: list[Any], F: Any, retain: bool, built: bool, found: dict[Node, 
             if found is not None:
                 found[node] = g
             if accumulate:
-                grads = d = None                # they may hold the last reference to g but one
                 if type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and node.grad is None:
                     node.grad = wrap(g)
                 else:
                     _collect(node, g, built)
             continue
-        parents = node.parents
-        try:
-            grads = pull(node, g, F, parents) if built else op.fast(F, g, parents, node.saved)
-        except Absent:
-            _bring_back(node)
-            grads = pull(node, g, F, parents)
-        if node.shapes is not None:
-            grads = _summed(F, grads, node.shapes)
-        for p, d in zip(parents, grads):
-            if p is not None and d is not None:
-                p.g = d if p.g is None else p.g + d
+        if built:
+            _hand_on(node, g, F, node.parents)
+        else:
+            try:
+                op.fast(F, g, node.parents, node.saved, node.shapes)
+            except Absent:
+                _bring_back(node)
+                op.fast(F, g, node.parents, node.saved, node.shapes)
         if not retain and op.holds:
             node.saved = FREED
 
@@ -285,47 +281,51 @@ def _visit(node: Node, F: Any, retain: bool, create: bool, stop: Collection[Node
         elif accumulate and (not stop or node in stop):
             _collect(node, g, create)
         return
-    if wanted is not None and not any([p in wanted for p in node.parents]):
+    parents = [p if wanted is None or p in wanted else None for p in node.parents]
+    if wanted is not None and not any(parents):
         return                                  # a target, behind which nobody waits: it keeps what it has saved
-    if type(node.saved) is not tuple:
-        _bring_back(node)
-    _hand_on(node, g, F, wanted)
+    if mode.watched:
+        baskets = [None if p is None else _Basket() for p in parents]
+        _hand_on(node, g, F, baskets)
+        grads = [None if b is None else b.g for b in baskets]
+        mode.watch.visited(node, g, parents, grads)
+        _add(parents, grads)
+    else:
+        _hand_on(node, g, F, parents)
     if not retain and op.holds:
         if mode.watched:
             mode.watch.freed(node)
         node.saved = FREED
 
 
-def _hand_on(node: Node, g: Any, F: Any, wanted: set[Node] | None) -> None:
-    """Add what the node's rules give to its parents' gradients, where they are wanted."""
-    parents = node.parents
-    if wanted is not None:
-        parents = tuple([p if p in wanted else None for p in parents])
-    grads = pull(node, g, F, parents)
-    if node.shapes is not None:
-        grads = _summed(F, grads, node.shapes)
-    if mode.watched:
-        mode.watch.visited(node, g, parents, grads)
+class _Basket:
+    """Catches a gradient on its way to a parent, to be shown."""
+
+    __slots__ = ("g",)
+
+    def __init__(self) -> None:
+        self.g: Any = None
+
+
+def _hand_on(node: Node, g: Any, F: Any, parents: Sequence[Any]) -> None:
+    """Add what the node's rules give to the gradients of its parents; None where none is wanted."""
+    op = node.op
+    if type(node.saved) is not tuple:
+        _bring_back(node)
+    if type(F) is Arrays:
+        op.fast(F, g, parents, node.saved, node.shapes)
+    elif op.backward is not None and not any(op.rules) and _is_later(g):
+        _add(parents, _gradients_later(node, g, tuple([p is not None for p in parents])))
+    elif op.formula is not None:
+        _add(parents, _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents])))
+    else:
+        op.push(F, g, parents, op.lift(_lift, node, node.saved), node.shapes)
+
+
+def _add(parents: Sequence[Any], grads: Sequence[Any]) -> None:
     for p, d in zip(parents, grads):
         if p is not None and d is not None:
             p.g = d if p.g is None else p.g + d
-
-
-def pull(node: Node, g: Any, F: Any, parents: tuple[Node | None, ...]) -> Any:
-    """What a node's rules give for its parents, in order; None where none is wanted."""
-    op = node.op
-    if type(F) is Arrays:
-        return op.fast(F, g, parents, node.saved)
-    if op.backward is not None and not any(op.rules) and _is_later(g):
-        return _gradients_later(node, g, tuple([p is not None for p in parents]))
-    if op.formula is not None:
-        return _differentiated(op, _by_name(node), g, tuple([p is not None for p in parents]))
-    return op.pull(F, g, parents, op.lift(_lift, node, node.saved))
-
-
-def _summed(F: Any, grads: Any, shapes: tuple[Any, ...]) -> list[Any]:
-    """Gradients summed over the dims along which the inputs, of these shapes, were stretched."""
-    return [d if d is None or d.shape == s else F.sum_to(d, shape=s) for d, s in zip(grads, shapes)]
 
 
 def _lift(value: Any, node: Node | None) -> Any:

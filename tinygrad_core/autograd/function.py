@@ -84,10 +84,10 @@ class _CustomOp:
         """What was saved; the context's tensors have their places in the graph."""
         return saved
 
-    def pull(self, F: Any, g: Any, needs: Any, saved: Any) -> list[Any]:
-        """The gradients of the inputs, in order."""
+    def push(self, F: Any, g: Any, parents: Any, saved: Any, _: Any) -> None:
+        """Add the gradients of the inputs to those of their nodes."""
         numbers = type(F) is Arrays
-        ctx, shapes = saved[:2]
+        ctx, shapes, *_ = saved
         grads = [(zeros(shape, dtype=dtype) if ctx._filled else None) if d is None else wrap(d) if numbers else d
                  for d, (shape, dtype) in zip(g if isinstance(g, list) else [g], shapes)]
         place = stand(None)
@@ -104,9 +104,12 @@ class _CustomOp:
             if r is not None and shape is not None and r.shape != shape:
                 raise GradError(f"{self.name}.backward returned a gradient of shape {r.shape} for input {k}, which has "
                                 f"shape {shape}; a gradient has the shape of what it is the gradient of.")
-        return [r if r is None or not numbers else r.array for r in result]
+        for p, r in zip(parents, result):
+            if p is not None and r is not None:
+                d = r.array if numbers else r
+                p.g = d if p.g is None else p.g + d
 
-    fast = pull
+    fast = push
 
 
 class Function:

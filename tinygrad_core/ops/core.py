@@ -51,7 +51,7 @@ class Op:
     """
 
     __slots__ = ("name", "label", "forward", "inputs", "attributes", "variadic", "rules", "places", "keep", "broadcasts",
-                 "view", "aux", "backward", "formula", "several", "holds", "notation", "floating", "mixes", "reach", "pull",
+                 "view", "aux", "backward", "formula", "several", "holds", "notation", "floating", "mixes", "reach", "push",
                  "fast", "save", "lift")
 
     def __init__(self, name: str, forward: Callable[..., Any], /, *, label: str | None = None, broadcasts: bool = False,
@@ -101,30 +101,41 @@ class Op:
         self.keep = tuple(Kept(name, *place, readers[name]) for name, place in self.places.items() if name in readers)
         texts = _TEXTS_OF_ALL if self.variadic else _TEXTS
         self.save, self.lift = _saver(self.keep, texts), _lifter(self.keep, texts)
-        self.pull = self.fast = self._puller()
-        if self.backward is not None:
-            self.fast = _written(f"lambda F, g, needs, saved: backward(F.xp, g, needs{self._picked(self.backward, 3)})",
-                                 backward=self.backward)
+        self.push = self._pusher()
+        self.fast = self._pusher(self.backward) if self.backward else self.push
         # Which inputs a gradient can reach; None for a variadic operation, whose every input it can.
         self.reach = None if self.variadic else tuple(bool(self.backward or rule) for rule in self.rules)
         self.holds = any(kept.kind in VALUES for kept in self.keep)
 
-    def _picked(self, rule: Rule, skip: int) -> str:
-        """What a rule reads of what was saved, as its further arguments."""
-        names = [kept.name for kept in self.keep]
-        return "".join([f", saved[{names.index(p)}]" for p in parameters(rule, skip)])
+    def _pusher(self, backward: Rule | None = None) -> Callable[..., None]:
+        """The rules, or `backward` for all inputs at once, as one function of (F, g, parents, saved, shapes).
 
-    def _puller(self) -> Rule:
-        """The rules as one function of (F, g, needs, saved), spelled out because this call is hot.
-
-        It gives the gradients of all inputs in order; where `needs` has None for an input, so has it.
+        It adds each input's gradient to the `g` of its parent, where there is one, and is spelled out because training
+        spends its time here. What was saved is read first: where it is not at hand, nothing has been added yet.
         """
-        calls = ["None" if rule is None else "g" if rule is through else f"rule{k}(F, g{self._picked(rule, 2)})"
-                 for k, rule in enumerate(self.rules)]
-        if len(calls) > 1:
-            calls = [f"{call} if needs[{k}] is not None else None" for k, call in enumerate(calls)]
-        body = calls[0] if self.variadic else f"({''.join(call + ', ' for call in calls)})"
-        return _written(f"lambda F, g, needs, saved: {body}", **{f"rule{k}": rule for k, rule in enumerate(self.rules)})
+        numbers = range(len(self.inputs))
+        lines = ["def push(F, g, parents, saved, shapes):", f"[{', '.join(kept.name + '_' for kept in self.keep)}] = saved"]
+        if self.variadic:
+            lines += [f"for p, d in zip(parents, rule0(F, g{_read(self.rules[0])}) if rule0 else ()):",
+                      "    if p is not None and d is not None:", "        p.g = d if p.g is None else p.g + d"]
+        else:
+            lines.append(f"[{', '.join(f'p{k}' for k in numbers)}] = parents")
+        if backward:
+            lines.append(f"[{', '.join(f'd{k}' for k in numbers)}] = backward(F.xp, g, parents{_read(backward, 3)})")
+        for k, rule in enumerate(() if self.variadic else self.rules):
+            if backward:
+                lines.append(f"if p{k} is not None and d{k} is not None:")
+            elif rule:
+                slope = "g" if rule is through else f"rule{k}(F, g{_read(rule)})"
+                lines += [f"if p{k} is not None:", f"    d{k} = {slope}"]
+                if self.broadcasts:
+                    lines += [f"    if shapes is not None and d{k}.shape != shapes[{k}]:",
+                              f"        d{k} = F.sum_to(d{k}, shape=shapes[{k}])"]
+            if backward or rule:
+                lines.append(f"    p{k}.g = d{k} if p{k}.g is None else p{k}.g + d{k}")
+        names: dict[str, Any] = {"backward": backward, **{f"rule{k}": rule for k, rule in enumerate(self.rules)}}
+        exec(_compiled("\n    ".join(lines), "exec"), names)
+        return names["push"]
 
     def names(self, count: int | None = None) -> tuple[str, ...]:
         """The names of its inputs; where it takes any number of them, of `count` ones."""
@@ -144,6 +155,11 @@ def parameters(function: Callable[..., Any] | None, skip: int) -> tuple[str, ...
     return () if function is None else function.__code__.co_varnames[skip:function.__code__.co_argcount]
 
 
+def _read(rule: Rule | None, skip: int = 2) -> str:
+    """What a rule reads of what was saved, as its further arguments."""
+    return "".join([f", {name}_" for name in parameters(rule, skip)])
+
+
 def through(F: Any, g: Any, *_: Any) -> Any:
     """The rule of an input whose gradient is the result's own; the backward pass knows it and calls nothing."""
     return g
@@ -151,12 +167,12 @@ def through(F: Any, g: Any, *_: Any) -> Any:
 
 def _written(source: str, **names: Any) -> Callable[..., Any]:
     """The function that a text says; many operations have the same text."""
-    return eval(_compiled(source), names)
+    return eval(_compiled(source, "eval"), names)
 
 
 @cache
-def _compiled(source: str) -> CodeType:
-    return compile(source, __file__, "eval")
+def _compiled(source: str, mode: str) -> CodeType:
+    return compile(source, f"{__file__} (written out)", mode)
 
 
 # For each kind the text that saves it, and the one that gives it its place in the graph again.

@@ -40,7 +40,7 @@ COPY = OPS["clone"]
 SUMMED_PRODUCT = primitive("summed_product",
                            lambda xp, x, y, *, dim, keepdim: xp.matmul(x, y).sum(axis=dim, keepdims=keepdim))
 STOP = "if (wrong >= 0) return;"
-SMALL, DEEPEST = 1 << 21, 256   # multiplications, and rows of the second factor, of a product that is written out
+SMALL, DEEPEST = 1 << 19, 256   # multiplications, and rows of the second factor, of a product that is written out
 FUNCTIONS = {"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh",
                     "cosh", "asin", "acos", "atan", "ceil", "floor", "trunc", "erf"}
 # Elementwise operations as C expressions; {f} is the suffix of the type's functions, {0}, {1}, {2} are the inputs.
@@ -140,7 +140,7 @@ def _with_sums(program: Program) -> Program:
         readers[x] = readers.get(x, 0) + 1
 
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.op is None or o.op.name != "sum":
+        if o.does != "sum":
             return None
         x = o.sources[0]
         made = x.operation.op

@@ -207,7 +207,7 @@ def numpy(program: Program) -> Any:
 def _prepared(program: Program) -> Program:
     """The program with products turned as they are read, and in which ufuncs stretch their inputs themselves."""
     def change(r: Rewriter, o: Operation) -> Any:
-        if o.does not in UFUNCS or o.does in ("sum", "matmul"):
+        if o.does not in UFUNCS or not o.op.broadcasts:
             return None
         inputs = [x.operation.inputs[0] if isinstance(x, Symbol) and x.operation.does in ("stretch", "expand") else x
                   for x in o.inputs]

@@ -69,6 +69,7 @@ INLINE void NAME(panel)(I M, I K, const T *a, I strip, I ra, I ca, const T *b, I
     if (n > LANES) NAME(packed)(room + apart, b + LANES * cb, rb, cb, K, n - LANES);
     b = room, rb = LANES;
   }
+  /* Fewer than ROWS rows are left at the end; for the compiler's sake cases that never come have few rows, too. */
 #define TILE(m, two) NAME(tile)(m, two, K, a, ra, ca, b, rb, apart, c, rc, cc, n, add)
 #define CASE(m) case 2 * m: TILE(m % ROWS, 0); break; case 2 * m + 1: TILE(m % ROWS, 1); break;
   for (; M >= ROWS; M -= ROWS, a += strip, c += ROWS * rc) if (n > LANES) TILE(ROWS, 1); else TILE(ROWS, 0);
