@@ -7,6 +7,7 @@ from tinygrad_core import formulas
 from tinygrad_core.autograd import grad
 from tinygrad_core.dispatch import apply
 from tinygrad_core.ops import OPS
+from tinygrad_core.static import compile
 from tinygrad_core.tensor import Tensor
 
 
@@ -118,3 +119,22 @@ def test_gradients_are_computed_for_the_inputs_that_want_them_alone(name, k):
         out.sum().backward()
         assert inputs[only].grad is not None
         assert all(x.grad is None for i, x in enumerate(inputs) if x is not None and i != only)
+
+
+@pytest.mark.parametrize("name, k", SAMPLES)
+def test_gradients_of_gradients_are_the_same_in_a_graph(name, k):
+    arrays, attrs, _ = make(name, k)
+    op, learning = OPS[name], [n for n, a in enumerate(arrays) if a is not None and a.is_floating_point()]
+
+    def twice(*learned):
+        inputs = [learned[learning.index(n)] if n in learning else a for n, a in enumerate(arrays)]
+        loss = sum((o * o * o).sum() for o in listed(apply(op, *inputs, **attrs)))
+        first = grad(loss, list(learned), create_graph=True)
+        return grad(sum((g * g).sum() for g in first), list(learned), allow_unused=True)
+
+    inputs = [Tensor(arrays[n].array, requires_grad=True) for n in learning]
+    expected = twice(*inputs)
+    for now, wanted in zip(compile(twice, backend="interpreter")(*inputs), expected, strict=True):
+        assert (now is None) == (wanted is None)
+        if wanted is not None:
+            np.testing.assert_allclose(now.numpy(), wanted.numpy(), rtol=1e-6, atol=1e-9)

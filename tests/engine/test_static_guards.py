@@ -202,6 +202,33 @@ def test_hooks_and_the_default_dtype():
         tg.set_default_dtype(tg.float32)
 
 
+def test_a_layer_that_is_frozen_and_thawed():
+    def training(transform):
+        tg.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+        optimizer, seen = optim.SGD(net.parameters(), lr=0.1), []
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (net(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        f = transform(step)
+        for learns in (True, False, False, True):
+            net[0].weight.requires_grad_(learns)
+            net[0].weight.grad = None
+            f(tg.ones(5, 3))
+            seen.append(net[0].weight.detach().numpy().copy())
+        return f, seen
+
+    (_, expected), (compiled, seen) = training(lambda f: f), training(compile)
+    np.testing.assert_allclose(seen, expected, rtol=1e-5)
+    assert np.array_equal(seen[0], seen[2]) and not np.array_equal(seen[2], seen[3])
+    assert "whether 0.weight requires gradients was True and is False" in compiled.explain()
+
+
 def test_what_nobody_reads_may_change():
     class Trainer:
         def __init__(self):

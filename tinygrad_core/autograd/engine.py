@@ -356,16 +356,18 @@ def _gradients_later(node: Node, g: Any, needs: tuple[bool, ...]) -> list[Any]:
 
 def _differentiated(op: Any, saved: dict[str, Any], g: Any, needs: tuple[bool, ...]) -> list[Any]:
     """The gradients of a fused operation as graph: its formula is run again on its inputs and differentiated."""
-    # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
-    inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x
-              for x in [saved[name] for name in op.inputs]]
+    records = mode.grad
     with enable_grad():
+        # Fresh aliases mark where the formula's graph ends and the inputs' own history begins.
+        inputs = [recorded.alias(x) if isinstance(x, Tensor) and x.node is not None else x
+                  for x in [saved[name] for name in op.inputs]]
         out = op.formula(*inputs, **{name: saved[name] for name in op.attributes})
         asked = [x.node if need else None for x, need in zip(inputs, needs)]
         pairs = [(t, d) for t, d in zip(*((out, g) if isinstance(out, tuple) else ((out,), (g,)))) if d is not None]
         found = _sweep([t.node for t, _ in pairs], [d for _, d in pairs], True, True,
                        [n for n in asked if n is not None], False, enclosed=True)
-    return [None if n is None else found.get(n) for n in asked]
+    grads = [None if n is None else found.get(n) for n in asked]
+    return grads if records else [None if d is None else wrap(d.array) for d in grads]
 
 
 core.by_formula.append(_differentiated)

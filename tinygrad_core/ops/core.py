@@ -218,8 +218,8 @@ def gradient_op(op: Op, arrived: int) -> Op:
     code = (f"lambda xp, {', '.join(gradients + values)}, *, {', '.join(['needs', *attributes])}: "
             f"tuple(backward(xp, {', '.join([g, 'needs', *parameters(op.backward, 3)])}))")
     made = Op(name, _written(code, backward=op.backward), label=f"{op.label}′", several=True)
-    made.reach = (True,) * len(made.inputs)
     made.keep_everything()
+    made.reach = (True,) * len(made.inputs)     # it can be differentiated in its turn, by its formula
 
     def formula(*inputs: Any, needs: tuple[bool, ...], **attrs: Any) -> tuple[Any, ...]:
         g = list(inputs[:arrived]) if op.several else inputs[0]

@@ -73,6 +73,8 @@ class Guard(NamedTuple):
         if self.read == "absent":
             return f"{self.what} was its class's and is the object's own"
         what, old, new = self._difference(now)
+        if self.key == "node":
+            old, new = old is not None, new is not None
         known = isinstance(new, (*PLAIN, tuple)) or type(old) is not type(new)
         words = f"was {reprlib.repr(old)} and is {reprlib.repr(new)}" if known else f"is another {type(new).__name__}"
         return f"{what} {words}" + (f" (read at {self.line})" if self.place else "")

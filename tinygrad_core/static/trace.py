@@ -225,8 +225,15 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     fixed = [(k, t) for k, t in enumerate(call.tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
     refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
     waits = [_waiting(environment, leaf, before[id(leaf)]) for leaf in touched]
-    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *waits], effects.found,
-                  found, outputs)
+    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *_learners(graph), *waits],
+                  effects.found, found, outputs)
+
+
+def _learners(graph: TraceGraph) -> list[Guard]:
+    """That the tensors from outside which require gradients are the same ones, as they are not when layers are frozen."""
+    return [Guard(f"whether {o.name} requires gradients", "attribute", o.value, "node", o.value.node)
+            for o in graph.operations
+            if o.kind == "variable" and isinstance(o.value, Tensor) and o.value.dtype.kind == "f"]
 
 
 def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, ...]]) -> tuple[list[int], dict[int, Tensor]]:
