@@ -46,13 +46,12 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     if bits is None or type(condition) is not np.ndarray or condition.size < _SOME or getattr(y, "dtype", dtype) != dtype:
         out = xp.where(condition, x, y)
         return out if out.ndim else out[()]
-    chosen = condition.astype(bits)
-    np.negative(chosen, chosen)                 # all ones where it holds
+    chosen = condition.astype(bits)             # 1 and 0: what is multiplied with them keeps all its bits, or none
     a = (x if type(x) is np.ndarray else np.asarray(x, dtype)).view(bits)
     if type(y) is float and y == 0 and math.copysign(1, y) > 0:
-        return np.bitwise_and(chosen, a, out=chosen if a.shape == chosen.shape else None).view(dtype)
+        return np.multiply(chosen, a, out=chosen if a.shape == chosen.shape else None).view(dtype)
     b = np.asarray(y, dtype).view(bits)
-    chosen = chosen & (a ^ b)
+    chosen = chosen * (a ^ b)
     chosen ^= b
     return chosen.view(dtype)
 
