@@ -186,6 +186,9 @@ def test_where_keeps_every_bit(shape: tuple[int, ...]) -> None:
                  lambda T, a, b, c: T.where(c, a, 0.0) + T.where(c[:, :1], 2.5, b),
                  lambda T, a, b, c: T.where(c.T, a.T, b.T), lambda T, a, b, c: T.where(c, a[0, 0], b)):
         compare(code, x, y, constants=(condition,), second=False)
+    for zero in (0.0, -0.0):
+        out = tg.where(tg.tensor(condition), tg.tensor(x), zero).numpy()
+        assert np.array_equal(np.signbit(out), np.signbit(np.where(condition, x, zero)))
 
 
 def test_dropout() -> None:

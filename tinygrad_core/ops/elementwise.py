@@ -38,23 +38,26 @@ _MANY = 4096                    # elements from which the bits are worth the whi
 def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     """x where the condition holds, y elsewhere.
 
-    Large arrays are chosen from bit by bit: NumPy's `where` jumps for each element, and the processor guesses
+    Arrays of some size are chosen from bit by bit: NumPy's `where` jumps for each element, and the processor guesses
     wrong at every second one, which takes it ten times as long.
     """
-    if type(condition) is not np.ndarray or condition.size < _MANY:
+    dtype = x.dtype if hasattr(x, "dtype") else getattr(y, "dtype", None)
+    bits = _BITS.get(dtype)
+    if bits is None or type(condition) is not np.ndarray or condition.size < _SOME or getattr(y, "dtype", dtype) != dtype:
         out = xp.where(condition, x, y)
         return out if out.ndim else out[()]
-    dtype = x.dtype if hasattr(x, "dtype") else getattr(y, "dtype", None)
-    if dtype is None or dtype.kind != "f" or dtype.itemsize < 4 or getattr(y, "dtype", dtype) != dtype:
-        return xp.where(condition, x, y)
-    bits = np.dtype(f"i{dtype.itemsize}")
-    a, b = (np.asarray(v, dtype).view(bits) for v in (x, y))
-    chosen = -condition.view(np.int8)           # all ones where it holds, however many bits are asked of it
-    if not b.ndim and not b:
-        return (a & chosen).view(dtype)
-    mixed = (a ^ b) & chosen
-    mixed ^= b
-    return mixed.view(dtype)
+    chosen = condition.astype(bits)             # 1 and 0: what is multiplied with them keeps all its bits, or none
+    a = (x if type(x) is np.ndarray else np.asarray(x, dtype)).view(bits)
+    if type(y) is float and y == 0 and math.copysign(1, y) > 0:
+        return np.multiply(chosen, a, out=chosen if a.shape == chosen.shape else None).view(dtype)
+    b = np.asarray(y, dtype).view(bits)
+    chosen = chosen * (a ^ b)
+    chosen ^= b
+    return chosen.view(dtype)
+
+
+_SOME = 400                     # elements from which the bits are worth the while
+_BITS = {np.dtype(kind): np.dtype(bits) for kind, bits in (("f4", "i4"), ("f8", "i8"))}
 
 
 def _above(xp: Any, x: Any) -> Any:

@@ -94,8 +94,11 @@ primitive("log_softmax", _log_softmax, label="log softmax", backward=_log_softma
 # ---- cross-entropy of logits (N, C, *) against class indices (N, *), averaged over these
 def highest(labels: Any) -> int:
     """The highest label, where a negative one counts as very high: read without a sign, it is."""
-    labels = labels.view(f"u{labels.itemsize}").reshape(-1)
+    labels = labels.view(_UNSIGNED[labels.itemsize]).reshape(-1)
     return int(labels[labels.argmax()])         # which NumPy finds faster than `max`
+
+
+_UNSIGNED = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
 
 
 def _counted(target: Any, classes: int, ignore: int) -> Any:
