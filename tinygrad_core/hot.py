@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .dispatch import apply, recorded
-from .dtypes import float32, int64
+from .dtypes import float16, float32, int64
 from .errors import DTypeError, ShapeError, here, outside
 from .node import Node
 from .ops import OPS, Op
@@ -67,8 +67,8 @@ def _two(name: str, compute: Callable[[Any, Any], Any], saves: bool) -> Callable
             return apply(op, a, b)
         shapes = None
         if type(out) is not _scalar:
-            if out.dtype is not float32:
-                return apply(op, a, b)
+            if out.dtype is not float32 or x.dtype is float16 or (type(y) not in _NUMBERS and y.dtype is float16):
+                return apply(op, a, b)          # half precision beside single: `apply` casts, and casts gradients back
             shape = out.shape
             if (p is not None and x.shape != shape) or (q is not None and y.shape != shape):
                 shapes = (x.shape, np.shape(y))
