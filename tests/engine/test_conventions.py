@@ -119,6 +119,18 @@ def test_what_has_no_answer_is_refused_in_words(program, kind, words):
     assert isinstance(caught.value, EngineError)
 
 
+@pytest.mark.parametrize("other", [[1.0, 2.0], 2.0])
+def test_gradients_come_back_in_half_precision(other):
+    def run(T):
+        x = T.tensor(np.array([1.5, 2.0], "float16"), requires_grad=True)
+        y = T.tensor(other, requires_grad=True)
+        out = x * y
+        out.sum().backward()
+        return [str(t.dtype).removeprefix("torch.") for t in (out, x.grad, y.grad)]
+
+    assert run(tg) == run(torch)
+
+
 def test_memory_goes_to_another_library_and_comes_back():
     x = tg.arange(3.0)
     array = np.from_dlpack(x)
