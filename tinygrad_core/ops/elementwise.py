@@ -42,7 +42,7 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     wrong at every second one, which takes it ten times as long.
     """
     dtype = x.dtype if hasattr(x, "dtype") else getattr(y, "dtype", None)
-    bits = _BITS.get(dtype)
+    bits = None if dtype is None else _BITS.get(dtype)
     if bits is None or type(condition) is not np.ndarray or condition.size < _SOME or getattr(y, "dtype", dtype) != dtype:
         out = xp.where(condition, x, y)
         return out if out.ndim else out[()]
