@@ -48,7 +48,7 @@ EXPRESSIONS = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}", "abs": "fabs{f}({0})",
     "round": "rint{f}({0})", "sign": "({t})(({0} > 0) - ({0} < 0))", "relu": "({0} < 0 ? 0 : {0})",
     "maximum": "({0} > {1} || {0} != {0} ? {0} : {1})", "minimum": "({0} < {1} || {0} != {0} ? {0} : {1})",
-    "where": "({0} ? {1} : {2})", "eq": "{0} == {1}", "ne": "{0} != {1}", "lt": "{0} < {1}", "le": "{0} <= {1}",
+    "where": "either_{t}({0} != 0, {1}, {2})", "eq": "{0} == {1}", "ne": "{0} != {1}", "lt": "{0} < {1}", "le": "{0} <= {1}",
     "gt": "{0} > {1}", "ge": "{0} >= {1}", "logical_and": "({0} != 0) & ({1} != 0)",
     "logical_or": "({0} != 0) | ({1} != 0)", "logical_not": "{0} == 0",
     "isnan": "{0} != {0}", "isinf": "isinf({0})", "isfinite": "isfinite({0})", "pow": "pow{f}({0}, {1})",
@@ -69,6 +69,12 @@ SIMD float expf(float); SIMD float logf(float); SIMD float tanhf(float); SIMD fl
 SIMD double exp(double); SIMD double log(double); SIMD double tanh(double); SIMD double sin(double); SIMD double cos(double);
 #endif
 static _Thread_local I wrong;           /* the number of the step that was given a wrong index */
+/* One of two by its bits: a sum of what a condition chooses is computed number by number otherwise. */
+#define EITHER(t, bits) static inline t either_##t(int c, t a, t b) { \
+  union { t v; bits i; } x = {a}, y = {b}; \
+  const bits all = -(bits)(c != 0); \
+  x.i = (x.i & all) | (y.i & ~all); return x.v; }
+EITHER(float, int32_t) EITHER(double, int64_t) EITHER(int64_t, int64_t) EITHER(int32_t, int32_t) EITHER(uint8_t, uint8_t)
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. */
 static inline I at(I k, I n, I who) { if (k < 0) k += n; if (k < 0 || k >= n) { wrong = who; k = 0; } return k; }
 """

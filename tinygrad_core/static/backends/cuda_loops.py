@@ -26,6 +26,8 @@ RUNTIME = r"""
 #define NAN __int_as_float(0x7fffffff)
 #endif
 typedef long long I;
+#define EITHER(t) static __device__ inline t either_##t(int c, t a, t b) { return c ? a : b; }
+EITHER(float) EITHER(double) EITHER(int64_t) EITHER(int32_t) EITHER(uint8_t)
 /* A place from an index, as Python counts; a place that is not there is remembered, and the first row stands in. `wrong` is
    a parameter of every kernel that looks for places. */
 #define at(k, n, who) found(k, n, who, wrong)

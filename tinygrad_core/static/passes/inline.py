@@ -48,9 +48,12 @@ class _Again:
         self.step.operations = self.operations
 
     def _waits_for(self, leaves: set[Symbol], x: Symbol) -> bool:
-        """Whether the leaves are there anyway, or wait for this loop in the place of something as large."""
+        """Whether the leaves are there anyway, or wait for this loop in the place of something with as many elements.
+
+        Booleans count like numbers: keeping them would take less memory, and several times as long to read and write.
+        """
         longer = [y for y in leaves if y.operation.kind == "operation" and self.last(y) < self.number]
-        return sum([math.prod(y.shape) * y.itemsize for y in longer]) <= math.prod(x.shape) * x.itemsize
+        return sum([math.prod(y.shape) for y in longer]) <= math.prod(x.shape)
 
     def last(self, x: Symbol) -> int:
         """The last step that reads a value."""
