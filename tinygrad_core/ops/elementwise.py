@@ -57,7 +57,7 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 _SOME = 400                     # elements from which the bits are worth the while
-_BITS = {np.dtype(kind): np.dtype(bits) for kind, bits in (("f4", "i4"), ("f8", "i8"))}
+_BITS: dict[Any, Any] = {np.dtype(kind): np.dtype(bits) for kind, bits in (("f4", "i4"), ("f8", "i8"))}
 
 
 def _above(xp: Any, x: Any) -> Any:
