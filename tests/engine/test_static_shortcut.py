@@ -11,6 +11,12 @@ from tinygrad_core.static import compile
 from tinygrad_core.static.shortcut import MISS
 
 
+@pytest.fixture(params=["c", "numpy"])
+def backend(request):
+    """A back end whose code reads where arrays lie, and one that is given arrays."""
+    return request.param
+
+
 def taken(f, *args):
     """The result of a call, and whether it went the short way; the function must be one that can be called once more."""
     found = f.shortcut(args) if f.shortcut is not None else MISS
@@ -53,15 +59,15 @@ def agree(ours, other, *args, short):
     (net, _, f), (twin, _, step) = ours, other
     expected = step(*args)
     loss, was_short = taken(f, *args)
-    assert was_short is short
+    assert was_short is short or f.backend == "numpy"       # which is given arrays, and does not care where they lie
     np.testing.assert_allclose(loss.item(), expected.item(), rtol=1e-5)
     for p, q in zip(net.parameters(), twin.parameters(), strict=True):
         np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-5, atol=1e-6)
         assert p.grad is None
 
 
-def test_calls_alike_go_the_short_way_with_the_same_or_other_memory():
-    ours, other = training()
+def test_calls_alike_go_the_short_way_with_the_same_or_other_memory(backend):
+    ours, other = training(backend)
     x, y = batch(0)
     for _ in range(2):                          # traced, and run
         agree(ours, other, x, y, short=False)
@@ -71,8 +77,8 @@ def test_calls_alike_go_the_short_way_with_the_same_or_other_memory():
         agree(ours, other, *batch(seed), short=True)
 
 
-def test_options_and_weights_that_were_exchanged():
-    ours, other = training()
+def test_options_and_weights_that_were_exchanged(backend):
+    ours, other = training(backend)
     x, y = batch(0)
     for _ in range(2):
         agree(ours, other, x, y, short=False)
@@ -92,8 +98,8 @@ def test_options_and_weights_that_were_exchanged():
     agree(ours, other, x, y, short=False)
 
 
-def test_a_gradient_that_waits():
-    ours, other = training()
+def test_a_gradient_that_waits(backend):
+    ours, other = training(backend)
     x, y = batch(0)
     for _ in range(2):
         (ours[2](x, y), other[2](x, y))
@@ -103,8 +109,8 @@ def test_a_gradient_that_waits():
     assert "grad" in ours[2].explain()
 
 
-def test_how_operations_run_is_asked():
-    ours, _ = training()
+def test_how_operations_run_is_asked(backend):
+    ours, _ = training(backend)
     x, y = batch(0)
     f = known(ours[2], x, y)
     assert f.shortcut((x, y)) is not MISS
@@ -112,15 +118,15 @@ def test_how_operations_run_is_asked():
         assert f.shortcut((x, y)) is MISS
     with record():
         assert f.shortcut((x, y)) is MISS
-    g = compile(lambda x: x * 2, backend="c")
+    g = compile(lambda x: x * 2, backend=backend)
     with tg.no_grad():
         known(g, x)
         assert g.shortcut((x,)) is not MISS
     assert g.shortcut((x,)) is MISS
 
 
-def test_arguments_of_another_kind():
-    f = compile(lambda x, y, k: (x * y).sum() * k, backend="c", dynamic=False)
+def test_arguments_of_another_kind(backend):
+    f = compile(lambda x, y, k: (x * y).sum() * k, backend=backend, dynamic=False)
     x, y = tg.ones(2, 3), tg.ones(2, 3)
     known(f, x, y, 2.0)
     assert taken(f, x, y, 2.0) == (12, True)
@@ -128,7 +134,7 @@ def test_arguments_of_another_kind():
     f(x, y, 2.0)
     others = [(tg.ones(3, 2), tg.ones(3, 2), 2.0), (x.double(), y.double(), 2.0), (x, y, 3.0), (x, y, 2),
               (tg.ones(2, 3, requires_grad=True), y, 2.0), (nn.Parameter(tg.ones(2, 3), requires_grad=False), y, 2.0),
-              (tg.ones(3, 2).T, y, 2.0)]
+              *[(tg.ones(3, 2).T, y, 2.0)] * (backend == "c")]
     for args in others:
         assert f.shortcut(args) is MISS
         assert known(f, *args)(*args).item() == 6 * args[2]
@@ -141,18 +147,18 @@ def test_arguments_of_another_kind():
     assert f.shortcut((shared, y, 2.0)) is MISS
 
 
-def test_one_tensor_in_two_places_has_both_gradients():
+def test_one_tensor_in_two_places_has_both_gradients(backend):
     def slope(x, y):
         return tg.autograd.grad((x * y).sum(), [x, y])[0]
 
-    f = compile(slope, backend="c")
+    f = compile(slope, backend=backend)
     x, y = tg.tensor([1., 2.], requires_grad=True), tg.tensor([3., 4.], requires_grad=True)
     for args in ((x, y), (x, y), (x, x), (y, x)):
         assert f(*args).tolist() == slope(*args).tolist()
 
 
-def test_numbers_without_dims():
-    f = compile(lambda x, k: x * k, backend="c")
+def test_numbers_without_dims(backend):
+    f = compile(lambda x, k: x * k, backend=backend)
     x = tg.ones(2)
     known(f, x, tg.tensor(2.0))
     assert taken(f, x, tg.tensor(3.0))[0].tolist() == [3, 3]
@@ -161,14 +167,14 @@ def test_numbers_without_dims():
     assert f(x, tg.tensor(3)).tolist() == [3, 3]
 
 
-def test_an_argument_that_looks_into_memory_that_is_written():
+def test_an_argument_that_looks_into_memory_that_is_written(backend):
     w = tg.ones(4)
 
     def step(x):
         w.add_(x)
         return w.sum()
 
-    f = compile(step, backend="c")
+    f = compile(step, backend=backend)
     x = tg.ones(4)
     known(f, x)
     assert taken(f, x)[1] is True
@@ -180,13 +186,13 @@ def test_an_argument_that_looks_into_memory_that_is_written():
     assert f.shortcut((block[2:6],)) is MISS
 
 
-def test_methods_and_several_results_go_the_short_way_too():
+def test_methods_and_several_results_go_the_short_way_too(backend):
     class Model(nn.Module):
         def __init__(self):
             super().__init__()
             self.w = nn.Parameter(tg.ones(3))
 
-        @compile(backend="c")
+        @compile(backend=backend)
         def both(self, x):
             return {"sum": (x * self.w).sum(), "parts": [x * self.w, self.w]}
 
@@ -203,9 +209,9 @@ def test_methods_and_several_results_go_the_short_way_too():
         assert f(other, x)["sum"] == 6
 
 
-def test_a_gradient_that_is_left_and_no_result():
+def test_a_gradient_that_is_left_and_no_result(backend):
     w = tg.ones(2, requires_grad=True)
-    f = compile(lambda x: (x * w).sum().backward(), backend="c")
+    f = compile(lambda x: (x * w).sum().backward(), backend=backend)
     x = tg.tensor([1., 2.])
     f(x)
     w.grad = None
@@ -217,8 +223,8 @@ def test_a_gradient_that_is_left_and_no_result():
     assert w.grad.tolist() == [2, 4]
 
 
-def test_writes_are_counted_and_noticed_by_backward():
-    ours, _ = training()
+def test_writes_are_counted_and_noticed_by_backward(backend):
+    ours, _ = training(backend)
     net, _, f = ours
     x, y = batch(0)
     known(f, x, y)
@@ -230,11 +236,11 @@ def test_writes_are_counted_and_noticed_by_backward():
         later.backward()
 
 
-def test_an_index_out_of_range_is_told_on_the_short_way_and_leaves_it_usable():
+def test_an_index_out_of_range_is_told_on_the_short_way_and_leaves_it_usable(backend):
     table = tg.arange(6.0).reshape(3, 2)
-    f = compile(lambda i: table[i].sum(), backend="c")
+    f = compile(lambda i: table[i].sum(), backend=backend)
     assert known(f, tg.tensor([0, 2]))(tg.tensor([0, 2])) == 10
     assert taken(f, tg.tensor([0, 1])) == (6, True)
-    with pytest.raises(EngineError, match="out of range"):
+    with pytest.raises(EngineError, match=r"out of (range|bounds)"):
         f.shortcut((tg.tensor([0, 7]),))
     assert taken(f, tg.tensor([0, 1])) == (6, True)
