@@ -96,6 +96,34 @@ def test_a_whole_training_step_gives_eager_modes_weights(name, make, backend):
     assert all(p.grad is None for p in traced.parameters())
 
 
+@pytest.mark.parametrize("forget", [None, "before", "after", "module"])
+def test_gradients_that_nobody_forgets_add_up_as_in_eager_mode(forget, backend):
+    curves = []
+    for compiled in (False, True):
+        tg.manual_seed(0)
+        net = nn.Linear(2, 1)
+        optimizer = optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x, net=net, optimizer=optimizer):
+            if forget == "before":
+                optimizer.zero_grad()
+            elif forget == "module":
+                net.zero_grad()
+            loss = (net(x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+            if forget == "after":
+                optimizer.zero_grad()
+            return loss
+
+        run = compile(step, backend=backend) if compiled else step
+        curves.append([run(tg.tensor([[1.0, 0.5]])).item() for _ in range(5)])
+        if forget is None:
+            curves[-1] += net.weight.grad.flatten().tolist()
+    close(*map(tg.tensor, curves), rtol=1e-5)
+    assert len(run.graphs) == (2 if forget is None else 1), run.explain()
+
+
 OPTIMIZERS = {
     "SGD": {"lr": 0.1, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01}, "Adam": {"lr": 0.01, "amsgrad": True},
     "AdamW": {"lr": 0.01, "maximize": True}, "Adamax": {}, "NAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1},

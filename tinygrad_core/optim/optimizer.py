@@ -99,6 +99,8 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 leaf = p.node
+                if leaf is not None and mode.graph is not None:
+                    mode.graph.emptied(leaf)
                 if set_to_none:
                     if leaf is not None:
                         leaf.grad = None
