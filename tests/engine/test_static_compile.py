@@ -164,6 +164,13 @@ def test_a_state_that_is_loaded_is_what_the_next_step_begins_with(way, make, bac
     assert {state["step"] for state in optimizer.state.values()} == {9}
 
 
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_numpy_in_the_middle_breaks_into_pieces(shape, backend):
+    f = compile(lambda x: tg.from_numpy(np.asarray(np.sin((x * 2).numpy()))) + x, backend=backend)
+    for k in (1.0, 2.0):
+        close(f(tg.full(shape, k)), tg.full(shape, float(np.sin(2 * k) + k)))
+
+
 OPTIMIZERS = {
     "SGD": {"lr": 0.1, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01}, "Adam": {"lr": 0.01, "amsgrad": True},
     "AdamW": {"lr": 0.01, "maximize": True}, "Adamax": {}, "NAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1},
