@@ -478,3 +478,29 @@ def test_a_second_hook_and_one_that_is_taken_off():
         assert f(x).tolist() == net(x).tolist()
         handle.remove()
     assert f(x).tolist() == net(x).tolist()
+
+
+@pytest.mark.parametrize("reset", [
+    lambda o: o.state.clear(), lambda o: setattr(o, "state", {}),
+    lambda o: setattr(o, "param_groups", [{**group, "lr": 0.01} for group in o.param_groups]),
+], ids=["cleared", "another", "groups"])
+def test_an_optimiser_that_begins_anew(reset):
+    curves = []
+    for compiled in (False, True):
+        net = nn.Linear(2, 1)
+        nn.init.constant_(net.weight, 0.5)
+        nn.init.zeros_(net.bias)
+        optimizer = optim.Adam(net.parameters(), lr=0.1)
+
+        def step(x, net=net, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (net(x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run, x = compile(step) if compiled else step, tg.tensor([[1.0, 3.0]])
+        losses = [run(x).item() for _ in range(3)]
+        reset(optimizer)
+        curves.append(losses + [run(x).item() for _ in range(3)])
+    np.testing.assert_allclose(*curves, rtol=1e-3)
