@@ -190,7 +190,7 @@ class Symbol:
         return _ASKED[function](args[0]) if function in _ASKED else self._no_array()    # about the shape, which is known
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        return self._value("turned into a NumPy array")
+        return self._value("turned into a NumPy array", np.asarray)
 
     def _value(self, what: str, convert: Callable[[Any], Any] = lambda v: v) -> Any:
         """The numbers, which only a trace that can stop and run what it has got so far may know."""

@@ -264,6 +264,8 @@ class Tensor:
             raise ShapeError(f"the gradient of a tensor of shape {self.shape} must be a tensor of that shape, got "
                              f"{describe(grad)}")
         self.node.grad = grad
+        if grad is None and mode.graph is not None:
+            mode.graph.emptied(self.node)
 
     @property
     def data(self) -> Tensor:

@@ -102,3 +102,35 @@ def test_parameters_as_one_vector() -> None:
     np.testing.assert_allclose(doubled.detach().numpy(), 2 * vector.detach().numpy())
     with pytest.raises(tg.errors.ShapeError, match="11 elements together"):
         utils.vector_to_parameters(tg.zeros(10), net.parameters())
+
+
+@pytest.mark.parametrize("norm_type", [2.0, math.inf])
+def test_a_compiled_step_clips_its_gradients(norm_type: float) -> None:
+    curves = []
+    for compiled in (False, True):
+        tg.manual_seed(0)
+        net = tg.nn.Linear(3, 2)
+        optimizer = tg.optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x: tg.Tensor, net: Any = net, optimizer: Any = optimizer) -> tuple[tg.Tensor, tg.Tensor]:
+            optimizer.zero_grad()
+            loss = (net(x) ** 2).mean()
+            loss.backward()
+            utils.clip_grad_value_(net.parameters(), 2.0)
+            length = utils.clip_grad_norm_(net.parameters(), 1.0, norm_type)
+            optimizer.step()
+            return loss, length
+
+        run = tg.compile(step, fullgraph=True) if compiled else step
+        curves.append([[t.item() for t in run(tg.full((4, 3), 0.3 * k))] for k in (9, 6, 3, 1, 0, 1)])
+    np.testing.assert_allclose(*curves, rtol=1e-5)
+    assert min(length for _, length in curves[0]) < 0.5 and max(length for _, length in curves[0]) > 1
+
+
+def test_a_compiled_step_clips_gradients_that_wait_outside() -> None:
+    p = tg.tensor([3.0, 4.0], requires_grad=True)
+    clip = tg.compile(lambda: utils.clip_grad_norm_([p], 1.0))
+    for k in (1, 2):
+        p.grad = tg.tensor([3.0, 4.0]) * k
+        assert clip().item() == pytest.approx(5 * k)
+        np.testing.assert_allclose(p.grad.numpy(), [0.6, 0.8], rtol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 import tinygrad_core as tg
 from tinygrad_core import nn, optim
 from tinygrad_core.errors import ShapeError
-from tinygrad_core.static import GraphBreakError, StaticError, TraceWarning, compile, toolchain
+from tinygrad_core.static import Graph, GraphBreakError, Session, StaticError, TraceWarning, compile, toolchain
 
 BACKENDS = ["interpreter", "numpy", "c"]
 scale = 2.0
@@ -94,6 +94,81 @@ def test_a_whole_training_step_gives_eager_modes_weights(name, make, backend):
     for a, b in zip(eager.buffers(), traced.buffers(), strict=True):
         close(a, b)
     assert all(p.grad is None for p in traced.parameters())
+
+
+@pytest.mark.parametrize("forget", [None, "before", "after", "module"])
+def test_gradients_that_nobody_forgets_add_up_as_in_eager_mode(forget, backend):
+    curves = []
+    for compiled in (False, True):
+        tg.manual_seed(0)
+        net = nn.Linear(2, 1)
+        optimizer = optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x, net=net, optimizer=optimizer):
+            if forget == "before":
+                optimizer.zero_grad()
+            elif forget == "module":
+                net.zero_grad()
+            loss = (net(x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+            if forget == "after":
+                optimizer.zero_grad()
+            return loss
+
+        run = compile(step, backend=backend) if compiled else step
+        curves.append([run(tg.tensor([[1.0, 0.5]])).item() for _ in range(5)])
+        if forget is None:
+            curves[-1] += net.weight.grad.flatten().tolist()
+    close(*map(tg.tensor, curves), rtol=1e-5)
+    assert len(run.graphs) == (2 if forget is None else 1), run.explain()
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.Adam(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9)],
+                         ids=["adam", "sgd"])
+@pytest.mark.parametrize("way", ["compile", "session"])
+def test_a_state_that_is_loaded_is_what_the_next_step_begins_with(way, make, backend):
+    net = nn.Linear(2, 1)
+    optimizer = make(net.parameters())
+    data = tg.tensor([[1.0, 0.5]])
+
+    def loss_of(x):
+        return (net(x) ** 2).sum()
+
+    if way == "compile":
+        @compile(backend=backend)
+        def step():
+            optimizer.zero_grad()
+            loss = loss_of(data)
+            loss.backward()
+            optimizer.step()
+            return loss
+    else:
+        with Graph() as graph:
+            loss = loss_of(data)
+            train = optimizer.minimize(loss)
+        session = Session(graph, backend)
+
+        def step():
+            return session.run([loss, train])[0]
+
+    for before in (0, 3):
+        for _ in range(before):
+            step()
+        saved = copy.deepcopy((net.state_dict(), optimizer.state_dict()))
+        goes_on = [float(step()) for _ in range(3)]
+        optimizer.param_groups[0]["lr"] = 5.0
+        net.load_state_dict(saved[0])
+        optimizer.load_state_dict(saved[1])
+        close(tg.tensor([float(step()) for _ in range(3)]), tg.tensor(goes_on), rtol=1e-6)
+    assert {state["step"] for state in optimizer.state.values()} == {9}
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_numpy_in_the_middle_breaks_into_pieces(shape, backend):
+    f = compile(lambda x: tg.from_numpy(np.asarray(np.sin((x * 2).numpy()))) + x, backend=backend)
+    for k in (1.0, 2.0):
+        close(f(tg.full(shape, k)), tg.full(shape, float(np.sin(2 * k) + k)))
 
 
 OPTIMIZERS = {

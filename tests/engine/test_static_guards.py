@@ -454,3 +454,53 @@ class TestDelicateNumbers:
             factor_again = kind("nan")
             monkeypatch.setitem(globals(), "factor", factor_again)
         assert len(f.graphs) == 1, f.explain()
+
+
+@pytest.mark.parametrize(("module", "name", "value"), [
+    (nn.Dropout(0.5), "p", 0.0), (nn.LeakyReLU(0.1), "negative_slope", 0.5), (nn.Softmax(dim=0), "dim", 1),
+    (nn.MaxPool1d(2), "stride", 1),
+], ids=["dropout", "leaky", "softmax", "pool"])
+def test_settings_of_modules_that_are_one_function(module, name, value):
+    f, x = compile(lambda x: module(x)), tg.tensor([[1.0, -2.0, 3.0, -4.0], [5.0, 6.0, -7.0, 8.0]])
+    f(x)
+    setattr(module, name, value)
+    np.testing.assert_allclose(f(x).numpy(), module(x).numpy(), rtol=1e-5)
+    assert f"module (of the enclosing function).{name} was" in f.explain()
+
+
+def test_a_second_hook_and_one_that_is_taken_off():
+    net, x = nn.Linear(2, 1), tg.ones(1, 2)
+    f, handles = compile(lambda x: net(x)), []
+    for _ in range(3):
+        assert f(x).tolist() == net(x).tolist()
+        handles.append(net.register_forward_hook(lambda module, args, out: out * 2))
+    for handle in handles:
+        assert f(x).tolist() == net(x).tolist()
+        handle.remove()
+    assert f(x).tolist() == net(x).tolist()
+
+
+@pytest.mark.parametrize("reset", [
+    lambda o: o.state.clear(), lambda o: setattr(o, "state", {}),
+    lambda o: setattr(o, "param_groups", [{**group, "lr": 0.01} for group in o.param_groups]),
+], ids=["cleared", "another", "groups"])
+def test_an_optimiser_that_begins_anew(reset):
+    curves = []
+    for compiled in (False, True):
+        net = nn.Linear(2, 1)
+        nn.init.constant_(net.weight, 0.5)
+        nn.init.zeros_(net.bias)
+        optimizer = optim.Adam(net.parameters(), lr=0.1)
+
+        def step(x, net=net, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (net(x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run, x = compile(step) if compiled else step, tg.tensor([[1.0, 3.0]])
+        losses = [run(x).item() for _ in range(3)]
+        reset(optimizer)
+        curves.append(losses + [run(x).item() for _ in range(3)])
+    np.testing.assert_allclose(*curves, rtol=1e-3)

@@ -360,8 +360,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the parameters' gradients, or set them to zero."""
         for p in self.parameters():
-            if p.grad is not None:
-                p.grad = None if set_to_none else wrap(p.grad.array * 0)
+            p.grad = None if set_to_none or p.grad is None else wrap(p.grad.array * 0)
 
     # ---- dtype and place
     def _convert(self: M, convert: Callable[[Tensor], Tensor]) -> M:

@@ -103,6 +103,7 @@ class LBFGS(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the options; the curvature is guessed anew."""
         super().load_state_dict({**state_dict, "state": {}})
+        self.state.clear()
 
     def _evaluate(self, closure: Callable[[], Any]) -> tuple[Any, float, Any]:
         """The loss, as it came and as a number, and all gradients as one vector."""

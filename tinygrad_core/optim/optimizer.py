@@ -99,6 +99,8 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 leaf = p.node
+                if leaf is not None and mode.graph is not None:
+                    mode.graph.emptied(leaf)
                 if set_to_none:
                     if leaf is not None:
                         leaf.grad = None
@@ -243,15 +245,18 @@ class Optimizer:
                                  f"with the same groups first.")
         numbered = {k: p for mine, theirs in zip(self.param_groups, groups, strict=True)
                     for p, k in zip(mine["params"], theirs["params"], strict=True)}
-        self.param_groups = [{**mine, **theirs, "params": mine["params"]}
-                             for mine, theirs in zip(self.param_groups, groups, strict=True)]
-        self.state = {}
-        for k, saved in state_dict["state"].items():
-            p = numbered[k]
-            state = {name: _own(value, p, f"{name} of parameter {k}") for name, value in saved.items() if value is not None}
-            if state:                           # PyTorch's SGD counts no steps: a velocity says that there were some
-                group = next(g for g in self.param_groups if any(q is p for q in g["params"]))
-                self.state[p] = {**self.begin(p, group), "step": 1, **state}
+        found = {numbered[k]: {name: _own(value, numbered[k], f"{name} of parameter {k}")
+                               for name, value in saved.items() if value is not None}
+                 for k, saved in state_dict["state"].items()}
+        for mine, theirs in zip(self.param_groups, groups, strict=True):        # in place: graphs hold these dictionaries
+            mine.update({name: option for name, option in theirs.items() if name != "params"})
+            for p in mine["params"]:
+                if p in self.state or found.get(p):
+                    state = self.state.setdefault(p, {})
+                    state.clear()
+                    state.update(self.begin(p, mine))
+                    if found.get(p):            # PyTorch's SGD counts no steps: a velocity says that there were some
+                        state.update({"step": 1, **found[p]})
 
     def __repr__(self) -> str:
         lines = [type(self).__name__ + " ("]

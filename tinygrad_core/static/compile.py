@@ -360,7 +360,7 @@ def compile(function: Any = None, *, backend: str = "auto", dynamic: bool | None
     functions, items of containers, the numbers in NumPy arrays, whether a gradient waits at a leaf. `f.explain()` tells why
     it was traced each time, and a function that no trace serves for long runs uncompiled. Python code does not run again at
     later calls: printing, appending and the like happen once, which a `TraceWarning` says. A gradient that an optimiser
-    inside the function has used is not kept: `.grad` is None after the call.
+    inside the function has used, and that the function forgets (`zero_grad()`), is not kept: `.grad` is None after the call.
 
     Threads may call the function at once: they trace one after the other, and run a plan one after the other.
 

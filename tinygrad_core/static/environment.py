@@ -16,6 +16,8 @@ import numpy as np
 from .. import dtypes
 from ..device import is_array
 from ..errors import _PACKAGE
+from ..nn.applied import Applied
+from ..nn.hooks import Hooks
 from ..nn.module import Module
 from ..node import Leaf
 from ..optim import Optimizer
@@ -143,6 +145,10 @@ class Environment:
             for held in (part._parameters, part._buffers, part._modules):
                 if held:
                     self._guard(path, "values", held, None, tuple(held.values()))
+            if part._hooks is not None:
+                for kind in Hooks.__slots__:
+                    hooks = getattr(part._hooks, kind)
+                    self._guard(f"the hooks of {path}", "values", hooks, None, tuple(hooks.values()))
         for t in (*module.parameters(), *module.buffers()):
             self._seen[id(t)] = t
             self._tensor(t)
@@ -292,9 +298,10 @@ def _attributes(room: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any, st
 def _said_in(kind: type) -> frozenset[str]:
     """The names that an installed class's methods say; those of a learner's are walked as they are named."""
     skipped = ("__init__", "__repr__", "extra_repr", "reset_parameters")
-    return frozenset(name for base in kind.__mro__ if _installed(base) for key, method in vars(base).items()
-                     if isinstance(method, types.FunctionType) and key not in skipped
-                     for code in codes(method.__code__) for name in code.co_names)
+    settings = frozenset(kind.settings.parameters if issubclass(kind, Applied) else ())     # their names no code says
+    return settings.union(name for base in kind.__mro__ if _installed(base) for key, method in vars(base).items()
+                          if isinstance(method, types.FunctionType) and key not in skipped
+                          for code in codes(method.__code__) for name in code.co_names)
 
 
 @functools.lru_cache(4096)

@@ -451,6 +451,9 @@ class Graph:
             f"while_loop().{at_line(learner_line())}")
 
     # ---- what the engine tells whoever watches
+    def emptied(self, leaf: Any) -> None:
+        """A leaf's gradient is forgotten, which is nothing to a graph that leaves none behind."""
+
     def entered(self, module: Any) -> None:
         """A module's forward begins."""
         self._modules.append(self.module)

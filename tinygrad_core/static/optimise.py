@@ -73,6 +73,15 @@ class Step:
                 counted = [self.optimizer.state[p] for p, _ in learning]
                 if counted and self.counts(group, counted[0]):
                     graph.after.append(self._counted(group, counted))
+        graph.environment.guards.append(self._begun())
+
+    def _begun(self) -> Guard:
+        """That the optimiser still has the dictionaries that the graph holds: whoever begins anew may give it others."""
+        optimizer, groups = self.optimizer, self.optimizer.param_groups
+        p: Any = next(iter(optimizer.state), None)
+        state = optimizer.state.get(p)
+        return Guard(f"whether {type(optimizer).__name__} goes on from where it was", "result",
+                     lambda: optimizer.param_groups is groups and optimizer.state.get(p) is state, None, True)
 
     def counts(self, group: dict[str, Any], state: dict[str, Any]) -> bool:
         """Whether it matters how many steps there were: plain descent remembers nothing."""

@@ -53,6 +53,7 @@ class TraceGraph(Graph):
         self.breaks: list[Break] = []
         self.values: dict[Symbol, Any] = {}             # what was computed for the sake of a break
         self.used_grads: set[int] = set()               # leaves whose gradient an optimiser has used up
+        self.emptied_grads: set[int] = set()            # leaves whose gradient the function itself forgets
         self.asked_grads: set[int] = set()              # leaves whose gradient was added to, or else used
         self.arguments: dict[Symbol, Any] = {}          # placeholder -> its array in this first call
         self._module_names = dict(environment.modules.items())
@@ -115,6 +116,10 @@ class TraceGraph(Graph):
     def collected(self, leaf: Leaf, g: Any, before: Any) -> None:
         """A leaf takes a gradient: what it does with it depends on whether one waits there."""
         self.asked_grads.add(id(leaf))
+
+    def emptied(self, leaf: Leaf) -> None:
+        """A leaf forgets its gradient, as it will at every call."""
+        self.emptied_grads.add(id(leaf))
 
     # ---- numbers that Python asks for
     def asked_for_value(self, symbol: Symbol, what: str) -> Any:
@@ -293,13 +298,16 @@ def _waiting(environment: Environment, leaf: Leaf, g: Any) -> Guard:
 
 
 def _changed_grads(graph: TraceGraph, before: dict[int, Any]) -> list[tuple[Leaf, Symbol | None]]:
-    """The leaves whose `.grad` is another than it was; a gradient that an optimiser used up is not kept."""
+    """The leaves whose `.grad` is another than it was.
+
+    A gradient that an optimiser used up is not kept where the function forgets it anyway, at this call's end or the next's.
+    """
     changed: list[tuple[Leaf, Symbol | None]] = []
     for key, old in before.items():
         leaf = graph.environment.leaves[key]
         if leaf.grad is old and (old is None or id(old.array) not in graph.now):
             continue
         g = leaf.grad
-        used = g is None or key in graph.used_grads
+        used = g is None or (key in graph.used_grads and key in graph.emptied_grads)
         changed.append((leaf, None if used else graph.tensor_of(g).array))
     return changed
