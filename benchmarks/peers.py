@@ -4,6 +4,7 @@
     python peers.py                                   # all engines, all workloads, 1 thread
     python peers.py -e torch,jax -w W2,W6 --threads 2
     python peers.py -e torch,mine --add mine=path/to/my_adapter.py:MyEngine
+    python peers.py -e torch,ours -w W4,W6 --memory   # and the bytes that one step takes
 
 Every (engine, workload) pair lives in its own process, so peak memory is its own and no engine
 disturbs another.  Only one process works at a time; rounds are interleaved in random order; the
@@ -82,6 +83,10 @@ def worker(spec, wid, threads, cores):
         return
     say(ok=True, losses=losses, cold=cold, import_mb=loaded - floor)
     for line in sys.stdin:
+        if line == "memory\n":
+            most = E.allocated(step)
+            say(**({} if most is None else {"step_mb": most / 1e6}))
+            continue
         budget = float(line)
         ts, end = [], time.perf_counter() + budget
         w0, c0 = time.perf_counter(), time.process_time()
@@ -113,8 +118,9 @@ class Proc:
         line = self.p.stdout.readline()
         return json.loads(line) if line else dict(ok=False, why="died")
 
-    def time(self, budget):
-        self.p.stdin.write(f"{budget}\n")
+    def ask(self, what):
+        """of a budget in seconds step times, of "memory" what one step allocates"""
+        self.p.stdin.write(f"{what}\n")
         self.p.stdin.flush()
         return self.read()
 
@@ -141,7 +147,7 @@ def run_workload(wid, engines, a):
         random.shuffle(order)
         for e in order:
             for _try in range(4):                  # another process took the core: sample again
-                r = procs[e].time(a.budget)
+                r = procs[e].ask(a.budget)
                 if a.threads > 1 or r.get("share", 1) > .93:
                     break
                 time.sleep(.5)
@@ -151,7 +157,9 @@ def run_workload(wid, engines, a):
                 continue
             res[e]["ts"].append(r["t"])
             res[e].update(peak_mb=r["peak_mb"], total_mb=r["total_mb"])
-    for p in procs.values():
+    for e, p in procs.items():
+        if a.memory:                                # last: counting makes steps slower
+            res[e].update(p.ask("memory"))
         p.close()
     base = res.get(a.baseline, {})
     for e, r in res.items():
@@ -178,6 +186,8 @@ def cell(r, what):
         return "-"
     if what == "time":
         return fmt_t(r["t"]) + (f" ({r['ratio']:.2f}x)" if "ratio" in r else "") + ("" if r.get("match", True) else " !")
+    if what == "step_mb":
+        return f"{r[what]:.1f}" if what in r else "-"
     if what == "cold":
         return fmt_t(r["cold"])
     return f"{r['peak_mb']:.0f}"
@@ -241,6 +251,7 @@ def main():
     ap.add_argument("--budget", type=float, default=0.4, help="seconds per engine per round")
     ap.add_argument("--setup-timeout", type=float, default=240)
     ap.add_argument("--json", default=None)
+    ap.add_argument("--memory", action="store_true", help="measure also what one step allocates")
     ap.add_argument("--no-import", action="store_true")
     ap.add_argument("-v", "--verbose", action="store_true")
     a = ap.parse_args()
@@ -265,6 +276,8 @@ def main():
                 print(f"  {w} {e}: {r['why']}")
     print("\n" + table(results, engines, "cold", "first step incl. compile"))
     print("\n" + table(results, engines, "mem", "peak RSS MB over data+import"))
+    if a.memory:
+        print("\n" + table(results, engines, "step_mb", "peak MB allocated in a step"))
     imp = {}
     if not a.no_import:
         imp = import_times(engines)

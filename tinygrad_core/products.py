@@ -106,14 +106,16 @@ def _by_compiled(x: Any, y: Any, out: Any) -> Any:
     to = np.empty(shape, x.dtype) if out is None else out
     multiply = _compiled[x.dtype]
     for at in np.ndindex(*stack):
-        multiply(ta, tb, m, n, k, _address(x[at]), lda, _address(y[at]), ldb, 0, _address(to[at]), n)
+        multiply(ta, tb, m, n, k, _address(x[at]), lda, _address(y[at]), ldb, 0, _address(to[at]), layout(to)[0])
     return to
 
 
 def _takes(out: Any, shape: tuple[int, ...], x: Any, y: Any) -> bool:
     """Whether a product can be written straight into `out`."""
-    return (out.shape == shape and out.dtype == x.dtype and out.flags.c_contiguous and out.flags.writeable
-            and not np.may_share_memory(out, x) and not np.may_share_memory(out, y))
+    if out.shape != shape or out.dtype != x.dtype or not out.flags.writeable:
+        return False
+    step, transposed = layout(out)
+    return bool(step) and not transposed and not np.may_share_memory(out, x) and not np.may_share_memory(out, y)
 
 
 def _address(array: Any) -> int:

@@ -1,12 +1,13 @@
 """tinygrad_core, through its public API alone."""
 import numpy as np
-from engine import Engine
+from engine import Engine, traced
 
 
 class TinygradCore(Engine):
     """Dynamic graphs, as a user would write them: nn.functional, optim, backward."""
 
     name, import_stmt, paths = "tinygrad_core", "import tinygrad_core", ("..",)
+    allocated = traced
 
     def load(self, threads):
         import tinygrad_core as t
@@ -93,6 +94,7 @@ class TinygradCompiled(TinygradCore):
     """The same training step under `@compile`."""
 
     name, backend = "compiled", "auto"
+    allocated = Engine.allocated                # its memory is taken once, for all steps
 
     def make_step(self, w):
         from tinygrad_core.static import compile

@@ -49,6 +49,32 @@ def test_activations(name: str, settings: dict[str, Any]) -> None:
     compare(transposed, rng.standard_normal((3, 4)), second=False, dtypes=dtypes)
 
 
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gelu_over_the_whole_range(approximate: str, dtype: str) -> None:
+    edges = [s * v for v in (0.0, 1e-45, 1e-30, 30.0, 1e15, np.inf, np.nan) for s in (1, -1)]
+    x = np.concatenate([edges, np.linspace(-12, 12, 100_001)]).astype(dtype)        # more than a block
+    slope, exact = (T.tensor(v, requires_grad=True) for T, v in ((tg, x), (torch, x.astype("float64"))))
+    with np.errstate(all="ignore"):
+        y = F.gelu(slope, approximate=approximate)
+        wanted = torch.nn.functional.gelu(exact, approximate=approximate)
+        y.backward(tg.ones_like(y))
+        wanted.backward(torch.ones_like(wanted))
+    within = 2e-6 if dtype == "float32" else 1e-14          # 1 - tanh² keeps few digits where it is small
+    np.testing.assert_allclose(slope.grad.numpy(), exact.grad.numpy(), rtol=0, atol=within)
+    np.testing.assert_allclose(y.detach().numpy()[14:], wanted.detach().numpy()[14:], rtol=0, atol=within)
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_does_not_keep_its_result(approximate: str) -> None:
+    x = tg.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    y = F.gelu(x, approximate=approximate)
+    slope, = tg.autograd.grad(y.sum(), x, retain_graph=True)
+    y *= 3
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 3 * slope.numpy(), rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", [n for n in ACTIVATIONS if n not in ("softplus", "logsigmoid", "softsign", "gelu",
                                                                       "sigmoid", "tanh")])
 def test_activations_in_place(name: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 import tinygrad_core as tg
 import tinygrad_core.nn.functional as F
 from tests.engine.against_torch import compare
+from tinygrad_core.ops import conv
 
 torch = pytest.importorskip("torch")
 
@@ -28,6 +29,16 @@ def test_convolution(n: int, seed: int) -> None:
     arrays = (x, w, rng.standard_normal(8))[:3 if seed % 3 else 2]
     compare(lambda T, *a: getattr(T.nn.functional, f"conv{n}d")(
         *a, stride=s["stride"], padding=s["padding"], dilation=s["dilation"], groups=s["groups"]), *arrays)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("at_a_time", [1, 3, 5])
+def test_a_large_batch_is_convolved_in_parts(monkeypatch: pytest.MonkeyPatch, groups: int, at_a_time: int) -> None:
+    rng = np.random.default_rng(groups)
+    monkeypatch.setattr(conv, "_COLUMNS", at_a_time * 4 * 6 * 25)       # channels * kernel * places
+    x, w, b = rng.standard_normal((5, 4, 6, 7)), rng.standard_normal((4, 4 // groups, 2, 3)), rng.standard_normal(4)
+    compare(lambda T, *a: T.nn.functional.conv2d(*a, groups=groups), x, w, b)
+    compare(lambda T, x, w: T.nn.functional.conv2d(x, w, groups=groups, padding=1, stride=2), x, w)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -34,6 +34,10 @@ def test_matrices_of_every_layout(compiled, dtype, m, k, n):
         out = np.empty((m, n), dtype)
         assert products.matmul(np, x, y, out) is out
         np.testing.assert_array_equal(out, found)
+        rows = np.zeros((m, n + 3), dtype)
+        assert products.matmul(np, x, y, rows[:, 1:-2]).base is rows
+        np.testing.assert_array_equal(rows[:, 1:-2], found)
+        assert not rows[:, 0].any() and not rows[:, -2:].any()
 
 
 def test_stacks_gaps_and_what_only_the_library_can(compiled):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from ..products import matmul, row_sums
 from .core import primitive
 
@@ -146,13 +148,27 @@ def _kernels_of(weight: Any, groups: int) -> Any:
     return weight.reshape(groups, o // groups, c, k).swapaxes(2, 3).reshape(groups, o // groups, k * c)
 
 
+_COLUMNS = 1 << 20      # elements of columns at a time: what stays in the cache is the faster for it, and takes little memory
+
+
+def _batches(xp: Any, windows: Windows) -> Iterator[tuple[slice, slice]]:
+    """Parts of a batch, and where their windows lie among all, to make columns of a part at a time; for a GPU the whole."""
+    (n, channels), places = windows.shape[:2], math.prod(windows.places)
+    step = max(1, _COLUMNS // max(1, channels * math.prod(windows.kernel) * places) if xp is np else n)
+    for i in range(0, max(1, n), step):
+        j = min(n, i + step)
+        yield slice(i, j), slice(i * places, j * places)
+
+
 def _conv(xp: Any, x: Any, weight: Any, bias: Any, *, stride: Sizes, dilation: Sizes, groups: int, widths: Widths) -> Any:
-    windows, o = Windows(x, weight.shape[2:], stride, dilation, widths), weight.shape[0]
-    columns = _columns_of(xp, x, windows, groups)
-    y = matmul(xp, _kernels_of(weight, groups), columns).reshape(o, columns.shape[2])
+    windows, kernels, o = Windows(x, weight.shape[2:], stride, dilation, widths), _kernels_of(weight, groups), len(weight)
+    y = xp.empty((groups, o // groups, len(x) * math.prod(windows.places)), xp.result_type(x, weight))
+    for part, places in _batches(xp, windows):
+        matmul(xp, kernels, _columns_of(xp, x[part], windows, groups), out=y[:, :, places])
+    y = y.reshape(o, len(x), *windows.places)
     if bias is not None:
-        y += bias[:, None]
-    return y.reshape(o, len(x), *windows.places).swapaxes(0, 1)
+        y += bias.reshape(-1, *[1] * (y.ndim - 1))
+    return y.swapaxes(0, 1)
 
 
 def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Sizes, dilation: Sizes, groups: int,
@@ -160,19 +176,24 @@ def _conv_backward(xp: Any, g: Any, needs: Any, x: Any, weight: Any, stride: Siz
     (n, c, *size), (o, _, *kernel), out = x.shape, weight.shape, g.shape[2:]
     windows, k = Windows(x, tuple(kernel), stride, dilation, widths), math.prod(kernel)
     gy = xp.ascontiguousarray(g.swapaxes(0, 1)).reshape(groups, o // groups, n * math.prod(out))
-    dx = dw = columns = None
-    if needs[1]:
-        columns = _columns_of(xp, x, windows, groups)
-        dw = matmul(xp, gy, columns.swapaxes(1, 2)).reshape(groups, o // groups, k, c // groups).swapaxes(2, 3)
-        dw = dw.reshape(weight.shape)
+    left = _kernels_of(weight, groups).swapaxes(1, 2)
+    dx: Any = xp.zeros((groups, c // groups, n, *size), g.dtype) if needs[0] else None
+    dw: Any = xp.zeros((groups, o // groups, k * (c // groups)), g.dtype) if needs[1] else None
+    for part, places in _batches(xp, windows) if needs[0] or needs[1] else ():
+        columns, slope = None, gy[:, :, places]
+        if needs[1]:
+            columns = _columns_of(xp, x[part], windows, groups)
+            dw += matmul(xp, slope, columns.swapaxes(1, 2))
+        if needs[0]:                    # of a column and a row `multiply` is the faster product
+            columns = xp.multiply(left, slope, out=columns) if o == groups else matmul(xp, left, slope, out=columns)
+            columns = columns.reshape(groups, k, c // groups, part.stop - part.start, *out)
+            image = dx[:, :, part]
+            for i, (at, elements) in enumerate(windows.met()):
+                image[elements] += columns[:, i][at]
     if needs[0]:
-        left = _kernels_of(weight, groups).swapaxes(1, 2)          # of a column and a row `multiply` is the faster product
-        columns = xp.multiply(left, gy, out=columns) if o == groups else matmul(xp, left, gy, out=columns)
-        columns = columns.reshape(groups, k, c // groups, n, *out)
-        dx = xp.zeros((groups, c // groups, n, *size), g.dtype)
-        for i, (at, elements) in enumerate(windows.met()):
-            dx[elements] += columns[:, i][at]
         dx = dx.reshape(c, n, *size).swapaxes(0, 1)
+    if needs[1]:
+        dw = dw.reshape(groups, o // groups, k, c // groups).swapaxes(2, 3).reshape(weight.shape)
     return dx, dw, row_sums(xp, gy.reshape(o, gy.shape[2]))[:, 0] if needs[2] else None
 
 

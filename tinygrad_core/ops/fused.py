@@ -6,7 +6,10 @@ in `formulas`, with the functions of tensors.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from ..products import column_sums, matmul, row_sums, total
 from .core import arrays, primitive
@@ -260,39 +263,55 @@ primitive("gelu", _gelu, aux=("cdf",), backward=_gelu_backward,
           notation={"out": "{x} · Φ({x})", "x": "{g} · (Φ({x}) + {x} · φ({x}))"})
 
 
-# ---- GELU by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
+# ---- GELU by tanh: x/2 (1 + t), t = tanh(u), u = √(2/π) (x + 0.044715 x³)
 _GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715
+_BLOCK = 1 << 16        # elements; what is computed on the way then stays in the cache, and takes no memory to speak of
+
+
+def _blocks(xp: Any, *arrays: Any) -> Iterator[Any]:
+    """Arrays of one shape, cut into blocks for formulas of many passes; whole where that cannot be, and for GPUs."""
+    if xp is not np or arrays[0].size <= _BLOCK or not all([a.flags.c_contiguous for a in arrays]):
+        return iter((arrays,))
+    flat = [a.reshape(-1) for a in arrays]
+    return zip(*[[a[i:i + _BLOCK] for i in range(0, a.size, _BLOCK)] for a in flat])
 
 
 def _gelu_tanh(xp: Any, x: Any) -> Any:
-    t = x * x
-    t *= _GELU_SCALE * _GELU_CUBE
-    t += _GELU_SCALE
-    t *= x
-    xp.tanh(t, out=t)
-    out = t + 1
-    out *= x
-    out *= 0.5
-    return out, t
+    out = xp.empty_like(x)
+    for t, a in _blocks(xp, out, x):
+        xp.multiply(a, a, out=t)
+        t *= _GELU_SCALE * _GELU_CUBE
+        t += _GELU_SCALE
+        t *= a
+        xp.tanh(t, out=t)
+        t += 1
+        t *= a
+        t *= 0.5
+    return out
 
 
-def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any, t: Any) -> Any:
-    """g/2 (1 + t + x (1 - t²) √(2/π) (1 + 3·0.044715 x²)), t the saved tanh."""
-    d = x * x
-    d *= 3 * _GELU_CUBE * _GELU_SCALE
-    d += _GELU_SCALE
-    d *= x
-    s = t * t
-    xp.subtract(1, s, out=s)
-    d *= s
-    d += t
-    d += 1
-    d *= 0.5
-    d *= g
-    return (d,)
+def _gelu_tanh_backward(xp: Any, g: Any, needs: Any, x: Any) -> Any:
+    """g/2 (1 + t + x (1 - t) (1 + t) u'), where t is computed again rather than kept: it would be as large as x."""
+    out = xp.empty_like(x)
+    for d, a, h in _blocks(xp, out, x, g):
+        t = a * a
+        xp.multiply(t, 3 * _GELU_CUBE * _GELU_SCALE, out=d)
+        d += _GELU_SCALE
+        t *= _GELU_SCALE * _GELU_CUBE
+        t += _GELU_SCALE
+        t *= a
+        xp.tanh(t, out=t)
+        d *= 1 - t
+        t += 1
+        d *= t
+        d *= a
+        d += t
+        d *= 0.5
+        d *= h
+    return (out,)
 
 
-primitive("gelu_tanh", _gelu_tanh, aux=("t",), label="gelu", backward=_gelu_tanh_backward,
+primitive("gelu_tanh", _gelu_tanh, floating=True, label="gelu", backward=_gelu_tanh_backward,
           notation={"out": "gelu({x})", "x": "{g} · gelu′({x})"})
 
 
