@@ -138,6 +138,9 @@ class _Placed(_Writer):
             elif isinstance(read, Item):        # mostly the same number as before, there already
                 self.steps += [f"n = {now}", f"if n is not l{k} or type(n) is not float: n{k}[...] = last[{k}] = n"]
             else:
+                if isinstance(variable, Tensor):
+                    self.names[f"d{k}"] = variable.array.dtype
+                    self.elsewhere.append(f"{now}.dtype is not d{k} or {now}.shape")
                 self.steps.append(f"n{k}[...] = {now}")
         if self.writes:
             self.elsewhere.append("plan.writes is None")
