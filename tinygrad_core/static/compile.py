@@ -9,7 +9,7 @@ from typing import Any
 from ..device import CPU, get_default_device
 from ..errors import EngineError, Line, learner_line
 from ..nn.module import Module
-from ..node import FREED, Leaf
+from ..node import FREED, Leaf, alone
 from ..node import ancestors as history
 from ..symbol import Dim, StaticError, when_size_is_asked
 from ..tensor import Tensor, mode
@@ -19,7 +19,7 @@ from .guards import Guard, predicate
 from .joint import Both, Joint
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import specialise
-from .session import Plan, UnfitError, building, watcher
+from .session import Plan, UnfitError, watcher
 from .shortcut import MISS, shortcut
 from .trace import Traced, refuse_shared_memory, trace
 
@@ -120,7 +120,7 @@ class Entry:
 
     # ---- a result that can be differentiated outside
     def _run_with_backward(self, tensors: list[Tensor]) -> Any:
-        with building:
+        with alone:
             joint = self.plans.get("joint")
             if joint is None:
                 joint = self.plans["joint"] = Joint(self)
@@ -164,7 +164,7 @@ class Compiled:
         seen = self.traces
         found, unfit = self._served(call)
         if found is MISS:
-            with building:
+            with alone:
                 if self.traces > seen:          # another thread has traced meanwhile, for a call like this one perhaps
                     found, unfit = self._served(call)
                 if found is MISS:

@@ -14,6 +14,7 @@ import numpy as np
 from .. import versions
 from ..device import array_module, place
 from ..errors import Line
+from ..node import alone
 from ..symbol import Dim, StaticError, Symbol, shape_text
 from ..tensor import Tensor, mode, unboxed, wrap
 from ..writes import unwritable
@@ -24,8 +25,6 @@ from .graph import Graph, Operation
 from .passes import optimised
 from .passes.rewrites import Rewrite
 from .program import Program, ancestors, specialise, uncollected
-
-building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
 
 
 class FeedError(StaticError, ValueError):
@@ -149,7 +148,7 @@ class Plan:
             self.program = program
             self.code = interpreter(program, watch.running(program, origins, backend))
         else:
-            with building, uncollected():       # generated code may be kept from another process: then no pass runs
+            with alone, uncollected():       # generated code may be kept from another process: then no pass runs
                 self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property
