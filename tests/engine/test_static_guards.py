@@ -505,6 +505,29 @@ class TestMemoryThatIsExchanged:
         assert f(tg.zeros(3)).tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("forget", [lambda state, p: state.clear(), lambda state, p: state.pop(p)])
+def test_an_optimiser_that_forgets(forget):
+    def trained(compiled):
+        p = tg.tensor([1., 2., 3.], requires_grad=True)
+        optimizer = optim.Adam([p], lr=0.1)
+
+        def step():
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+
+        f = compile(step) if compiled else step
+        for k in range(6):
+            f()
+            if k == 2:
+                forget(optimizer.state, p)
+        return p.detach().numpy(), optimizer.state[p]["step"]
+
+    (ours, steps), (wanted, count) = trained(True), trained(False)
+    np.testing.assert_allclose(ours, wanted, rtol=1e-5)
+    assert steps == count == 3
+
+
 def test_an_optimiser_that_takes_over_what_was_saved():
     def trained(compiled):
         p = tg.tensor([1., 2., 3.], requires_grad=True)

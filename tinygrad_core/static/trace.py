@@ -226,7 +226,7 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
     waits = [_waiting(environment, leaf, before[id(leaf)]) for leaf in touched]
     return Traced(graph, placeholders, result, grads, writes, given, fixed,
-                  [*environment.guards, *_learners(graph), *_twins(environment), *waits],
+                  [*environment.guards, *_learners(graph), *_twins(environment), *_remembered(graph), *waits],
                   effects.found, found, outputs)
 
 
@@ -235,6 +235,12 @@ def _learners(graph: TraceGraph) -> list[Guard]:
     return [Guard(f"whether {o.name} requires gradients", "attribute", o.value, "node", o.value.node)
             for o in graph.operations
             if o.kind == "variable" and isinstance(o.value, Tensor) and o.value.dtype.kind == "f"]
+
+
+def _remembered(graph: TraceGraph) -> list[Guard]:
+    """That optimisers keep what they remember in the dictionaries that a run reads and writes."""
+    return [Guard(f"what {type(o).__name__} remembers", "values", o.state, None, tuple(o.state.values()))
+            for o in dict.fromkeys(graph.stepped)]
 
 
 def _twins(environment: Environment) -> list[Guard]:
