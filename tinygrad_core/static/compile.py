@@ -11,7 +11,7 @@ from ..errors import EngineError, Line, learner_line
 from ..nn.module import Module
 from ..node import FREED, Leaf, alone
 from ..node import ancestors as history
-from ..symbol import Dim, StaticError, when_size_is_asked
+from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
 from ..tensor import Tensor, mode
 from .arguments import Call, finished, replaced
 from .backends import choose
@@ -157,7 +157,10 @@ class Compiled:
                 return found
         if mode.graph is not None or self.eager:    # inside another trace: part of that
             return self.function(*args, **kwargs)
-        return self._called(Call(args, kwargs))
+        call = Call(args, kwargs)
+        if any([type(t.array) is Symbol for t in call.tensors]):        # part of the graph that is to run later
+            return self.function(*args, **kwargs)
+        return self._called(call)
 
     def _called(self, call: Call) -> Any:
         """Run the first trace that serves; where none does, trace anew, one thread at a time."""

@@ -185,7 +185,7 @@ class Plan:
 
     def takes(self, k: int, array: Any) -> bool:
         """Let feed `k` be read where this array lies, if it can be; for who holds the lock."""
-        return not self._overlaps(array) and self.code.place(k, array)
+        return type(array) is not Symbol and not self._overlaps(array) and self.code.place(k, array)
 
     def _hold(self, arrays: list[Any]) -> None:
         """Look at variables whose memory is not that of the latest run."""
