@@ -4,8 +4,8 @@ from __future__ import annotations
 import contextlib
 import linecache
 import os
+import threading
 from sys import _getframe
-from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any
 
@@ -46,7 +46,15 @@ class GradError(EngineError):
 
 inside: set[str] = set()        # the engine's files and others, as `here` has met them
 outside: set[str] = set()
-_standing: Any = None           # the thread, and what `here` says in it
+
+
+class _Standing(threading.local):
+    """What `here` says in a thread, to the engine's own code that it meets first."""
+
+    place: Any = None
+
+
+_standing = _Standing()
 
 
 def here(depth: int = 1) -> tuple[CodeType, int] | None:
@@ -62,8 +70,8 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
             return code, frame.f_lasti
         if file not in inside:
             (inside if file.startswith(_OURS) else outside).add(file)
-        elif _standing is not None and _standing[0] == get_ident():
-            return _standing[1]
+        elif _standing.place is not None:
+            return _standing.place
         else:
             frame = frame.f_back
     return None
@@ -71,9 +79,8 @@ def here(depth: int = 1) -> tuple[CodeType, int] | None:
 
 def stand(place: tuple[CodeType, int] | None) -> Any:
     """Let `here` say `place` to the engine's own code, which runs for long from one line; what it said before, or None."""
-    global _standing
-    before, _standing = _standing, None if place is None else (get_ident(), place)
-    return before and before[1]
+    before, _standing.place = _standing.place, place
+    return before
 
 
 class Line:

@@ -153,6 +153,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise DTypeError(f"linear needs a tensor as input, got {type(input).__name__}: make one with tensor(x).")
     a, w, p, q = input.array, weight.array, input.node, weight.node
     b, r = (None, None) if bias is None else (bias.array, bias.node)
+    if b is not None and b.shape != w.shape[:1]:    # stretched, as () is for one output: its gradient is a sum then
+        return linear(input, weight) + bias
     usual = mode.plain and type(a) is ndarray and a.dtype is w.dtype and (b is None or b.dtype is w.dtype)
     if usual and w.ndim == 2 and (q is not None or p is not None or r is not None):
         try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from operator import attrgetter
+from threading import RLock
 from typing import Any
 
 from .ops.core import Op
@@ -21,6 +22,10 @@ class _Freed:
 
 
 FREED: Any = _Freed()
+
+# One thread at a time walks graphs, whose nodes hold a sweep's scratch, or writes them down. It is one lock for both: a
+# sweep may write down, as a checkpoint calls a compiled function again, and a trace may sweep, as a training step does.
+alone = RLock()
 by_age = attrgetter("seq")
 
 

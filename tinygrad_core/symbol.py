@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ class Dim:
         return made
 
     def __index__(self) -> int:
-        told = _unknown_size_told(self)
+        told = _told.answer(self)
         if told is not None:
             return told
         raise NoValueError("this size is not known before the graph runs, and Python needs its number now (for a range, "
@@ -99,13 +100,18 @@ for _compare in (operator.lt, operator.le, operator.gt, operator.ge):
     setattr(Dim, f"__{_compare.__name__}__", lambda self, other, compare=_compare: self._ordered(other, compare))
 setattr(Dim, "__neg__", lambda self: self._with(-1, operator.mul))      # noqa: B010
 
-_unknown_size_told: Callable[[Dim], int | None] = lambda _: None        # noqa: E731  a trace may know it
+class _Told(threading.local):
+    """Who is asked for a size in a thread: a trace may know it."""
+
+    answer: Callable[[Dim], int | None] = staticmethod(lambda _: None)
+
+
+_told = _Told()
 
 
 def when_size_is_asked(answer: Callable[[Dim], int | None]) -> Callable[[Dim], int | None]:
-    """Let `answer` be asked for a size that Python needs; returns who was asked before."""
-    global _unknown_size_told
-    before, _unknown_size_told = _unknown_size_told, answer
+    """Let `answer` be asked for a size that Python needs in this thread; returns who was asked before."""
+    before, _told.answer = _told.answer, answer
     return before
 
 

@@ -26,8 +26,7 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if result.dtype != t.dtype and not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise DTypeError(f"the result is {result.dtype} and cannot be written into a {t.dtype} tensor.")
     if isinstance(t.array, ndarray) and not t.array.flags.writeable:
-        raise ShapeError(f"{describe(t)} cannot be written into: several of its elements are one place in memory, as "
-                         "after expand, or the memory is somebody's who forbids it. Write into a clone().")
+        raise unwritable(t)
     root = root_of(t)
     if not _looks_into(t, root):
         t._view, root = None, t
@@ -47,6 +46,12 @@ def write(t: Tensor, result: Tensor) -> Tensor:
     if watch is not None:
         watch.wrote(t, result, memory)
     return t
+
+
+def unwritable(t: Tensor) -> ShapeError:
+    """The error of writing into memory where nobody may."""
+    return ShapeError(f"{describe(t)} cannot be written into: several of its elements are one place in memory, as after "
+                      "expand, or the memory is somebody's who forbids it. Write into a clone().")
 
 
 def unlinked(what: str) -> GradError:

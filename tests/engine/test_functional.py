@@ -182,6 +182,15 @@ def test_linear_and_bilinear(seed: int) -> None:
     compare(_call("bilinear"), x, y, rng.standard_normal((3, 4, 5)), b)
 
 
+@pytest.mark.parametrize("shape", [(3, 2), (1, 2), (1,), ()])
+def test_a_bias_may_be_stretched(shape: tuple[int, ...]) -> None:
+    x, weight, bias = (tg.ones(*size, requires_grad=True) for size in ((3, 4), (2, 4), shape))
+    F.linear(x, weight, bias).backward(tg.arange(6.0).reshape(3, 2))
+    theirs = torch.ones(shape, requires_grad=True)
+    torch.nn.functional.linear(torch.ones(3, 4), torch.ones(2, 4), theirs).backward(torch.arange(6.0).reshape(3, 2))
+    assert bias.grad.tolist() == theirs.grad.tolist()
+
+
 def test_embedding_and_one_hot() -> None:
     rng = np.random.default_rng(0)
     index = rng.integers(0, 6, (3, 4))

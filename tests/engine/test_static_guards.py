@@ -1,6 +1,7 @@
 """What a traced function notices: whatever it reads from outside, and memory that two of its tensors share."""
 
 import collections
+import copy
 import functools
 import sys
 import types
@@ -11,6 +12,7 @@ import pytest
 
 import tinygrad_core as tg
 from tinygrad_core import nn, optim
+from tinygrad_core.errors import ShapeError
 from tinygrad_core.static import Graph, Session, StaticError, TraceWarning, Variable, assign, compile, placeholder
 
 BACKENDS = ["interpreter", "numpy", "c"]
@@ -435,6 +437,122 @@ class TestFunctionsThatAreExchanged:
             return x * 2
 
         run(f, lambda: setattr(f, "__code__", (lambda x: x * 3).__code__), "f.__code__")
+
+
+@pytest.mark.parametrize("name", ["rate", "a rate", "class", "\N{LATIN SMALL LIGATURE FI}", "x\n    or print('called')"])
+def test_an_attribute_of_any_name(name):
+    class Named:
+        fi = 5.0
+
+    setattr(Named, name, 2.0)
+    named, x = Named(), tg.ones(2)
+    f = compile(lambda x: x * getattr(named, name))
+    for _ in range(3):
+        assert f(x).tolist() == [2, 2]
+    setattr(Named, name, 3.0)
+    assert f(x).tolist() == [3, 3]
+
+
+class TestMemoryThatIsExchanged:
+    """Tensors whose memory was given them later: of another kind, somebody else's, or another variable's."""
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    @pytest.mark.parametrize("later", [tg.tensor(2.5), tg.tensor([2.5]), tg.tensor(2.5, dtype=tg.float64)])
+    def test_a_number_of_another_kind(self, backend, later):
+        s, x = tg.tensor(2), tg.tensor([1, 2, 3])
+        f = compile(lambda x: x * s, backend=backend)
+        for _ in range(3):
+            f(x)
+        s.data = later
+        for _ in range(3):
+            assert f(x).tolist() == [2.5, 5, 7.5] and f(x).dtype == (x * s).dtype
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_memory_that_nobody_may_write(self, backend):
+        numbers = bytes(400)
+        w = tg.from_numpy(np.frombuffer(numbers, np.float32))
+        f = compile(lambda x: w.add_(x), backend=backend)
+        for _ in range(2):
+            with pytest.raises(ShapeError, match="cannot be written into"):
+                f(tg.ones(100))
+        assert numbers == bytes(400)
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_the_same_memory_for_two(self, backend):
+        v, w = tg.zeros(3), tg.ones(3)
+
+        def step(x):
+            v.add_(x)
+            return w * 3
+
+        f = compile(step, backend=backend)
+        for _ in range(2):
+            assert f(tg.ones(3)).tolist() == [3, 3, 3]
+        w.data = v
+        assert f(tg.ones(3)).tolist() == [9, 9, 9]
+        w.data = tg.ones(3)
+        assert f(tg.ones(3)).tolist() == [3, 3, 3]
+        w.data = v.detach()[:]
+        with pytest.raises(StaticError, match="share memory"):
+            f(tg.ones(3))
+
+    def test_one_memory_that_becomes_two(self):
+        v = tg.ones(3)
+        w = v.detach()
+        f = compile(lambda x: v + 2 * w + x)
+        assert [f(tg.zeros(3)).tolist() for _ in range(2)] == [[3, 3, 3]] * 2
+        w.data = tg.zeros(3)
+        assert f(tg.zeros(3)).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("forget", [lambda state, p: state.clear(), lambda state, p: state.pop(p)])
+def test_an_optimiser_that_forgets(forget):
+    def trained(compiled):
+        p = tg.tensor([1., 2., 3.], requires_grad=True)
+        optimizer = optim.Adam([p], lr=0.1)
+
+        def step():
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+
+        f = compile(step) if compiled else step
+        for k in range(6):
+            f()
+            if k == 2:
+                forget(optimizer.state, p)
+        return p.detach().numpy(), optimizer.state[p]["step"]
+
+    (ours, steps), (wanted, count) = trained(True), trained(False)
+    np.testing.assert_allclose(ours, wanted, rtol=1e-5)
+    assert steps == count == 3
+
+
+def test_an_optimiser_that_takes_over_what_was_saved():
+    def trained(compiled):
+        p = tg.tensor([1., 2., 3.], requires_grad=True)
+        optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = ((p * x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        f = compile(step) if compiled else step
+        for _ in range(3):
+            f(tg.ones(3))
+        saved = copy.deepcopy(optimizer.state_dict())
+        saved["param_groups"][0]["lr"] = 0.01
+        f(tg.ones(3))
+        optimizer.load_state_dict(saved)
+        for _ in range(3):
+            f(tg.ones(3))
+        return p.detach().numpy(), np.asarray(optimizer.state[p]["momentum_buffer"])
+
+    for ours, wanted in zip(trained(True), trained(False), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-5)
 
 
 class TestDelicateNumbers:

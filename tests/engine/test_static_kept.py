@@ -354,3 +354,30 @@ def test_compiled_takes_the_plan_of_a_program_that_was_not_traced(cache):
     first, second = (compiled(program, "c") for _ in range(2))
     np.testing.assert_array_equal(first([feed])[0][0], second([feed])[0][0])
     assert "made" in vars(first) and "made" not in vars(second)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_no_code_is_loaded_from_a_folder_that_others_may_write_into(cache, mode):
+    cache.chmod(mode)
+    try:
+        with pytest.warns(UserWarning, match="nobody else may write"):
+            toolchain._private_folder.cache_clear()
+            found = toolchain.cache_folder()
+        assert found != cache and not found.stat().st_mode & 0o077
+        shutil.rmtree(found)
+    finally:
+        toolchain._private_folder.cache_clear()
+        cache.chmod(0o700)
+    assert toolchain.cache_folder() == cache
+
+
+def test_a_disk_that_is_full_costs_the_next_process_only(cache, monkeypatch):
+    store = toolchain.store
+
+    def full(name, content):
+        if name.endswith(".json"):
+            raise OSError(28, "No space left on device")
+        store(name, content)
+
+    monkeypatch.setattr(toolchain, "store", full)
+    assert compile(lambda x: tg.exp(x * 0) + 1, backend="c")(tg.ones(3)).tolist() == [2, 2, 2]

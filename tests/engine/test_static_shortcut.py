@@ -7,7 +7,7 @@ import tinygrad_core as tg
 from tinygrad_core import nn, optim
 from tinygrad_core.errors import EngineError, GradError
 from tinygrad_core.recording import record
-from tinygrad_core.static import compile
+from tinygrad_core.static import Graph, Session, compile, placeholder
 from tinygrad_core.static.shortcut import MISS
 
 
@@ -244,3 +244,25 @@ def test_an_index_out_of_range_is_told_on_the_short_way_and_leaves_it_usable(bac
     with pytest.raises(EngineError, match=r"out of (range|bounds)"):
         f.shortcut((tg.tensor([0, 7]),))
     assert taken(f, tg.tensor([0, 1])) == (6, True)
+
+
+@pytest.mark.parametrize("backend", ["interpreter", "numpy", "c"])
+def test_random_numbers_are_drawn_on_the_short_way_too(backend):
+    def draws(f):
+        tg.manual_seed(0)
+        return [f(tg.ones(9)).tolist() for _ in range(5)]
+
+    f = compile(lambda x: nn.functional.dropout(x, 0.5), backend=backend)
+    assert draws(f) == draws(lambda x: nn.functional.dropout(x, 0.5)) and taken(f, tg.ones(9))[1]
+
+
+@pytest.mark.parametrize("backend", ["interpreter", "numpy", "c"])
+def test_what_has_no_numbers_yet_becomes_part_of_its_graph(backend):
+    f = compile(lambda x: x * 2, backend=backend)
+    with Graph():
+        p = placeholder((3,))
+    first = f(p)
+    known(f, tg.ones(3))
+    for y in (first, f(p)):
+        assert Session(p.array.operation.graph).run(y, {p: np.ones(3, np.float32)}).tolist() == [2, 2, 2]
+    assert taken(f, tg.ones(3))[1]

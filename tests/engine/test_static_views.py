@@ -262,3 +262,18 @@ def test_bodies_see_what_was_written_before_them(backend):
             found.append([t.tolist() for t in g(tg.tensor([1.0, 2.0, 3.0]) * (k + 1))])
             outside.mul_(2)
     assert found[:3] == found[3:]
+
+
+def test_a_reshape_of_a_tensor_from_outside_that_has_to_copy():
+    for lies in (lambda a: a.T, lambda a: a[:, ::2], lambda a: a):
+        results = []
+        for compiled in (False, True):
+            v = tg.from_numpy(lies(np.zeros((4, 6), np.float32)))
+
+            def step(x, v=v):
+                y = v.reshape(-1)
+                v.add_(x)
+                return y * 1
+
+            results.append((compile(step) if compiled else step)(tg.ones(1)).tolist())
+        assert results[0] == results[1]

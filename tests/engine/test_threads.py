@@ -9,6 +9,8 @@ import pytest
 
 import tinygrad_core as tg
 from tinygrad_core import nn, optim
+from tinygrad_core.autograd import checkpoint
+from tinygrad_core.errors import here, stand
 from tinygrad_core.recording import record
 from tinygrad_core.static import compile
 from tinygrad_core.tensor import mode
@@ -181,6 +183,54 @@ def test_a_decorated_function_in_several_threads():
             return any(plain() or too() or tg.is_grad_enabled() is not wanted for _ in range(100))
 
     assert not any(at_once(*[lambda k=k: called(bool(k % 2)) for k in range(THREADS)]))
+
+
+def test_a_pass_that_builds_and_a_trace_that_walks():
+    traced, swept = threading.Event(), threading.Event()
+    inner, w = compile(lambda x: x * x), tg.ones(2, requires_grad=True)
+    inner(tg.ones(2, requires_grad=True))
+
+    def seen(g):
+        swept.set()
+        traced.wait(0.2)                        # where one thread at a time does either, the other one cannot come
+
+    def going_back():
+        x = tg.ones(2, requires_grad=True)
+        y = checkpoint(inner, x) * 1
+        y.register_hook(seen)
+        y.sum().backward()
+        return x.grad.tolist()
+
+    def step(x):
+        traced.set()
+        swept.wait(0.2)
+        (w * x).sum().backward()
+
+    threads = [threading.Thread(target=job, daemon=True) for job in (going_back, lambda: compile(step)(tg.ones(2)))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    assert not any(t.is_alive() for t in threads) and w.grad.tolist() == [1, 1]
+
+
+def test_where_code_stands_is_a_threads_own():
+    before, after = threading.Event(), threading.Event()
+
+    def other():
+        place = stand(here())
+        before.set()
+        after.wait(60)
+        stand(place)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    before.wait(60)
+    place = stand(here())
+    after.set()
+    thread.join()
+    stand(place)
+    assert place is None and stand(None) is None
 
 
 def test_a_thread_that_ends_as_it_is_takes_its_switches_with_it():

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from itertools import compress
 from operator import attrgetter, not_
 from sys import getrefcount
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..device import array_module, is_array, place
 from ..dispatch import apply, recorded
 from ..errors import GradError, Line, ShapeError, here, stand
 from ..hooks import keep_too
-from ..node import FREED, Absent, Leaf, Node, Output, ancestors
+from ..node import FREED, Absent, Leaf, Node, Output, alone, ancestors
 from ..ops import Arrays, arrays, core
 from ..ops.core import INPUT, OUT, gradient_op
 from ..symbol import Symbol, shape_text
@@ -40,7 +39,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     """
     roots, seeds = _start(tensors, grad_tensors)
     nodes = None if inputs is None else [_input_node(t) for t in _listed(inputs)]
-    with _sweeping:
+    with alone:
         _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, True)
 
 
@@ -55,7 +54,7 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         inputs: the only tensors to add gradients to, leaves or not; by default all leaves.
     """
     if inputs is None:
-        with _sweeping:
+        with alone:
             _sweep([_root(self)], [_seed(self, gradient)], create_graph if retain_graph is None else retain_graph,
                    create_graph, None, True)
     else:
@@ -79,7 +78,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     roots, seeds = _start(outputs, grad_outputs)
     tensors = _listed(inputs)
     nodes = [_input_node(t) for t in tensors]
-    with _sweeping:
+    with alone:
         found = _sweep(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, nodes, False)
     grads = [found.get(node) for node in nodes]
     if materialize_grads:
@@ -207,7 +206,6 @@ def _sweep(roots: list[Node], seeds: list[Any], retain: bool, create: bool, targ
             stand(place)
 
 
-_sweeping = RLock()     # one thread sweeps at a time: the scratch on nodes, which graphs may share, is that sweep's
 _under_way = 0          # how many sweeps are running: a hook or a custom function's backward may start another
 
 

@@ -32,7 +32,7 @@ def _square_distance(F: Any, x: Any, y: Any) -> Any:
 
 
 _LN2, _LN10, _TWO_OVER_ROOT_PI = math.log(2), math.log(10), 2 / math.sqrt(math.pi)
-_MANY = 4096                    # elements from which the bits are worth the while
+_MANY = 4096                    # elements from which `clip` is faster than a comparison with 0
 
 
 def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 from ..device import CPU, get_default_device
 from ..errors import EngineError, Line, learner_line
 from ..nn.module import Module
-from ..node import FREED, Leaf
+from ..node import FREED, Leaf, alone
 from ..node import ancestors as history
-from ..symbol import Dim, StaticError, when_size_is_asked
+from ..symbol import Dim, StaticError, Symbol, when_size_is_asked
 from ..tensor import Tensor, mode
 from .arguments import Call, finished, replaced
 from .backends import choose
@@ -19,7 +19,7 @@ from .guards import Guard, predicate
 from .joint import Both, Joint
 from .pieces import BRANCHES, NewBranch, Pieces, ends, finish_first_call
 from .program import specialise
-from .session import Plan, UnfitError, building, watcher
+from .session import Plan, UnfitError, watcher
 from .shortcut import MISS, shortcut
 from .trace import Traced, refuse_shared_memory, trace
 
@@ -120,7 +120,7 @@ class Entry:
 
     # ---- a result that can be differentiated outside
     def _run_with_backward(self, tensors: list[Tensor]) -> Any:
-        with building:
+        with alone:
             joint = self.plans.get("joint")
             if joint is None:
                 joint = self.plans["joint"] = Joint(self)
@@ -157,14 +157,17 @@ class Compiled:
                 return found
         if mode.graph is not None or self.eager:    # inside another trace: part of that
             return self.function(*args, **kwargs)
-        return self._called(Call(args, kwargs))
+        call = Call(args, kwargs)
+        if any([type(t.array) is Symbol for t in call.tensors]):        # part of the graph that is to run later
+            return self.function(*args, **kwargs)
+        return self._called(call)
 
     def _called(self, call: Call) -> Any:
         """Run the first trace that serves; where none does, trace anew, one thread at a time."""
         seen = self.traces
         found, unfit = self._served(call)
         if found is MISS:
-            with building:
+            with alone:
                 if self.traces > seen:          # another thread has traced meanwhile, for a call like this one perhaps
                     found, unfit = self._served(call)
                 if found is MISS:

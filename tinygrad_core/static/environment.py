@@ -154,7 +154,12 @@ class Environment:
             self._tensor(t)
 
     def _optimizer(self, what: str, optimizer: Optimizer, depth: int) -> None:
-        """An optimiser's options are guarded, except numbers, which a run reads anew; 0 may switch something off."""
+        """An optimiser's options are guarded, except numbers, which a run reads anew; 0 may switch something off.
+
+        So is that it has the dictionaries that a run reads and writes: `load_state_dict` gives it others.
+        """
+        for name in ("param_groups", "state"):
+            self._guard(f"{what}.{name}", "attribute", optimizer, name, getattr(optimizer, name))
         self._guard(f"{what}.param_groups", "items", optimizer.param_groups, None, tuple(optimizer.param_groups))
         for k, options in enumerate(optimizer.param_groups):
             for key, value in options.items():

@@ -535,7 +535,10 @@ def _memory(t: Tensor) -> int:
 
 def _shows(view: Tensor) -> bool:
     """Whether a view looks into its root: a reshape copies where numbers have to move. It is tried out."""
-    memory = array = np.empty(tuple([hint(n, 0) for n in root_of(view).shape]), np.bool_)
+    root = root_of(view)
+    memory = array = root.array
+    if type(array) is not np.ndarray:           # of what has no memory yet: as it will lie
+        memory = array = np.empty(tuple([hint(n, 0) for n in root.shape]), np.bool_)
     for op, attrs in view_chain(view):
         if first_symbol([v.array if isinstance(v, Tensor) else v for v in leaves(attrs)]) is not None:
             return True                         # a part whose place a run decides

@@ -4,6 +4,7 @@ from __future__ import annotations
 import dis
 import reprlib
 from collections.abc import Callable, Sequence
+from keyword import iskeyword
 from operator import is_
 from types import CodeType
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ from ..errors import Line
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 # How things are read, as code: o is what they are read from, k an item's key.
-_READS = {"item": "{o}[{k}]", "attribute": "{o}.{name}", "result": "{o}()", "items": "{o}", "values": "{o}.values()",
+_READS = {"item": "{o}[{k}]", "attribute": "{o}.{name}", "named": "getattr({o}, {k})", "result": "{o}()",
+          "items": "{o}", "values": "{o}.values()",
           "numbers": "{o}.tobytes()", "absent": "{k} not in {o}"}
 _MANY = ("items", "values")     # compared element by element
 _FEW = 64                       # so many elements are compared one by one
@@ -35,11 +37,11 @@ class Guard(NamedTuple):
     def question(self, name: Callable[[Any], str]) -> tuple[str, str]:
         """Code that asks whether it is the very same: what comes before, and the condition. `name` names objects.
 
-        An attribute is the only thing that gets into code as it is.
+        An attribute is the only thing that gets into code as it is, and only where Python reads it as that very name.
         """
-        assert self.read != "attribute" or self.key.isidentifier(), self.key
         owner, expected = name(self.owner), name(self.expected)
-        now = _READS[self.read].format(o=owner, k=name(self.key), name=self.key)
+        plain = self.read != "attribute" or (self.key.isascii() and self.key.isidentifier() and not iskeyword(self.key))
+        now = _READS[self.read if plain else "named"].format(o=owner, k=name(self.key), name=self.key)
         if self.read in _MANY and len(self.expected) <= _FEW:       # taken apart, which is by far the fastest way
             x, y = ([f"{letter}{k}" for k in range(len(self.expected))] for letter in "xy")
             return (f"[{', '.join(x)}] = {now}; [{', '.join(y)}] = {expected}",

@@ -14,8 +14,10 @@ import numpy as np
 from .. import versions
 from ..device import array_module, place
 from ..errors import Line
+from ..node import alone
 from ..symbol import Dim, StaticError, Symbol, shape_text
-from ..tensor import Tensor, mode, unboxed
+from ..tensor import Tensor, mode, unboxed, wrap
+from ..writes import unwritable
 from .backends import choose, compiled
 from .backends.interpreter import interpreter
 from .define import Group, get_default_graph
@@ -23,8 +25,6 @@ from .graph import Graph, Operation
 from .passes import optimised
 from .passes.rewrites import Rewrite
 from .program import Program, ancestors, specialise, uncollected
-
-building = threading.RLock()    # graphs are traced, and plans made, by one thread at a time
 
 
 class FeedError(StaticError, ValueError):
@@ -137,6 +137,8 @@ class Plan:
         self.changed = [v.operation.value for v, _ in program.updates]
         self._symbols = [x for x in variables if x.shape]
         self._solid = [bool(x.shape) for x in variables]                        # the others are scalars: ever new objects
+        self._numbers = [(k, x) for k, x in enumerate(variables) if not x.shape and isinstance(self.variables[k], Tensor)]
+        self._changes = [any([t is v for v in self.changed]) for t in compress(self.variables, self._solid)]
         self._held: list[Any] = [None] * len(self._symbols)                     # the variables' arrays at the latest run,
         self._memory: set[int] = set()                                          # who owns their memory,
         self._written: set[int] = set()                                         # and the memory that a run writes into
@@ -146,7 +148,7 @@ class Plan:
             self.program = program
             self.code = interpreter(program, watch.running(program, origins, backend))
         else:
-            with building, uncollected():       # generated code may be kept from another process: then no pass runs
+            with alone, uncollected():       # generated code may be kept from another process: then no pass runs
                 self.code = compiled(program if backend in ("c", "cuda") else self.program, backend)
 
     @cached_property
@@ -171,6 +173,8 @@ class Plan:
             solid = list(compress(held, self._solid))
             if not all(map(is_, solid, self._held)):
                 self._hold(solid)
+            for k, x in self._numbers:
+                _check_kind(x, held[k])
             if self._written:
                 for k, a in enumerate(arrays):
                     if self._overlaps(a):
@@ -181,17 +185,30 @@ class Plan:
 
     def takes(self, k: int, array: Any) -> bool:
         """Let feed `k` be read where this array lies, if it can be; for who holds the lock."""
-        return not self._overlaps(array) and self.code.place(k, array)
+        return type(array) is not Symbol and not self._overlaps(array) and self.code.place(k, array)
 
     def _hold(self, arrays: list[Any]) -> None:
         """Look at variables whose memory is not that of the latest run."""
         for x, a in zip(self._symbols, arrays, strict=True):
-            if a.shape != x.shape or a.dtype != x.dtype:
-                raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
-                                 "graph is made for variables as they are, so define it anew for others.")
+            _check_kind(x, a)
+        self._check_written(arrays)
         self._held, self.writes = arrays, None
         self._memory = {id(versions.owner(a)) for a in arrays}
         self._written = {id(versions.owner(t.array)) for t in self.changed if t.array.ndim}
+
+    def _check_written(self, arrays: list[Any]) -> None:
+        """Refuse to write where nobody may, and where a variable lies that would have to see it."""
+        by_memory: dict[int, list[Any]] = {}
+        for a in compress(arrays, self._changes):
+            if type(a) is np.ndarray and not a.flags.writeable:
+                raise unwritable(wrap(a))
+            by_memory.setdefault(id(versions.owner(a)), []).append(a)
+        for a, changes in zip(arrays, self._changes, strict=True):
+            beside = by_memory.get(id(versions.owner(a)), [])
+            # Of two that are written each may look into the other, but be the other only where they were one from the start.
+            if sum([a is b for b in beside]) > 1 or (not changes and any([array_module(a).may_share_memory(a, b)
+                                                                          for b in beside])):
+                raise UnfitError("a variable shares memory with one that the graph writes, as it did not before")
 
     def _overlaps(self, array: Any) -> bool:
         """Whether an array lies where a run writes, and not beside it in one block, as parameters often do."""
@@ -234,6 +251,13 @@ class Plan:
         """The code that the back end generated; the program's listing where it generates none."""
         made: Callable[[], str] | None = getattr(self.code, "source", None)
         return made() if made is not None else str(self.program)
+
+
+def _check_kind(x: Symbol, a: Any) -> None:
+    """Refuse a variable that is of another dtype or shape than its graph was made for."""
+    if a.dtype != x.dtype or a.shape != x.shape:
+        raise UnfitError(f"{x.name!r} was {x.dtype} {shape_text(x.shape)} and is {a.dtype} {shape_text(a.shape)}: a "
+                         "graph is made for variables as they are, so define it anew for others.")
 
 
 def store(t: Tensor, new: Any) -> None:

@@ -62,8 +62,8 @@ class _Writer:
 
     def array(self, k: int, t: str, array: Any) -> None:
         """What is asked of the array of a tensor among the arguments."""
-        self.names |= {f"d{k}": array.dtype, f"s{k}": array.shape}
-        self.unlike.append(f"(a := {t}.array).dtype is not d{k} or a.shape != s{k}")
+        self.names |= {f"a{k}": type(array), f"d{k}": array.dtype, f"s{k}": array.shape}
+        self.unlike.append(f"type(a := {t}.array) is not a{k} or a.dtype is not d{k} or a.shape != s{k}")
 
     def ending(self, traced: Any) -> list[str]:
         """What happens when the code has run."""
@@ -76,10 +76,10 @@ class _Writer:
         return [*clear, *act, "return wrap(y0)"]
 
     def running(self) -> str:
-        """The run: the plan's own, which asks about memory."""
+        """The run: the plan's own, which asks about memory, and hands out the random numbers that were drawn, too."""
         arrays = ", ".join([f"{t}.array" for t in self.given])
         return f"""try:
-        [{', '.join(self.values)}] = plan.run([{arrays}])
+        [{', '.join([*self.values, '*_'])}] = plan.run([{arrays}])
     except UnfitError:
         return MISS"""
 
@@ -138,6 +138,9 @@ class _Placed(_Writer):
             elif isinstance(read, Item):        # mostly the same number as before, there already
                 self.steps += [f"n = {now}", f"if n is not l{k} or type(n) is not float: n{k}[...] = last[{k}] = n"]
             else:
+                if isinstance(variable, Tensor):
+                    self.names[f"d{k}"] = variable.array.dtype
+                    self.elsewhere.append(f"{now}.dtype is not d{k} or {now}.shape")
                 self.steps.append(f"n{k}[...] = {now}")
         if self.writes:
             self.elsewhere.append("plan.writes is None")

@@ -29,18 +29,24 @@ def cache_folder() -> Path:
     base = base.resolve()
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(base, os.W_OK) and (not hasattr(os, "getuid") or base.stat().st_uid == os.getuid()):
+        if os.access(base, os.W_OK) and _is_ours(base):
             return base
     except OSError:
         pass
     return _private_folder(str(base))
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else can put code into a folder; where there are no users there is nobody else."""
+    found = folder.stat()
+    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+
+
 @functools.cache
 def _private_folder(wanted: str) -> Path:
-    """A folder for this process, where the cache is nobody's or somebody else's: code is only loaded from one's own."""
+    """A folder for this process, where the cache is nobody's, or others may write: code is only loaded from one's own."""
     warnings.warn(f"compiled code cannot be kept in {wanted} and will be compiled anew in the next process: name a folder of "
-                  "your own in TINYGRAD_CORE_CACHE", stacklevel=4)
+                  "your own, which nobody else may write into, in TINYGRAD_CORE_CACHE", stacklevel=4)
     return Path(tempfile.mkdtemp(prefix="tinygrad_core-"))
 
 

@@ -230,7 +230,8 @@ def trace(function: Callable[..., Any], call: Call, fullgraph: bool, sizes: list
     fixed = [(k, t) for k, t in enumerate(call.tensors) if id(t) not in twins or any([t.node is leaf for leaf in touched])]
     refuse_shared_memory(graph, [(call.tensors[k], k in dict(writes)) for k in given])
     waits = [_waiting(environment, leaf, before[id(leaf)]) for leaf in touched]
-    return Traced(graph, placeholders, result, grads, writes, given, fixed, [*environment.guards, *_learners(graph), *waits],
+    return Traced(graph, placeholders, result, grads, writes, given, fixed,
+                  [*environment.guards, *_learners(graph), *_twins(environment), *_remembered(graph), *waits],
                   effects.found, found, outputs)
 
 
@@ -239,6 +240,20 @@ def _learners(graph: TraceGraph) -> list[Guard]:
     return [Guard(f"whether {o.name} requires gradients", "attribute", o.value, "node", o.value.node)
             for o in graph.operations
             if o.kind == "variable" and isinstance(o.value, Tensor) and o.value.dtype.kind == "f"]
+
+
+def _remembered(graph: TraceGraph) -> list[Guard]:
+    """That optimisers keep what they remember in the dictionaries that a run reads and writes."""
+    return [Guard(f"what {type(o).__name__} remembers", "values", o.state, None, tuple(o.state.values()))
+            for o in dict.fromkeys(graph.stepped)]
+
+
+def _twins(environment: Environment) -> list[Guard]:
+    """That tensors from outside which had one memory have: the graph has one variable for them."""
+    first: dict[int, Tensor] = {}
+    pairs = [(first.setdefault(id(t.array), t), t) for t in environment.tensors.values() if is_array(t.array)]
+    return [Guard(f"whether {environment.names.get(id(t), 'a tensor')} has the memory of another", "result",
+                  lambda one=one, t=t: one.array is t.array, None, True) for one, t in pairs if one is not t]
 
 
 def _stand_ins(graph: TraceGraph, tensors: list[Tensor], sizes: list[tuple[Any, ...]]) -> tuple[list[int], dict[int, Tensor]]:

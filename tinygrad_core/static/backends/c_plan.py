@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -322,7 +323,8 @@ def keep(name: str | None, recipe: Recipe, program: Program) -> None:
         body = json.dumps(_written(recipe, program), separators=(",", ":"))
     except (_UnkeptError, TypeError):
         return
-    toolchain.store(f"{name}.json", f"{_digest(name, body)}\n{body}".encode("ascii"))
+    with contextlib.suppress(OSError):          # a full disk: this process has its plan
+        toolchain.store(f"{name}.json", f"{_digest(name, body)}\n{body}".encode("ascii"))
 
 
 def _digest(name: str, body: str) -> str:

@@ -107,7 +107,7 @@ class _Writer:
     def write(self, o: Operation) -> None:
         """Write down one operation."""
         name = o.does
-        line = f"  # {Line.at(o.where)}".replace("\n", " ") if o.where is not None else ""
+        line = f"  # {' '.join(str(Line.at(o.where)).split())}" if o.where is not None else ""
         inputs = [self.value(x) for x in o.inputs[:o.operands]]
         out = o.results[0]
         target = f"v{self.order[o]}"
