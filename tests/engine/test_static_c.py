@@ -231,6 +231,21 @@ def test_a_plan_shares_memory():
     assert layout.plan.total < layout.plan.alone
 
 
+def test_a_run_that_is_refused_leaves_what_it_would_have_written():
+    """The write comes first in the function, and the index that is out of range after it."""
+    table, w = tg.ones(5, 3), tg.zeros(3)
+
+    def f(x, i):
+        w.add_(x * 2)
+        return table[i].sum()
+
+    compiled, x = compile(f, backend="c"), tg.ones(3)
+    assert compiled(x, tg.tensor([0])) == 3
+    with pytest.raises(ShapeError, match="out of range"):
+        compiled(x, tg.tensor([9]))
+    assert w.tolist() == [2, 2, 2]
+
+
 def test_memory_that_a_loop_writes_over_is_not_promised_to_be_apart():
     """What is read through a view lies where a result is written: `restrict` would let the compiler move the reading."""
     def f(x, w):

@@ -109,18 +109,35 @@ class Layout:
         return lives
 
     def _updated_in_place(self) -> dict[Symbol, Symbol]:
-        """New values that can be written straight into their variable: every reader of the old one has read it by then."""
-        place, found, outputs = self.schedule.place, {}, set(self.program.outputs)
+        """New values that can be written straight into their variable: every reader of the old one has read it by then.
+
+        By then no index can be found out of range any more: a run that is refused leaves the variables as they were.
+        """
+        place, found, outputs, safe = self.schedule.place, {}, set(self.program.outputs), self._last_check()
         read_after = set(map(owner, outputs))
         counts = Counter([new for _, new in self.program.updates])
         becoming = Counter([owner(new) for _, new in self.program.updates])
         for variable, new in self.program.updates:
             step = place.get(new.operation)
-            if (step is not None and variable.shape and counts[new] == 1 and new not in outputs and variable not in read_after
+            if (step is not None and step > safe and variable.shape and counts[new] == 1
+                    and new not in outputs and variable not in read_after
                     and self._can_lie_over(new, variable, step)
                     and becoming[variable] == (owner(new) is variable)):
                 found[new] = variable
         return found
+
+    def _last_check(self) -> int:
+        """The last step that looks at an index which no step before has looked at, for a table of the same shape."""
+        seen: set[Any] = set()
+        last = -1
+        for number, step in enumerate(self.schedule.steps):
+            for o in step.operations:
+                if o.does in ("getitem", "setitem", "scatter_into") and o.operands < len(o.inputs):
+                    table = o.results[0] if o.does == "scatter_into" else o.sources[0]
+                    check = o.inputs[o.operands:], table.shape
+                    last = last if check in seen else number
+                    seen.add(check)
+        return last
 
     def _written_over(self) -> dict[Symbol, Symbol]:
         """Values that a loop can write where another lies that it is the last to read; each with the first that lay there."""
