@@ -69,6 +69,14 @@ def test_unknown_sizes_survive(tmp_path):
         assert session.run(out.array.name, {"x": np.full((n, 3), 2.0, np.float32)}).tolist() == [2]
 
 
+@pytest.mark.parametrize("outputs", [lambda y: y, lambda y: [], lambda y: "y", lambda y: [tg.ones(2)]])
+def test_what_cannot_be_saved_is_said_with_an_example(tmp_path, outputs):
+    with Graph():
+        y = placeholder((2,), name="x") * 2
+    with pytest.raises(StaticError, match=r"a list of symbolic tensors.*save_graph\('model.tg', \[y\]\)"):
+        save_graph(tmp_path / "g", outputs(y))
+
+
 def test_what_trains_is_not_saved(trained):
     *_, path = trained
     net = nn.Linear(1, 1)

@@ -187,7 +187,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dim."""
     if isinstance(tensors, Tensor):
         raise DTypeError("cat takes several tensors, in a list or a tuple; this is one.")
-    given = list(tensors)
+    given = [operand(t, "cat") for t in tensors]
     if not given:
         raise ShapeError("cat needs at least one tensor.")
     tensors = [t for t in given if t.shape != (0,)] or given    # an empty vector goes with every shape
@@ -202,7 +202,7 @@ concat = concatenate = cat
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dim."""
-    tensors = list(tensors)
+    tensors = [operand(t, "stack") for t in tensors]
     if len({t.shape for t in tensors}) > 1:
         raise ShapeError(f"stack needs tensors of one shape, got {[t.shape for t in tensors]}.")
     return cat([unsqueeze(t, dim) for t in tensors], dim)

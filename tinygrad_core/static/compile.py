@@ -281,7 +281,8 @@ class Compiled:
     def explain(self) -> str:
         """Why this function was traced each time, where it breaks into pieces, what side effects it has, and for each plan
         how much memory it needs and what it computes again to need no more."""
-        lines = [f"{self.__name__}: {sum(map(len, self.entries.values()))} traces, back end {self.backend}"]
+        count = sum(map(len, self.entries.values()))
+        lines = [f"{self.__name__}: {count} trace{'s' * (count != 1)}, back end {self.backend}"]
         lines += [f"  {n + 1}. {why}" for n, why in enumerate(self.history)]
         lines += [f"  {words}" for words in self.breaks]
         lines += [f"  side effect: {words}" for words in self.effects]

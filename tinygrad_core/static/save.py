@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,16 +24,17 @@ _ARITHMETIC = {f.__name__: f for f in (operator.add, operator.sub, operator.mul,
                                        operator.truediv)}
 
 
-def save_graph(path: str | os.PathLike[str], outputs: Iterable[Tensor]) -> None:
+def save_graph(path: str | os.PathLike[str], outputs: Sequence[Tensor]) -> None:
     """Write what computes these tensors, with the values that its variables have now.
 
     Args:
         path: the file, which appears under its name only when it is whole.
         outputs: symbolic tensors of one graph; only what they need is saved. Their names are what to ask a session for.
     """
-    symbols = [t.array for t in outputs]
+    symbols: list[Any] = [getattr(t, "array", None) for t in outputs] if isinstance(outputs, (list, tuple)) else []
     if not symbols or any(type(x) is not Symbol for x in symbols):
-        raise StaticError("save_graph takes symbolic tensors, the outputs that shall be computed later")
+        raise StaticError("save_graph takes a path and a list of symbolic tensors, the outputs that shall be computed later: "
+                          f"save_graph('model.tg', [y]), and got {outputs!r}")
     graph = symbols[0].operation.graph
     serialization.save({"format": FORMAT, "version": VERSION, "name": graph.name,
                         "operations": _written(ancestors(symbols))}, path)
