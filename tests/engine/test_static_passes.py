@@ -161,6 +161,11 @@ def test_a_budget_costs_memory_no_more_and_random_numbers_are_drawn_once():
     assert "gelu" in small.explain()            # the learner's line
 
 
+def test_a_budget_that_cannot_be_met_is_told():
+    assert "the budget of 10 bytes is missed" in chain(10)[0].explain()
+    assert "missed" not in chain(1 << 30)[0].explain()
+
+
 @pytest.mark.parametrize("budget", [0, -1])
 def test_a_budget_is_a_positive_number(budget):
     with pytest.raises(ValueError, match="memory_budget"):

@@ -613,8 +613,10 @@ class _Generated:
         return Place(*self.place(x), array.shape, array.strides, array.dtype.str)
 
     def memory(self) -> str:
-        """How large the plan's block is."""
-        return str(reported(self.schedule, self.layout))
+        """How large the plan's block is, and whether that is more than was allowed."""
+        budget, size = self.layout.program.budget or 0, self.layout.plan.total
+        missed = f"; the budget of {budget:,.0f} bytes is missed, and computing more again does not help"
+        return str(reported(self.schedule, self.layout)) + missed * (1 < budget < size)
 
 
 def _comment(line: Line) -> str:
